@@ -1,0 +1,49 @@
+/**
+ * The refusals a subgraph may answer with, and the mask for everything else.
+ * In: what a resolver threw. Out: GraphQL errors with a code. Never lets an unexpected message, a stack or SQL out.
+ */
+import { unwrapResolverError } from '@apollo/server/errors';
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import type { Log } from '../../src/telemetry/log';
+
+export type SubgraphErrorCode = 'UNAUTHENTICATED' | 'FORBIDDEN' | 'NOT_FOUND' | 'BAD_USER_INPUT' | 'CONFLICT';
+
+/** A refusal whose message the client may read: `throw refusal('NOT_FOUND', 'There is no such user.')`. */
+export function refusal(
+  code: SubgraphErrorCode,
+  message: string,
+  extensions: Readonly<Record<string, unknown>> = {},
+): GraphQLError {
+  return new GraphQLError(message, { extensions: { ...extensions, code } });
+}
+
+export const unauthenticated = (message = 'Sign in first.'): GraphQLError => refusal('UNAUTHENTICATED', message);
+export const forbidden = (message = 'You may not do this.'): GraphQLError => refusal('FORBIDDEN', message);
+export const notFound = (message = 'There is no such thing.'): GraphQLError => refusal('NOT_FOUND', message);
+export const conflict = (message: string): GraphQLError => refusal('CONFLICT', message);
+
+/** `argument` names the offending input as a client wrote it: `input.email`. */
+export function badUserInput(message: string, argument?: string): GraphQLError {
+  return refusal('BAD_USER_INPUT', message, argument === undefined ? {} : { argument });
+}
+
+/**
+ * The `formatError` of every subgraph's Apollo Server. Passes refusals and GraphQL's own request errors on;
+ * masks the rest as `INTERNAL_SERVER_ERROR` and writes it to the log.
+ */
+export function createErrorMask(log: Log): (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError {
+  return (formatted, error) => {
+    const original = unwrapResolverError(error);
+    const code = formatted.extensions?.code;
+    if (original instanceof GraphQLError && typeof code === 'string' && code !== 'INTERNAL_SERVER_ERROR') {
+      return formatted;
+    }
+    log.error({ err: original, path: formatted.path }, 'A resolver failed unexpectedly');
+    return {
+      message: 'Internal server error',
+      ...(formatted.locations && { locations: formatted.locations }),
+      ...(formatted.path && { path: formatted.path }),
+      extensions: { code: 'INTERNAL_SERVER_ERROR' },
+    };
+  };
+}

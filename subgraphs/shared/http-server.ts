@@ -1,0 +1,154 @@
+/**
+ * A small HTTP server for a subgraph: exact routes, bounded bodies, a clean end.
+ * In: routes. Out: a listening server. Clock: per request. Never answers with what an unexpected error says.
+ */
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Log } from '../../src/telemetry/log';
+
+export interface HttpRequest {
+  readonly headers: IncomingHttpHeaders;
+  /** The bytes as they came: a signature over them can be checked. */
+  readonly body: Buffer;
+  /** Path and query: `/webhooks/payments?x=1`. */
+  readonly url: string;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Buffer;
+}
+
+export interface HttpRoute {
+  readonly method: 'GET' | 'POST';
+  /** Compared exactly with the path of the request, without its query. */
+  readonly path: string;
+  readonly handle: (request: HttpRequest) => Promise<HttpResponse>;
+}
+
+export interface HttpServer {
+  /** The base URL, `http://127.0.0.1:4001`. */
+  readonly url: string;
+  readonly port: number;
+  /** Stops accepting, lets running requests finish for up to five seconds, then ends all connections. */
+  close(): Promise<void>;
+}
+
+export interface HttpServerOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly maxBodyBytes: number;
+  readonly log: Log;
+}
+
+const DRAIN_MS = 5_000;
+
+/** An answer in JSON. */
+export function jsonResponse(
+  status: number,
+  value: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): HttpResponse {
+  const contentType = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' };
+  return { status, headers: { ...contentType, ...headers }, body: JSON.stringify(value) };
+}
+
+/** A refusal in the shape of a GraphQL answer, so that a GraphQL client can read it. */
+export function graphqlRefusal(status: number, code: string, message: string): HttpResponse {
+  return jsonResponse(status, { errors: [{ message, extensions: { code } }] });
+}
+
+/** Starts listening; rejects with the system's error (`EADDRINUSE`) when it cannot. */
+export async function startHttpServer(routes: readonly HttpRoute[], options: HttpServerOptions): Promise<HttpServer> {
+  const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 });
+  let closing = false;
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (closing) response.setHeader('connection', 'close');
+    void answer(routes, options, request)
+      .catch((error: unknown) => {
+        options.log.error({ err: error }, 'A route failed unexpectedly');
+        return graphqlRefusal(500, 'INTERNAL_SERVER_ERROR', 'Internal server error');
+      })
+      .then((result) => send(request, response, result));
+  });
+  await listen(server, options);
+  const { port } = server.address() as AddressInfo;
+  const host = options.host.includes(':') ? `[${options.host}]` : options.host;
+  return {
+    url: `http://${host}:${port}`,
+    port,
+    async close() {
+      if (closing) return;
+      closing = true;
+      await drain(server);
+    },
+  };
+}
+
+function listen(server: Server, { host, port }: HttpServerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+async function drain(server: Server): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  server.closeIdleConnections();
+  const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  // A kept-alive connection whose last request began before the close turns idle only later.
+  const sweep = setInterval(() => server.closeIdleConnections(), 50);
+  await closed;
+  clearTimeout(force);
+  clearInterval(sweep);
+}
+
+async function answer(
+  routes: readonly HttpRoute[],
+  options: HttpServerOptions,
+  request: IncomingMessage,
+): Promise<HttpResponse> {
+  const url = request.url ?? '/';
+  const path = url.split('?', 1)[0];
+  const onPath = routes.filter((route) => route.path === path);
+  if (onPath.length === 0) return graphqlRefusal(404, 'NOT_FOUND', 'There is nothing at this path.');
+  const route = onPath.find((candidate) => candidate.method === request.method);
+  if (!route) {
+    const refused = graphqlRefusal(405, 'METHOD_NOT_ALLOWED', 'The method is not one of this path.');
+    return { ...refused, headers: { ...refused.headers, allow: onPath.map(({ method }) => method).join(', ') } };
+  }
+  const body = await readBody(request, options.maxBodyBytes);
+  if (!body) return graphqlRefusal(413, 'PAYLOAD_TOO_LARGE', 'The request body is larger than allowed.');
+  return await route.handle({ headers: request.headers, body, url });
+}
+
+/** Answers undefined when the body is larger than allowed, without holding the rest of it. */
+async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function send(request: IncomingMessage, response: ServerResponse, { status, headers, body }: HttpResponse): void {
+  const bytes = typeof body === 'string' ? Buffer.from(body) : (body ?? Buffer.alloc(0));
+  // What was not read of the request cannot be told from the next one: the connection ends here.
+  if (!request.complete) response.setHeader('connection', 'close');
+  response.writeHead(status, { ...headers, 'content-length': bytes.length });
+  response.end(bytes);
+}
