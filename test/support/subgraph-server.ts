@@ -1,0 +1,193 @@
+/**
+ * Test support: real subgraphs over real HTTP. One listening server carries many subgraphs, one path each.
+ * In: schemas (or SDL and resolvers). Out: their URLs and a log of every request they got.
+ * Every document is parsed and validated as a subgraph would, so a malformed subgraph request shows as its error.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buildSubgraphSchema } from '@apollo/subgraph';
+import { type DocumentNode, execute, GraphQLError, type GraphQLSchema, parse, validate } from 'graphql';
+
+type Resolvers = NonNullable<Extract<Parameters<typeof buildSubgraphSchema>[0], { typeDefs: unknown }>['resolvers']>;
+
+/** A subgraph in its source form, or as a schema that is ready to execute. */
+export type SubgraphDefinition = { readonly name: string } & (
+  | { readonly typeDefs: DocumentNode; readonly resolvers?: Resolvers }
+  | { readonly schema: GraphQLSchema }
+);
+
+/** One request as a subgraph received it, in order of arrival. */
+export interface LoggedRequest {
+  readonly subgraph: string;
+  readonly query: string;
+  readonly variables: Readonly<Record<string, unknown>>;
+  readonly operationName?: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+/** What resolvers get as context value. */
+export interface SubgraphContext {
+  readonly headers: LoggedRequest['headers'];
+}
+
+/** An answer given instead of executing: for failing, slow or lying subgraphs. */
+export interface RawAnswer {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface SubgraphServerOptions {
+  /** Looks at each request first; `undefined` lets it pass to the schema. May wait. */
+  readonly intercept?: (request: LoggedRequest) => RawAnswer | undefined | Promise<RawAnswer | undefined>;
+  /** Keeps no log: for long runs. */
+  readonly silent?: boolean;
+}
+
+export interface SubgraphServer {
+  /** Every request so far. Empty it with `requests.length = 0`. */
+  readonly requests: LoggedRequest[];
+  /** Serves a schema; returns its URL. `group` keeps equal subgraph names of different graphs apart. */
+  mount(definition: SubgraphDefinition, group?: string): string;
+  unmount(group: string): void;
+  close(): Promise<void>;
+}
+
+interface Mounted {
+  readonly name: string;
+  readonly schema: GraphQLSchema;
+  readonly documents: Map<string, DocumentNode | readonly GraphQLError[]>;
+}
+
+/** Starts an HTTP server on a free loopback port that carries any number of subgraphs. */
+export async function createSubgraphServer(options: SubgraphServerOptions = {}): Promise<SubgraphServer> {
+  const mounted = new Map<string, Mounted>();
+  const requests: LoggedRequest[] = [];
+  const server = createServer((request, response) => {
+    answer(request, mounted, requests, options).then(
+      (raw) => send(response, raw),
+      (error: unknown) => send(response, { status: 500, body: JSON.stringify({ errors: [{ message: String(error) }] }) }),
+    );
+  });
+  server.keepAliveTimeout = 60_000;
+  const port = await listen(server);
+  return {
+    requests,
+    mount(definition, group = '') {
+      const path = `/${group}/${encodeURIComponent(definition.name)}`;
+      mounted.set(path, { name: definition.name, schema: schemaOf(definition), documents: new Map() });
+      return `http://127.0.0.1:${port}${path}`;
+    },
+    unmount(group) {
+      for (const path of [...mounted.keys()]) if (path.startsWith(`/${group}/`)) mounted.delete(path);
+    },
+    close: () =>
+      new Promise((resolve, reject) => {
+        server.close((error) => (error ? reject(error) : resolve()));
+        server.closeAllConnections();
+      }),
+  };
+}
+
+export interface StartedSubgraphs {
+  /** By subgraph name. */
+  readonly urls: Readonly<Record<string, string>>;
+  readonly requests: LoggedRequest[];
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the subgraphs of one graph.
+ *
+ *     const { urls, requests, close } = await startSubgraphs([{ name: 'users', typeDefs: gql`...`, resolvers }]);
+ */
+export async function startSubgraphs(
+  definitions: readonly SubgraphDefinition[],
+  options: SubgraphServerOptions = {},
+): Promise<StartedSubgraphs> {
+  const server = await createSubgraphServer(options);
+  const urls = Object.fromEntries(definitions.map((definition) => [definition.name, server.mount(definition, 'graph')]));
+  return { urls, requests: server.requests, close: server.close };
+}
+
+function schemaOf(definition: SubgraphDefinition): GraphQLSchema {
+  if ('schema' in definition) return definition.schema;
+  const { typeDefs, resolvers } = definition;
+  return buildSubgraphSchema(resolvers ? { typeDefs, resolvers } : { typeDefs });
+}
+
+function listen(server: Server): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+async function answer(
+  request: IncomingMessage,
+  mounted: ReadonlyMap<string, Mounted>,
+  requests: LoggedRequest[],
+  options: SubgraphServerOptions,
+): Promise<RawAnswer> {
+  const body = await read(request);
+  const target = mounted.get(request.url ?? '');
+  if (!target) return { status: 404, body: JSON.stringify({ errors: [{ message: `no subgraph at ${request.url}` }] }) };
+  const { query, variables, operationName } = JSON.parse(body) as Partial<LoggedRequest>;
+  const logged: LoggedRequest = {
+    subgraph: target.name,
+    query: query ?? '',
+    variables: variables ?? {},
+    ...(operationName ? { operationName } : {}),
+    headers: request.headers,
+  };
+  if (!options.silent) requests.push(logged);
+  const raw = options.intercept ? await options.intercept(logged) : undefined;
+  return raw ?? { body: JSON.stringify(await run(target, logged)) };
+}
+
+async function run(target: Mounted, request: LoggedRequest): Promise<unknown> {
+  const document = prepare(target, request.query);
+  if (!('kind' in document)) return { errors: document };
+  const context: SubgraphContext = { headers: request.headers };
+  return execute({
+    schema: target.schema,
+    document,
+    variableValues: request.variables,
+    operationName: request.operationName ?? null,
+    contextValue: context,
+  });
+}
+
+function prepare(target: Mounted, query: string): DocumentNode | readonly GraphQLError[] {
+  const known = target.documents.get(query);
+  if (known) return known;
+  const document = parseAndValidate(target.schema, query);
+  if (target.documents.size > 2000) target.documents.clear();
+  target.documents.set(query, document);
+  return document;
+}
+
+function parseAndValidate(schema: GraphQLSchema, query: string): DocumentNode | readonly GraphQLError[] {
+  try {
+    const document = parse(query);
+    const errors = validate(schema, document);
+    return errors.length > 0 ? errors : document;
+  } catch (error) {
+    return [error instanceof GraphQLError ? error : new GraphQLError(String(error))];
+  }
+}
+
+async function read(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function send(response: ServerResponse, raw: RawAnswer): void {
+  response.writeHead(raw.status ?? 200, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(raw.body),
+    ...raw.headers,
+  });
+  response.end(raw.body);
+}
