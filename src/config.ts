@@ -1,0 +1,339 @@
+/**
+ * The configuration: `gateway.yaml` and environment variables in, one checked value with every default filled in out.
+ * The floor: it knows no step. Clock: per start. `process.env` is read here and nowhere else.
+ */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { z } from 'zod';
+import { overlayEnvironment, variableKey } from './config/environment';
+import {
+  checkValue,
+  type Environment,
+  formatProblem,
+  type ParsedYaml,
+  type Problem,
+  parseYaml,
+} from './config/yaml-file';
+
+/** Timers of Node overflow beyond this: a longer one would fire at once. */
+const maxTimerMs = 2 ** 31 - 1;
+
+const milliseconds = () => z.int().min(1).max(maxTimerMs);
+const count = () => z.int().min(1).max(Number.MAX_SAFE_INTEGER);
+const httpUrl = () => z.url({ protocol: /^https?$/, error: 'expected an http or https URL' });
+const text = () => z.string().min(1, { error: 'must not be empty' });
+const list = <T extends z.ZodType>(item: T) => z.array(item).default([]);
+
+const asymmetricAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512'] as const;
+const symmetricAlgorithms = ['HS256', 'HS384', 'HS512'] as const;
+const minSecretBytes = 32;
+const secret = () =>
+  z.string().refine((value) => Buffer.byteLength(value) >= minSecretBytes, {
+    error: `a secret needs at least ${minSecretBytes} bytes`,
+  });
+
+/** Connection management belongs to the gateway, and a body's length and coding to the body. */
+const unforwardableHeaders = [
+  'connection',
+  'content-encoding',
+  'content-length',
+  'expect',
+  'host',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+];
+const headerName = () =>
+  z
+    .string()
+    .regex(/^[!#$%&'*+.^_`|~0-9a-z-]+$/, { error: 'expected a header name in lower case' })
+    .refine((name) => !unforwardableHeaders.includes(name), {
+      error: 'this header belongs to one connection and is never forwarded',
+    });
+
+const corsOrigin = () =>
+  z.string().refine((value) => value === '*' || (URL.canParse(value) && new URL(value).origin === value), {
+    error: 'expected an origin such as "https://app.example.com", or "*"',
+  });
+
+const serverSchema = z
+  .strictObject({
+    host: text().default('127.0.0.1').describe('Address to listen on.'),
+    port: z.int().min(0).max(65_535).default(4000).describe('TCP port; 0 takes a free one.'),
+    graphqlPath: z
+      .string()
+      .regex(/^\/[^?#\s]*$/, { error: 'expected a path that begins with "/"' })
+      .default('/graphql'),
+    maxBodyBytes: count().default(1_000_000).describe('Request bodies over it are refused with 413, after inflation.'),
+    maxHeaderBytes: count().default(16_384).describe('Request headers over it are refused with 431.'),
+    headersTimeoutMs: milliseconds().default(10_000).describe('Time for a request to send its headers.'),
+    requestTimeoutMs: milliseconds().default(30_000).describe('Time for a request to arrive whole.'),
+    keepAliveTimeoutMs: milliseconds().default(72_000).describe('Time an idle connection stays open.'),
+    compression: z.boolean().default(true).describe('Compress answers for clients that accept it.'),
+    cors: z
+      .strictObject({
+        origins: list(corsOrigin()).describe('Origins whose pages may call; "*" is all of them.'),
+        credentials: z.boolean().default(false).describe('Whether those pages may send cookies.'),
+      })
+      .refine((cors) => !(cors.credentials && cors.origins.includes('*')), {
+        error: '"*" cannot be combined with credentials: name the origins',
+        path: ['origins'],
+      })
+      .prefault({}),
+    introspection: z
+      .boolean()
+      .default(true)
+      .describe('Answer introspection queries (default false when NODE_ENV is production).'),
+    explorer: z
+      .boolean()
+      .default(true)
+      .describe('Serve the landing page and /graphiql (default false when NODE_ENV is production).'),
+  })
+  .prefault({});
+
+/** Where an issuer's verification keys come from: exactly one of these is given. */
+const keySources = ['jwksUrl', 'jwksFile', 'publicKeyFile', 'sharedSecret'] as const;
+
+export type IssuerKeys =
+  | { readonly kind: 'jwksUrl'; readonly url: string }
+  | { readonly kind: 'jwksFile'; readonly file: string }
+  | { readonly kind: 'publicKeyFile'; readonly file: string }
+  | { readonly kind: 'sharedSecret'; readonly secret: string };
+
+const issuerSchema = z
+  .strictObject({
+    issuer: text().describe('The exact `iss` of its tokens.'),
+    audiences: z
+      .array(text())
+      .min(1, { error: 'name at least one audience' })
+      .describe('A token must be meant for one of these (`aud`).'),
+    algorithms: z
+      .array(z.enum([...asymmetricAlgorithms, ...symmetricAlgorithms]))
+      .min(1, { error: 'name at least one algorithm' }),
+    jwksUrl: httpUrl().optional(),
+    jwksFile: text().optional().describe('A JWK set, relative to this file.'),
+    publicKeyFile: text().optional().describe('One public key as PEM, relative to this file.'),
+    sharedSecret: secret().optional().describe('For HS algorithms alone.'),
+    clockToleranceMs: z.int().min(0).max(60_000).default(5_000),
+    rolesClaim: text().default('roles'),
+    scopesClaim: text().default('scopes'),
+  })
+  .refine((issuer) => givenKeySources(issuer).length === 1, {
+    error: ({ input }) =>
+      `give exactly one of ${keySources.join(', ')}; given: ${givenKeySources(input).join(', ') || 'none'}`,
+    // Beside other mistakes too: all problems are told at once.
+    when: ({ value }) => typeof value === 'object' && value !== null,
+  })
+  .superRefine((issuer, check) => {
+    const isShared = issuer.sharedSecret !== undefined;
+    for (const [index, algorithm] of issuer.algorithms.entries()) {
+      if (algorithm.startsWith('HS') === isShared) continue;
+      const message = isShared
+        ? `${algorithm} cannot use a shared secret`
+        : `${algorithm} needs sharedSecret: a public key must never serve as one`;
+      check.addIssue({ code: 'custom', message, path: ['algorithms', index] });
+    }
+  })
+  .transform(({ jwksUrl, jwksFile, publicKeyFile, sharedSecret, ...issuer }) => ({
+    ...issuer,
+    keys: toIssuerKeys({ jwksUrl, jwksFile, publicKeyFile, sharedSecret }),
+  }));
+
+function givenKeySources(issuer: unknown): readonly string[] {
+  return keySources.filter((source) => (issuer as Record<string, unknown>)[source] !== undefined);
+}
+
+function toIssuerKeys(given: Record<(typeof keySources)[number], string | undefined>): IssuerKeys {
+  if (given.jwksUrl !== undefined) return { kind: 'jwksUrl', url: given.jwksUrl };
+  if (given.jwksFile !== undefined) return { kind: 'jwksFile', file: given.jwksFile };
+  if (given.publicKeyFile !== undefined) return { kind: 'publicKeyFile', file: given.publicKeyFile };
+  return { kind: 'sharedSecret', secret: given.sharedSecret ?? '' };
+}
+
+const authenticationSchema = z
+  .strictObject({
+    required: z.boolean().default(false).describe('Refuse anonymous requests.'),
+    issuers: list(issuerSchema),
+  })
+  .refine(({ issuers }) => new Set(issuers.map(({ issuer }) => issuer)).size === issuers.length, {
+    error: 'two issuers have the same name',
+    path: ['issuers'],
+  })
+  .prefault({});
+
+const subgraphIdentitySchema = z.strictObject({
+  secret: secret().describe('Signs the header that tells subgraphs who asks.'),
+  lifetimeMs: milliseconds().default(60_000),
+  claims: list(text()).describe('Claims of the token to pass on besides subject, roles and scopes.'),
+});
+
+const limitsSchema = z
+  .strictObject({
+    maxTokens: count().default(15_000).describe('Tokens of a document.'),
+    maxDepth: count().default(50).describe('Nested levels of an operation.'),
+    maxAliases: count().default(1_000).describe('Aliases, with fragments expanded.'),
+    maxRootFields: count().default(200).describe('Root fields, with fragments expanded.'),
+    maxSelections: count().default(20_000).describe('Selections, with fragments expanded.'),
+    maxDirectives: count().default(500).describe('Directives of a document.'),
+    maxErrors: count().default(100).describe('Errors in one answer.'),
+  })
+  .prefault({});
+
+const timeoutsSchema = z
+  .strictObject({
+    operationMs: milliseconds().default(30_000).describe('From the arrival of an operation to its answer.'),
+    drainMs: milliseconds().default(10_000).describe('Time that running requests have when the gateway closes.'),
+  })
+  .prefault({});
+
+const plannerSchema = z
+  .strictObject({
+    timeoutMs: milliseconds().default(10_000).describe('Time for one query plan.'),
+    loadTimeoutMs: milliseconds().default(120_000).describe('Time to compose a supergraph, or to load one.'),
+    maxEvaluatedPlans: count()
+      .default(1_000)
+      .describe('Candidate plans that are compared before the best so far is taken.'),
+    maxFetches: count().default(500).describe('Fetches of one query plan.'),
+    maxDepth: count().default(50).describe('Fetches of one query plan that wait for one another.'),
+    maxQueued: count().default(1_000).describe('Operations that wait to be planned.'),
+    maxHeapBytes: count().min(64_000_000).default(2_000_000_000).describe('Memory of the planner thread.'),
+    cacheMaxBytes: count().default(50_000_000).describe('Memory of the cached query plans of one supergraph.'),
+  })
+  .prefault({});
+
+/** What can be set for all subgraphs and for one. */
+const subgraphShape = {
+  timeoutMs: milliseconds().describe('Time for one request to a subgraph.'),
+  maxResponseBytes: count().describe('Answers over it are an error, after inflation.'),
+  maxConnections: count().describe('Connections to one subgraph.'),
+  http2: z.boolean().describe('Speak HTTP/2 where the subgraph offers it.'),
+  forwardHeaders: z.array(headerName()).describe("Headers of the client's request that subgraphs receive."),
+};
+
+const subgraphsSchema = z
+  .strictObject({
+    defaults: z
+      .strictObject({
+        timeoutMs: subgraphShape.timeoutMs.default(10_000),
+        maxResponseBytes: subgraphShape.maxResponseBytes.default(50_000_000),
+        maxConnections: subgraphShape.maxConnections.default(100),
+        http2: subgraphShape.http2.default(false),
+        forwardHeaders: subgraphShape.forwardHeaders.default([]),
+      })
+      .prefault({}),
+    overrides: z
+      .record(
+        z.string(),
+        z
+          .strictObject({ url: httpUrl().describe('Instead of the routing URL of the supergraph.'), ...subgraphShape })
+          .partial(),
+      )
+      .default({}),
+  })
+  .prefault({});
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+const telemetrySchema = z
+  .strictObject({
+    logLevel: z.enum(logLevels).default('info'),
+    metrics: z.boolean().default(true).describe('Serve /metrics.'),
+  })
+  .prefault({});
+
+const configSchema = z.strictObject({
+  server: serverSchema,
+  authentication: authenticationSchema,
+  subgraphIdentity: subgraphIdentitySchema.optional().describe('Absent: subgraphs are not told who asks.'),
+  limits: limitsSchema,
+  timeouts: timeoutsSchema,
+  planner: plannerSchema,
+  subgraphs: subgraphsSchema,
+  telemetry: telemetrySchema,
+});
+
+/** Everything but the supergraph, checked, with every default filled in. */
+export type Config = z.output<typeof configSchema>;
+/** What may be written: every section and key optional. */
+export type ConfigInput = z.input<typeof configSchema>;
+export type IssuerConfig = Config['authentication']['issuers'][number];
+export type SubgraphSettings = Config['subgraphs']['defaults'] & { readonly url?: string | undefined };
+
+export type LoadedConfig =
+  | { readonly kind: 'config'; readonly config: Config }
+  | { readonly kind: 'problems'; readonly problems: readonly Problem[] };
+
+/** A configuration that cannot be used: its message lists every problem, one a line. */
+export class ConfigError extends Error {
+  constructor(readonly problems: readonly Problem[]) {
+    super(problems.map(formatProblem).join('\n'));
+  }
+}
+
+/** The variables of this process: the only place that reads them. */
+export function processEnvironment(): Environment {
+  return process.env;
+}
+
+/** Reads `file` (none: defaults alone), lays the environment variables over it and checks the whole. */
+export function loadConfig({
+  file,
+  env,
+}: {
+  readonly file?: string | undefined;
+  readonly env: Environment;
+}): LoadedConfig {
+  const parsed = file === undefined ? emptyFile : readConfigFile(file, env);
+  if (parsed.problems.length > 0) return { kind: 'problems', problems: parsed.problems };
+  const { value, origin } = overlayEnvironment(parsed, env);
+  const checked = checkValue(configSchema, value, origin);
+  if (checked.kind === 'problems') return checked;
+  return { kind: 'config', config: resolveFiles(checked.value, file === undefined ? '.' : dirname(file)) };
+}
+
+/** A configuration from a value, for embedders: `createConfig({ limits: { maxDepth: 20 } })`. Throws `ConfigError`. */
+export function createConfig(input: ConfigInput = {}): Config {
+  const checked = checkValue(configSchema, input, { locate: () => ({ file: 'config' }), isText: () => false });
+  if (checked.kind === 'problems') throw new ConfigError(checked.problems);
+  return checked.value;
+}
+
+/** JSON Schema of `gateway.yaml`, for editors. */
+export function configJsonSchema(): object {
+  return z.toJSONSchema(configSchema, { io: 'input' });
+}
+
+/** The settings of one subgraph: its overrides over the defaults. */
+export function subgraphSettings({ subgraphs: { defaults, overrides } }: Config, name: string): SubgraphSettings {
+  const key = [name, variableKey(name)].find((candidate) => Object.hasOwn(overrides, candidate));
+  const given = Object.entries(key === undefined ? {} : (overrides[key] ?? {})).filter(
+    ([, value]) => value !== undefined,
+  );
+  return { ...defaults, ...Object.fromEntries(given) };
+}
+
+const emptyFile: ParsedYaml = {
+  value: {},
+  origin: { locate: () => ({ file: 'defaults' }), isText: () => false },
+  problems: [],
+};
+
+function readConfigFile(file: string, env: Environment): ParsedYaml {
+  try {
+    return parseYaml(file, readFileSync(file, 'utf8'), env);
+  } catch (error) {
+    const message = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    return { ...emptyFile, problems: [{ file, path: '', message }] };
+  }
+}
+
+/** Paths in the file are relative to the file, not to where the process was started. */
+function resolveFiles(config: Config, directory: string): Config {
+  const issuers = config.authentication.issuers.map((issuer) => {
+    const { keys } = issuer;
+    const isFile = keys.kind === 'jwksFile' || keys.kind === 'publicKeyFile';
+    return isFile ? { ...issuer, keys: { ...keys, file: resolve(directory, keys.file) } } : issuer;
+  });
+  return { ...config, authentication: { ...config.authentication, issuers } };
+}

@@ -1,0 +1,88 @@
+/**
+ * Lays environment variables over the configuration file, before it is checked. The floor. Clock: per start.
+ * It is given the variables: `src/config.ts` alone reads those of the process.
+ */
+import type { Environment, Origin, ParsedYaml, Path } from './yaml-file';
+
+interface Overlay {
+  readonly variable: string;
+  readonly path: readonly string[];
+  readonly value: unknown;
+}
+
+const variables: Readonly<Record<string, readonly string[]>> = {
+  HOST: ['server', 'host'],
+  PORT: ['server', 'port'],
+  LOG_LEVEL: ['telemetry', 'logLevel'],
+  SUPERGATE_IDENTITY_SECRET: ['subgraphIdentity', 'secret'],
+};
+
+/** Lays the variables over what the file says. A value from a variable is located by the variable's name. */
+export function overlayEnvironment(parsed: ParsedYaml, env: Environment): { value: unknown; origin: Origin } {
+  const root = structuredClone(parsed.value);
+  const overlays = [...namedOverlays(env), ...subgraphOverlays(env, root), ...productionDefaults(env, root)];
+  const applied = new Map<string, string>();
+  for (const { variable, path, value } of overlays) {
+    if (setAt(root, path, value)) applied.set(path.join('\0'), variable);
+  }
+  const variableAt = (path: Path) => applied.get(path.join('\0'));
+  return {
+    value: root,
+    origin: {
+      locate(path, part) {
+        const variable = variableAt(path);
+        return variable === undefined ? parsed.origin.locate(path, part) : { file: `environment variable ${variable}` };
+      },
+      isText: (path) => variableAt(path) !== undefined || parsed.origin.isText(path),
+    },
+  };
+}
+
+function namedOverlays(env: Environment): Overlay[] {
+  return Object.entries(variables).flatMap(([variable, path]) =>
+    env[variable] ? [{ variable, path, value: env[variable] }] : [],
+  );
+}
+
+/** `SUBGRAPH_MY_USERS_URL` is the URL of `my-users`, `my_users` or `MyUsers` alike: an exact name in the file wins the key. */
+function subgraphOverlays(env: Environment, root: unknown): Overlay[] {
+  const inFile = Object.keys((root as { subgraphs?: { overrides?: object } } | null)?.subgraphs?.overrides ?? {});
+  return Object.entries(env).flatMap(([variable, value]) => {
+    const name = /^SUBGRAPH_(\w+)_URL$/.exec(variable)?.[1];
+    if (name === undefined || !value) return [];
+    const keys = inFile.filter((key) => variableKey(key) === name.toLowerCase());
+    return (keys.length > 0 ? keys : [name.toLowerCase()]).map((key) => ({
+      variable,
+      path: ['subgraphs', 'overrides', key, 'url'],
+      value,
+    }));
+  });
+}
+
+/** What helps a developer helps an attacker: off in production, unless the file says otherwise. */
+function productionDefaults(env: Environment, root: unknown): Overlay[] {
+  if (env.NODE_ENV !== 'production') return [];
+  const server = (root as { server?: object } | null)?.server;
+  return ['introspection', 'explorer'].flatMap((key) => {
+    const isGiven = typeof server === 'object' && server !== null && Object.hasOwn(server, key);
+    return isGiven ? [] : [{ variable: 'NODE_ENV', path: ['server', key], value: false }];
+  });
+}
+
+/** How a subgraph's name is written in a variable, in lower case: `my-users` -> `my_users`. */
+export function variableKey(name: string): string {
+  return name.replace(/\W/g, '_').toLowerCase();
+}
+
+/** Sets a value, making maps on the way; false when something that is not a map stands there (the check will tell). */
+function setAt(root: unknown, path: readonly string[], value: unknown): boolean {
+  let node = root;
+  for (const [index, step] of path.entries()) {
+    if (typeof node !== 'object' || node === null || Array.isArray(node)) return false;
+    const map = node as Record<string, unknown>;
+    if (index === path.length - 1) map[step] = value;
+    else if (!Object.hasOwn(map, step) || map[step] === null) map[step] = {};
+    node = map[step];
+  }
+  return true;
+}
