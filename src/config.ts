@@ -98,9 +98,15 @@ const keySources = ['jwksUrl', 'jwksFile', 'publicKeyFile', 'sharedSecret'] as c
 
 export type IssuerKeys =
   | { readonly kind: 'jwksUrl'; readonly url: string }
-  | { readonly kind: 'jwksFile'; readonly file: string }
-  | { readonly kind: 'publicKeyFile'; readonly file: string }
-  | { readonly kind: 'sharedSecret'; readonly secret: string };
+  | { readonly kind: 'jwksFile'; readonly path: string }
+  | { readonly kind: 'pem'; readonly pem: string }
+  | { readonly kind: 'secret'; readonly secret: string };
+
+/** Names of claims; those absent are the context's to choose. */
+export interface IssuerClaims {
+  readonly roles?: string;
+  readonly scopes?: string;
+}
 
 const issuerSchema = z
   .strictObject({
@@ -117,8 +123,8 @@ const issuerSchema = z
     publicKeyFile: text().optional().describe('One public key as PEM, relative to this file.'),
     sharedSecret: secret().optional().describe('For HS algorithms alone.'),
     clockToleranceMs: z.int().min(0).max(60_000).default(5_000),
-    rolesClaim: text().default('roles'),
-    scopesClaim: text().default('scopes'),
+    rolesClaim: text().optional().describe('The claim, or path of claims, that lists roles (default `roles`).'),
+    scopesClaim: text().optional().describe('The claim that lists scopes (default `scopes`, else `scope`).'),
   })
   .refine((issuer) => givenKeySources(issuer).length === 1, {
     error: ({ input }) =>
@@ -136,20 +142,26 @@ const issuerSchema = z
       check.addIssue({ code: 'custom', message, path: ['algorithms', index] });
     }
   })
-  .transform(({ jwksUrl, jwksFile, publicKeyFile, sharedSecret, ...issuer }) => ({
-    ...issuer,
-    keys: toIssuerKeys({ jwksUrl, jwksFile, publicKeyFile, sharedSecret }),
-  }));
+  .transform(({ jwksUrl, jwksFile, publicKeyFile, sharedSecret, rolesClaim, scopesClaim, ...issuer }, check) => {
+    const pem = publicKeyFile === undefined ? undefined : readText(publicKeyFile);
+    if (pem?.kind === 'failed') check.addIssue({ code: 'custom', message: pem.message, path: ['publicKeyFile'] });
+    const keys = toIssuerKeys(jwksUrl, jwksFile, pem?.kind === 'read' ? pem.text : undefined, sharedSecret);
+    const claims: IssuerClaims = {
+      ...(rolesClaim && { roles: rolesClaim }),
+      ...(scopesClaim && { scopes: scopesClaim }),
+    };
+    return { ...issuer, keys, claims };
+  });
 
 function givenKeySources(issuer: unknown): readonly string[] {
   return keySources.filter((source) => (issuer as Record<string, unknown>)[source] !== undefined);
 }
 
-function toIssuerKeys(given: Record<(typeof keySources)[number], string | undefined>): IssuerKeys {
-  if (given.jwksUrl !== undefined) return { kind: 'jwksUrl', url: given.jwksUrl };
-  if (given.jwksFile !== undefined) return { kind: 'jwksFile', file: given.jwksFile };
-  if (given.publicKeyFile !== undefined) return { kind: 'publicKeyFile', file: given.publicKeyFile };
-  return { kind: 'sharedSecret', secret: given.sharedSecret ?? '' };
+function toIssuerKeys(url?: string, path?: string, pem?: string, secret?: string): IssuerKeys {
+  if (url !== undefined) return { kind: 'jwksUrl', url };
+  if (path !== undefined) return { kind: 'jwksFile', path };
+  if (pem !== undefined) return { kind: 'pem', pem };
+  return { kind: 'secret', secret: secret ?? '' };
 }
 
 const authenticationSchema = z
@@ -287,9 +299,9 @@ export function loadConfig({
   const parsed = file === undefined ? emptyFile : readConfigFile(file, env);
   if (parsed.problems.length > 0) return { kind: 'problems', problems: parsed.problems };
   const { value, origin } = overlayEnvironment(parsed, env);
+  if (file !== undefined) resolvePaths(value, dirname(file));
   const checked = checkValue(configSchema, value, origin);
-  if (checked.kind === 'problems') return checked;
-  return { kind: 'config', config: resolveFiles(checked.value, file === undefined ? '.' : dirname(file)) };
+  return checked.kind === 'problems' ? checked : { kind: 'config', config: checked.value };
 }
 
 /** A configuration from a value, for embedders: `createConfig({ limits: { maxDepth: 20 } })`. Throws `ConfigError`. */
@@ -320,20 +332,27 @@ const emptyFile: ParsedYaml = {
 };
 
 function readConfigFile(file: string, env: Environment): ParsedYaml {
-  try {
-    return parseYaml(file, readFileSync(file, 'utf8'), env);
-  } catch (error) {
-    const message = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
-    return { ...emptyFile, problems: [{ file, path: '', message }] };
+  const content = readText(file);
+  if (content.kind === 'read') return parseYaml(file, content.text, env);
+  return { ...emptyFile, problems: [{ file, path: '', message: content.message }] };
+}
+
+/** Paths in the file are relative to the file, not to where the process was started: made absolute in place. */
+function resolvePaths(value: unknown, directory: string): void {
+  const { authentication } = (value ?? {}) as { authentication?: { issuers?: unknown } | null };
+  const issuers: readonly unknown[] = Array.isArray(authentication?.issuers) ? authentication.issuers : [];
+  for (const issuer of issuers as (Record<string, unknown> | null)[]) {
+    for (const key of ['jwksFile', 'publicKeyFile']) {
+      const path = issuer?.[key];
+      if (issuer && typeof path === 'string') issuer[key] = resolve(directory, path);
+    }
   }
 }
 
-/** Paths in the file are relative to the file, not to where the process was started. */
-function resolveFiles(config: Config, directory: string): Config {
-  const issuers = config.authentication.issuers.map((issuer) => {
-    const { keys } = issuer;
-    const isFile = keys.kind === 'jwksFile' || keys.kind === 'publicKeyFile';
-    return isFile ? { ...issuer, keys: { ...keys, file: resolve(directory, keys.file) } } : issuer;
-  });
-  return { ...config, authentication: { ...config.authentication, issuers } };
+function readText(file: string): { kind: 'read'; text: string } | { kind: 'failed'; message: string } {
+  try {
+    return { kind: 'read', text: readFileSync(file, 'utf8') };
+  } catch (error) {
+    return { kind: 'failed', message: `cannot be read: ${error instanceof Error ? error.message : String(error)}` };
+  }
 }
