@@ -5,9 +5,9 @@
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { access, chmod, constants, cp, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { access, chmod, constants, cp, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join, parse, resolve } from 'node:path';
+import { dirname, join, parse, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 /** For `spawn`: empty when Postgres runs as the user that we are. */
@@ -64,7 +64,19 @@ async function findBinaries(): Promise<string> {
     const path = join(native, 'bin', binary);
     await access(path, constants.X_OK).catch(() => chmod(path, 0o755));
   }
+  await restoreSymlinks(native);
   return native;
+}
+
+/** npm packs no symlinks: the package makes them in an install script, which `npm ci --ignore-scripts` leaves out. */
+async function restoreSymlinks(native: string): Promise<void> {
+  const list = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
+  for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
+    const path = join(native, '..', target);
+    await symlink(relative(dirname(target), source), path).catch((error: unknown) => {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    });
+  }
 }
 
 async function checkOwn(directory: string): Promise<void> {
