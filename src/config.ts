@@ -98,7 +98,7 @@ const keySources = ['jwksUrl', 'jwksFile', 'publicKeyFile', 'sharedSecret'] as c
 
 export type IssuerKeys =
   | { readonly kind: 'jwksUrl'; readonly url: string }
-  | { readonly kind: 'jwksFile'; readonly path: string }
+  | { readonly kind: 'jwksFile'; readonly file: string }
   | { readonly kind: 'pem'; readonly pem: string }
   | { readonly kind: 'secret'; readonly secret: string };
 
@@ -157,9 +157,9 @@ function givenKeySources(issuer: unknown): readonly string[] {
   return keySources.filter((source) => (issuer as Record<string, unknown>)[source] !== undefined);
 }
 
-function toIssuerKeys(url?: string, path?: string, pem?: string, secret?: string): IssuerKeys {
+function toIssuerKeys(url?: string, file?: string, pem?: string, secret?: string): IssuerKeys {
   if (url !== undefined) return { kind: 'jwksUrl', url };
-  if (path !== undefined) return { kind: 'jwksFile', path };
+  if (file !== undefined) return { kind: 'jwksFile', file };
   if (pem !== undefined) return { kind: 'pem', pem };
   return { kind: 'secret', secret: secret ?? '' };
 }
