@@ -1,0 +1,88 @@
+/**
+ * Makes the RequestContext: id, identity, deadline, log and the headers for subgraphs.
+ * In: raw headers (HTTP), or an identity that a door settled before (WebSocket). Out: the context and its two ends.
+ * Clock: per request. It must never know anything of the operation, nor trust a header beyond its shape.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Log } from '../telemetry/log';
+import type { Authenticator } from './authenticate';
+import { headerValues, readCredential } from './bearer';
+import { openDeadline, type StartTimer, startNodeTimer } from './deadline';
+import type { Identity, RequestContext } from './request-context';
+import { type SubgraphIdentity, subgraphIdentityHeader } from './subgraph-identity';
+
+export const requestIdHeader = 'x-request-id';
+
+export interface RequestContextOptions {
+  readonly authenticator: Authenticator;
+  /** Absent: subgraphs are not told who asks. */
+  readonly subgraphIdentity?: SubgraphIdentity;
+  readonly log: Log;
+  readonly now: () => number;
+  /** From the arrival of a request to its answer. */
+  readonly timeoutMs: number;
+  readonly startTimer?: StartTimer;
+}
+
+/** A context and what ends it. `dispose` is called once the answer is out, whatever happened. */
+export interface OpenRequest {
+  readonly context: RequestContext;
+  clientLeft(): void;
+  dispose(): void;
+}
+
+export interface RequestContexts {
+  /**
+   * For a request over HTTP. The deadline counts from this call, so that waiting for keys is within it.
+   * Rejects with `AuthenticationError` (UNAUTHENTICATED); then there is nothing to dispose.
+   */
+  openHttp(request: { readonly id: string; readonly rawHeaders: readonly string[] }): Promise<OpenRequest>;
+  /** For an operation of a door that has settled the identity before, at its connection. */
+  open(request: { readonly id: string; readonly identity: Identity; readonly arrivedAt?: number }): OpenRequest;
+}
+
+/** The maker of request contexts of one gateway. */
+export function createRequestContexts(options: RequestContextOptions): RequestContexts {
+  const { authenticator, now } = options;
+  return {
+    async openHttp({ id, rawHeaders }) {
+      const arrivedAt = now();
+      const log = logOfRequest(options.log, id);
+      const identity = await authenticator.authenticate(readCredential(rawHeaders), log);
+      return openRequest(options, { id, identity, arrivedAt, log });
+    },
+    open({ id, identity, arrivedAt = now() }) {
+      return openRequest(options, { id, identity, arrivedAt, log: logOfRequest(options.log, id) });
+    },
+  };
+}
+
+const acceptableId = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** The id that the client or a proxy gave, if there is one and it can be written anywhere; else a new one. */
+export function requestIdFrom(rawHeaders: readonly string[], newId: () => string = randomUUID): string {
+  const [given, ...others] = headerValues(rawHeaders, requestIdHeader);
+  return given !== undefined && others.length === 0 && acceptableId.test(given) ? given : newId();
+}
+
+function openRequest(
+  { subgraphIdentity, now, timeoutMs, startTimer = startNodeTimer }: RequestContextOptions,
+  request: { readonly id: string; readonly identity: Identity; readonly arrivedAt: number; readonly log: Log },
+): OpenRequest {
+  const { id, identity, arrivedAt, log } = request;
+  const subgraphHeaders: Record<string, string> = { [requestIdHeader]: id };
+  if (subgraphIdentity !== undefined) subgraphHeaders[subgraphIdentityHeader] = subgraphIdentity.tokenFor(identity);
+  const { deadline, clientLeft, dispose } = openDeadline(arrivedAt + timeoutMs, now, startTimer);
+  const context: RequestContext = { id, identity, deadline, log, subgraphHeaders, calls: { count: 0, failed: 0 } };
+  return { context, clientLeft, dispose };
+}
+
+/** The log with the request's id in every line. */
+function logOfRequest(log: Log, requestId: string): Log {
+  return {
+    error: (fields, message) => log.error({ requestId, ...fields }, message),
+    warn: (fields, message) => log.warn({ requestId, ...fields }, message),
+    info: (fields, message) => log.info({ requestId, ...fields }, message),
+    debug: (fields, message) => log.debug({ requestId, ...fields }, message),
+  };
+}
