@@ -46,6 +46,7 @@ export const errorTable = {
   SUBREQUEST_HTTP_ERROR: define(502, 'A subgraph could not be reached, or its HTTP answer was an error.', { retry: true }),
   SUBREQUEST_MALFORMED_RESPONSE: define(502, 'A subgraph answered with something that is not a GraphQL response.', { retry: true }),
   SUBREQUEST_ABORTED: define(499, 'The client left before the answer was complete.'),
+  INVALID_SUBGRAPH_DATA: define(502, 'A subgraph sent a value that the schema does not allow: null where it may not be, or of another type.'),
   DOWNSTREAM_SERVICE_ERROR: define(502, 'A subgraph answered with GraphQL errors of its own.'),
   GATEWAY_TIMEOUT: define(504, 'A subgraph did not answer before the deadline.', { retry: true }),
   QUERY_PLAN_FAILED: define(500, 'No query plan answers this operation.'),

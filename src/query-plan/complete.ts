@@ -1,0 +1,218 @@
+/**
+ * Data of subgraphs -> the response, exactly by the specification (6.4.3, 6.4.4): fields in the client's order and
+ * names, leaves coerced to their types, nulls propagated, one error for each null that is not the subgraph's wish.
+ * Clock: per request.
+ */
+import {
+  GraphQLError,
+  type GraphQLLeafType,
+  type GraphQLOutputType,
+  isEnumType,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  isSpecifiedScalarType,
+} from 'graphql';
+import type { ErrorCode } from '../errors';
+import type { DataPath, Failure, Failures } from './failures';
+import type { FieldShape, SelectionShape } from './response-shape';
+
+export type ResponseObject = Record<string, unknown>;
+
+export interface CompletionInput {
+  readonly shape: SelectionShape;
+  readonly data: Record<string, unknown>;
+  readonly failures: Failures;
+  /** Values of `__schema` and `__type`, by response name. */
+  readonly introspection: Readonly<Record<string, unknown>>;
+  /** Errors after this many are counted as nulls only. */
+  readonly maxErrors: number;
+}
+
+export interface Completed {
+  readonly data: ResponseObject | null;
+  readonly errors: readonly GraphQLError[];
+}
+
+/** Builds the response. Never throws for data that a subgraph sent, however wrong. */
+export function complete(input: CompletionInput): Completed {
+  const completion = new Completion(input);
+  const data = completion.completeRoot();
+  return { data: data ?? null, errors: completion.errors };
+}
+
+type Value = NonNullable<unknown> | null;
+
+/** In this class `undefined` means: null, and an error says why. */
+class Completion {
+  readonly errors: GraphQLError[] = [];
+  private readonly path: (string | number)[] = [];
+  private readonly reported = new Set<string>();
+
+  constructor(private readonly input: CompletionInput) {}
+
+  completeRoot(): ResponseObject | undefined {
+    const data = this.completeObject(this.input.shape, this.input.data);
+    for (const { failure, path } of this.input.failures.unplaced) {
+      this.report(failure, clientPath(this.input.shape, path));
+    }
+    return data;
+  }
+
+  private completeObject(selection: SelectionShape, source: Record<string, unknown>): ResponseObject | undefined {
+    const typeName = source.__typename;
+    const fields = selection.fieldsOf(typeName);
+    if (!fields) {
+      this.fail(`A value of type "${selection.type.name}" is of a type that cannot stand here.`);
+      return undefined;
+    }
+    // Client response names may be `__proto__`: an object without a prototype takes any name.
+    const result: ResponseObject = Object.create(null);
+    for (const field of fields) {
+      if (field.kind === 'typename') {
+        result[field.responseName] = selection.typeNameOf(typeName);
+      } else if (field.kind === 'introspection') {
+        result[field.responseName] = this.input.introspection[field.responseName] ?? null;
+      } else {
+        this.path.push(field.responseName);
+        const value = this.completeValue(
+          field,
+          field.type,
+          source[field.travellingName],
+          source,
+          field.travellingName,
+          selection,
+        );
+        this.path.pop();
+        if (value === undefined) return undefined;
+        result[field.responseName] = value;
+      }
+    }
+    return result;
+  }
+
+  private completeValue(
+    field: Extract<FieldShape, { kind: 'field' }>,
+    type: GraphQLOutputType,
+    value: unknown,
+    container: object,
+    key: string | number,
+    owner: SelectionShape,
+  ): Value | undefined {
+    if (!isNonNullType(type)) return this.completeNullable(field, type, value, container, key, owner) ?? null;
+    const completed = this.completeNullable(field, type.ofType, value, container, key, owner);
+    if (completed !== null) return completed;
+    this.fail(`Cannot return null for non-nullable field ${field.coordinate}.`);
+    return undefined;
+  }
+
+  private completeNullable(
+    field: Extract<FieldShape, { kind: 'field' }>,
+    type: Exclude<GraphQLOutputType, { kind: 'never' }>,
+    value: unknown,
+    container: object,
+    key: string | number,
+    owner: SelectionShape,
+  ): Value | undefined {
+    if (value === null || value === undefined) {
+      return this.reportFailures(field, container, key, owner) ? undefined : null;
+    }
+    if (isListType(type)) return this.completeList(field, type.ofType, value, owner);
+    if (isLeafType(type)) return this.completeLeaf(field, type, value);
+    if (typeof value !== 'object' || Array.isArray(value) || !field.selection) {
+      this.fail(`Expected an object for field ${field.coordinate}.`);
+      return undefined;
+    }
+    return this.completeObject(field.selection, value as Record<string, unknown>);
+  }
+
+  private completeList(
+    field: Extract<FieldShape, { kind: 'field' }>,
+    itemType: GraphQLOutputType,
+    value: unknown,
+    owner: SelectionShape,
+  ): Value | undefined {
+    if (!Array.isArray(value)) {
+      this.fail(`Expected a list for field ${field.coordinate}.`);
+      return undefined;
+    }
+    const result: Value[] = [];
+    for (let index = 0; index < value.length; index++) {
+      this.path.push(index);
+      const item = this.completeValue(field, itemType, value[index], value, index, owner);
+      this.path.pop();
+      if (item === undefined) return undefined;
+      result.push(item);
+    }
+    return result;
+  }
+
+  private completeLeaf(
+    field: Extract<FieldShape, { kind: 'field' }>,
+    type: GraphQLLeafType,
+    value: NonNullable<unknown>,
+  ): Value | undefined {
+    if (isEnumType(type)) {
+      // Values that are not of the API schema (`@inaccessible`, or unknown to it) may not leave, nor be named.
+      if (typeof value === 'string' && type.getValue(value)) return value;
+      this.fail(`Enum "${type.name}" cannot represent the value of field ${field.coordinate}.`);
+      return undefined;
+    }
+    if (!isSpecifiedScalarType(type)) return value;
+    try {
+      return type.serialize(value) as Value;
+    } catch {
+      this.fail(`${type.name} cannot represent the value of field ${field.coordinate}.`);
+      return undefined;
+    }
+  }
+
+  /** Reports why a value is missing, if a failure left it so. */
+  private reportFailures(
+    field: Extract<FieldShape, { kind: 'field' }>,
+    container: object,
+    key: string | number,
+    owner: SelectionShape,
+  ): boolean {
+    const placed = this.input.failures.find(container, key);
+    if (!placed) return false;
+    const parentPath = this.path.slice(0, -1);
+    for (const { failure, path } of placed) {
+      const [first, ...rest] = path;
+      const tail =
+        first === key ? [...this.path.slice(-1), ...clientPath(field.selection, rest)] : clientPath(owner, path);
+      this.report(failure, [...parentPath, ...tail]);
+    }
+    return true;
+  }
+
+  private report(failure: Failure, path: DataPath): void {
+    const identity = JSON.stringify([failure.message, path]);
+    if (this.reported.has(identity) || this.errors.length >= this.input.maxErrors) return;
+    this.reported.add(identity);
+    this.errors.push(new GraphQLError(failure.message, { path, extensions: failure.extensions }));
+  }
+
+  private fail(message: string): void {
+    if (this.errors.length >= this.input.maxErrors) return;
+    const code: ErrorCode = 'INVALID_SUBGRAPH_DATA';
+    this.errors.push(new GraphQLError(message, { path: [...this.path], extensions: { code } }));
+  }
+}
+
+/** A path of travelling names, in the client's names; it ends where the client asked nothing. */
+function clientPath(selection: SelectionShape | undefined, path: DataPath): DataPath {
+  const result: (string | number)[] = [];
+  let current = selection;
+  for (const key of path) {
+    if (typeof key === 'number') {
+      result.push(key);
+      continue;
+    }
+    const field = current?.findField(key);
+    if (!field) break;
+    result.push(field.responseName);
+    current = field.selection;
+  }
+  return result;
+}

@@ -1,0 +1,215 @@
+/**
+ * The engine of one generation: prepares operations (plan, program, response shape) and executes them.
+ * In: a valid operation and checked variables. Out: data and errors for the client.
+ * Clock: per document (prepare, cached), per request (execute).
+ */
+
+import type { QueryPlan } from '@apollo/query-planner';
+import {
+  type FieldNode,
+  type GraphQLError,
+  type GraphQLObjectType,
+  type GraphQLSchema,
+  isNonNullType,
+  Kind,
+} from 'graphql';
+import { LRUCache } from 'lru-cache';
+import type { RequestContext } from '../context/request-context';
+import { ClientError, InternalError } from '../errors';
+import type { Operation } from '../operation/document';
+import type { CheckedVariables } from '../operation/variables';
+import { type Completed, complete } from './complete';
+import type { DataObject } from './data';
+import { Failures } from './failures';
+import { createFieldNameTable, type FieldNameTable, OperationFieldNames } from './field-names';
+import { answerIntrospection, type IntrospectionQuery } from './introspection';
+import { buildRootFields, type PlanningRootField, writeOperation } from './planning-operation';
+import { compileProgram, measurePlan, type Run, type Step } from './program';
+import { SelectionShape } from './response-shape';
+import { SelectionReader } from './selections';
+import type { SubgraphCall } from './subgraph-call';
+import type { SupergraphTypes } from './supergraph-types';
+
+/** Plans an operation of the API schema. Rejects with `ClientError` when it took too long. */
+export interface Planner {
+  plan(document: string): Promise<QueryPlan>;
+}
+
+export interface EngineLimits {
+  /** Fetches in one query plan. */
+  readonly maxFetches: number;
+  /** Fetches in one plan that wait for each other. */
+  readonly maxPlanDepth: number;
+  /** Errors in one response. */
+  readonly maxErrors: number;
+  /** Compiled plans that are kept, in bytes of their planned text and plan. */
+  readonly planCacheMaxBytes: number;
+}
+
+export interface EngineOptions {
+  readonly apiSchema: GraphQLSchema;
+  readonly types: SupergraphTypes;
+  readonly planner: Planner;
+  readonly limits: EngineLimits;
+}
+
+/** An operation, with its conditions decided, ready to run. */
+export interface ExecutableOperation {
+  readonly operation: Operation;
+  readonly shape: SelectionShape;
+  /** Run one after the other. A query has at most one. */
+  readonly steps: readonly SerialStep[];
+  readonly introspection: IntrospectionQuery | undefined;
+}
+
+interface SerialStep {
+  readonly run: Step;
+  /** For mutations: the root field, when its null would end the operation. */
+  readonly required: SelectionShape | undefined;
+}
+
+interface CompiledPlan {
+  readonly step: Step;
+  readonly isSingleFetch: boolean;
+}
+
+export class Engine {
+  private readonly fieldNames: FieldNameTable;
+  private readonly plans: LRUCache<string, Promise<CompiledPlan>>;
+  private readonly prepared = new WeakMap<Operation, Map<string, Promise<ExecutableOperation>>>();
+
+  constructor(private readonly options: EngineOptions) {
+    this.fieldNames = createFieldNameTable(options.apiSchema, options.types.fieldNames);
+    this.plans = new LRUCache({
+      maxSize: options.limits.planCacheMaxBytes,
+      // Plan and program are some ten times the size of the planned text.
+      sizeCalculation: (_plan, text) => text.length * 12 + 1_000,
+    });
+  }
+
+  /**
+   * The executable form of an operation for these values of its condition variables. Concurrent calls share the work.
+   * Codes: `QUERY_PLAN_FAILED`, `QUERY_PLAN_TIMEOUT`, `QUERY_PLAN_TOO_LARGE`.
+   */
+  prepare(operation: Operation, variables: CheckedVariables): Promise<ExecutableOperation> {
+    let byConditions = this.prepared.get(operation);
+    if (!byConditions) {
+      byConditions = new Map();
+      this.prepared.set(operation, byConditions);
+    }
+    const known = byConditions.get(variables.conditions);
+    if (known) return known;
+    const preparing = this.prepareNow(operation, variables);
+    byConditions.set(variables.conditions, preparing);
+    preparing.catch(() => byConditions.delete(variables.conditions));
+    return preparing;
+  }
+
+  private async prepareNow(operation: Operation, variables: CheckedVariables): Promise<ExecutableOperation> {
+    const { apiSchema, types } = this.options;
+    const rootType = apiSchema.getRootType(operation.type);
+    if (!rootType) throw new InternalError('a validated operation has no root type');
+    const conditions = new Map(operation.conditionVariables.map((name) => [name, variables.coerced[name] === true]));
+    const reader = new SelectionReader(apiSchema, operation.fragments, conditions);
+    const names = new OperationFieldNames(this.fieldNames);
+    const sets = [{ set: operation.node.selectionSet, type: rootType }];
+    const rootFields = buildRootFields(operation, rootType, {
+      reader,
+      names,
+      interfaceObjects: types.interfaceObjects,
+    });
+    const shapeOf = (nodes: readonly FieldNode[]): SelectionShape =>
+      new SelectionShape(rootType, [{ set: { kind: Kind.SELECTION_SET, selections: nodes }, type: rootType }], {
+        reader,
+        names,
+      });
+    return {
+      operation,
+      shape: new SelectionShape(rootType, sets, { reader, names }),
+      steps: await this.planSteps(operation, rootFields, shapeOf),
+      introspection: findIntrospection(operation, reader, rootType),
+    };
+  }
+
+  private async planSteps(
+    operation: Operation,
+    rootFields: readonly PlanningRootField[],
+    shapeOf: (nodes: readonly FieldNode[]) => SelectionShape,
+  ): Promise<SerialStep[]> {
+    if (rootFields.length === 0) return [];
+    const whole = await this.plan(writeOperation(operation, rootFields));
+    // Mutations run one after the other with all that follows from each, unless one subgraph does all at once.
+    if (operation.type !== 'mutation' || rootFields.length === 1 || whole.isSingleFetch) {
+      return [{ run: whole.step, required: undefined }];
+    }
+    return Promise.all(
+      rootFields.map(async (field) => ({
+        run: (await this.plan(writeOperation(operation, [field]))).step,
+        required: isNonNullType(field.type) ? shapeOf(field.nodes) : undefined,
+      })),
+    );
+  }
+
+  private plan(text: string): Promise<CompiledPlan> {
+    const known = this.plans.get(text);
+    if (known) return known;
+    const planning = this.planNow(text);
+    this.plans.set(text, planning);
+    planning.catch(() => this.plans.delete(text));
+    return planning;
+  }
+
+  private async planNow(text: string): Promise<CompiledPlan> {
+    const { planner, types, limits } = this.options;
+    const plan = await planner.plan(text);
+    // Every planned operation selects real fields: a plan without fetches means that nothing can resolve them.
+    if (!plan.node) throw new ClientError('QUERY_PLAN_FAILED', 'No query plan answers this operation.');
+    const { fetches, depth } = measurePlan(plan.node);
+    if (fetches > limits.maxFetches || depth > limits.maxPlanDepth) {
+      throw new ClientError('QUERY_PLAN_TOO_LARGE', 'The operation needs more subgraph requests than are allowed.');
+    }
+    return { step: compileProgram(plan, types), isSingleFetch: plan.node.kind === 'Fetch' };
+  }
+
+  /** Runs an operation. Rejects only for defects of the gateway: what subgraphs do wrong is in the answer. */
+  async execute(
+    executable: ExecutableOperation,
+    variables: CheckedVariables,
+    context: RequestContext,
+    call: SubgraphCall,
+  ): Promise<Completed> {
+    const { apiSchema, limits } = this.options;
+    const root: DataObject = {};
+    const failures = new Failures();
+    const run: Run = { root, failures, variables: variables.raw, context, call };
+    for (const step of executable.steps) {
+      await step.run(run);
+      if (!step.required) continue;
+      const trial = complete({ shape: step.required, data: root, failures, introspection: {}, maxErrors: 1 });
+      if (trial.data === null) break;
+    }
+    const { introspection } = executable;
+    const introspected = introspection && answerIntrospection(introspection, apiSchema, variables.raw);
+    const completed = complete({
+      shape: executable.shape,
+      data: root,
+      failures,
+      introspection: introspected?.data ?? {},
+      maxErrors: limits.maxErrors,
+    });
+    const errors: readonly GraphQLError[] = introspected?.errors ?? [];
+    return errors.length === 0 ? completed : { data: completed.data, errors: [...completed.errors, ...errors] };
+  }
+}
+
+function findIntrospection(
+  operation: Operation,
+  reader: SelectionReader,
+  rootType: GraphQLObjectType,
+): IntrospectionQuery | undefined {
+  const fields = reader.collectFields([{ set: operation.node.selectionSet, type: rootType }], rootType);
+  const nodes = fields
+    .flatMap((field) => field.nodes.map(({ node }) => node))
+    .filter((node) => node.name.value === '__schema' || node.name.value === '__type');
+  return nodes.length === 0 ? undefined : { operation: operation.node, nodes, fragments: operation.fragments };
+}

@@ -1,0 +1,113 @@
+/**
+ * An object of the gathered data -> the representation of an entity that a subgraph is asked about.
+ * In: the `requires` of a fetch. Out: a function per fetch. Clock: per document (compiled), per request (run).
+ */
+import type { QueryPlanSelectionNode } from '@apollo/query-planner';
+import { type DataObject, isDataObject, readOwn } from './data';
+import type { Rewrite } from './rewrites';
+import type { SupergraphTypes } from './supergraph-types';
+
+/** A representation, or why there is none: the object and key whose value is missing. */
+export type Representation =
+  | { readonly kind: 'representation'; readonly value: DataObject }
+  | { readonly kind: 'missing'; readonly container: DataObject; readonly key: string }
+  /** The object is not of a type that this fetch is about. */
+  | { readonly kind: 'other type' };
+
+export type BuildRepresentation = (object: DataObject) => Representation;
+
+interface Missing {
+  readonly container: DataObject;
+  readonly key: string;
+}
+
+type Select = (source: DataObject, into: DataObject) => Missing | undefined;
+
+/** Compiles `requires` for a fetch from `subgraph`. An entity whose keys are all null has no representation. */
+export function compileRepresentation(
+  subgraph: string,
+  requires: readonly QueryPlanSelectionNode[],
+  rewrite: Rewrite | undefined,
+  types: SupergraphTypes,
+): BuildRepresentation {
+  const select = compileSelections(requires, types);
+  return (object) => {
+    const value: DataObject = {};
+    const missing = select(object, value);
+    if (missing) return { kind: 'missing', ...missing };
+    if (typeof value.__typename !== 'string') return { kind: 'other type' };
+    rewrite?.(value);
+    const nullKey = findNullKey(value, types.keysOf(subgraph, value.__typename));
+    if (nullKey !== undefined) return { kind: 'missing', container: object, key: nullKey };
+    return { kind: 'representation', value };
+  };
+}
+
+function compileSelections(selections: readonly QueryPlanSelectionNode[], types: SupergraphTypes): Select {
+  const steps = selections.map((selection) => {
+    const inner = selection.selections ? compileSelections(selection.selections, types) : undefined;
+    if (selection.kind === 'Field') return compileField(selection.alias ?? selection.name, inner);
+    return compileFragment(selection.typeCondition, inner, types);
+  });
+  return (source, into) => {
+    for (const step of steps) {
+      const missing = step(source, into);
+      if (missing) return missing;
+    }
+    return undefined;
+  };
+}
+
+function compileFragment(condition: string | undefined, inner: Select | undefined, types: SupergraphTypes): Select {
+  return (source, into) => {
+    if (condition !== undefined) {
+      const typeName = readOwn(source, '__typename');
+      if (typeof typeName !== 'string' || !types.matches(typeName, condition)) return undefined;
+    }
+    return inner?.(source, into);
+  };
+}
+
+function compileField(name: string, inner: Select | undefined): Select {
+  return (source, into) => {
+    const value = readOwn(source, name);
+    if (value === undefined) return { container: source, key: name };
+    if (!inner) {
+      into[name] = value;
+      return undefined;
+    }
+    const selected = selectValue(value, inner, readOwn(into, name));
+    if (selected.missing) return selected.missing;
+    into[name] = selected.value;
+    return undefined;
+  };
+}
+
+/** Selects from an object, or from each of a list; `before` is what another selection of the same field found. */
+function selectValue(value: unknown, select: Select, before: unknown): { value?: unknown; missing?: Missing } {
+  if (Array.isArray(value)) {
+    const items: unknown[] = [];
+    for (const [index, item] of value.entries()) {
+      const selected = selectValue(item, select, Array.isArray(before) ? before[index] : undefined);
+      if (selected.missing) return selected;
+      items.push(selected.value);
+    }
+    return { value: items };
+  }
+  if (!isDataObject(value)) return { value };
+  const into = isDataObject(before) ? before : {};
+  const missing = select(value, into);
+  return missing ? { missing } : { value: into };
+}
+
+/** A null field of the key, when no key of the representation is complete. */
+function findNullKey(value: DataObject, keys: readonly (readonly string[])[]): string | undefined {
+  let nullField: string | undefined;
+  for (const key of keys) {
+    if (!key.every((field) => Object.hasOwn(value, field))) continue;
+    const found = key.find((field) => value[field] === null);
+    if (found === undefined) return undefined;
+    nullField ??= found;
+  }
+  return nullField;
+}

@@ -1,0 +1,129 @@
+/**
+ * The shape of a response: for each selection the client wrote, which fields an object of each type answers, in
+ * which order, and under which travelling name their value is found in the gateway's data.
+ * In: the client's operation. Clock: per document and values of its condition variables; by type, on first use.
+ */
+import {
+  type GraphQLCompositeType,
+  type GraphQLInterfaceType,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  getNamedType,
+  isCompositeType,
+  isInterfaceType,
+  isObjectType,
+} from 'graphql';
+import { InternalError } from '../errors';
+import type { OperationFieldNames } from './field-names';
+import type { CollectedField, SelectionReader, TypedSelectionSet } from './selections';
+
+/** One field that the client gets. */
+export type FieldShape =
+  | { readonly kind: 'typename'; readonly responseName: string }
+  /** `__schema` or `__type`: answered by the gateway itself, found under its response name. */
+  | { readonly kind: 'introspection'; readonly responseName: string }
+  | {
+      readonly kind: 'field';
+      readonly responseName: string;
+      /** Where the value is found in the gateway's data. */
+      readonly travellingName: string;
+      /** `User.name`. */
+      readonly coordinate: string;
+      readonly type: GraphQLOutputType;
+      /** What is selected below, when the field's type is composite. */
+      readonly selection: SelectionShape | undefined;
+    };
+
+export interface ShapeOptions {
+  readonly reader: SelectionReader;
+  readonly names: OperationFieldNames;
+}
+
+/** What the client selected on values of one composite type. */
+export class SelectionShape {
+  private readonly byTypeName = new Map<string, readonly FieldShape[]>();
+
+  constructor(
+    readonly type: GraphQLCompositeType,
+    private readonly sets: readonly TypedSelectionSet[],
+    private readonly options: ShapeOptions,
+  ) {}
+
+  /** The fields that an object whose `__typename` is `typeName` answers; `undefined` when it may not stand here. */
+  fieldsOf(typeName: unknown): readonly FieldShape[] | undefined {
+    if (isObjectType(this.type)) return this.fieldsOfType(this.type);
+    if (typeof typeName === 'string') {
+      const known = this.byTypeName.get(typeName);
+      if (known) return known;
+      const type = this.options.reader.schema.getType(typeName);
+      if (isObjectType(type) && this.options.reader.covers(this.type, type)) return this.fieldsOfType(type);
+    }
+    // An `@interfaceObject` names only the interface. That is enough where every implementation answers the same.
+    const isUniform = isInterfaceType(this.type) && (typeName === undefined || typeName === this.type.name);
+    return isUniform ? this.fieldsOfInterface(this.type) : undefined;
+  }
+
+  /** The name of the concrete type, for `__typename`. */
+  typeNameOf(typeName: unknown): string {
+    return isObjectType(this.type) ? this.type.name : String(typeName);
+  }
+
+  /** The first field that any type of this selection finds under `travellingName`. */
+  findField(travellingName: string): Extract<FieldShape, { kind: 'field' }> | undefined {
+    const { schema } = this.options.reader;
+    const types = isObjectType(this.type) ? [this.type] : schema.getPossibleTypes(this.type);
+    for (const type of types) {
+      for (const field of this.fieldsOfType(type)) {
+        if (field.kind === 'field' && field.travellingName === travellingName) return field;
+      }
+    }
+    return undefined;
+  }
+
+  private fieldsOfType(type: GraphQLObjectType): readonly FieldShape[] {
+    let fields = this.byTypeName.get(type.name);
+    if (!fields) {
+      fields = this.options.reader.collectFields(this.sets, type).map((field) => this.shapeOf(field, type));
+      this.byTypeName.set(type.name, fields);
+    }
+    return fields;
+  }
+
+  private fieldsOfInterface(type: GraphQLInterfaceType): readonly FieldShape[] | undefined {
+    const key = `interface ${type.name}`;
+    let fields = this.byTypeName.get(key);
+    if (!fields) {
+      const collected = this.options.reader.collectUniformFields(this.sets, type);
+      if (!collected) return undefined;
+      fields = collected.map((field) => this.shapeOf(field, type));
+      this.byTypeName.set(key, fields);
+    }
+    return fields;
+  }
+
+  private shapeOf(field: CollectedField, type: GraphQLObjectType | GraphQLInterfaceType): FieldShape {
+    const { responseName } = field;
+    const [first] = field.nodes;
+    const fieldName = first?.node.name.value;
+    if (!first || fieldName === undefined) throw new InternalError('a collected field has no node');
+    if (fieldName === '__typename') return { kind: 'typename', responseName };
+    if (fieldName === '__schema' || fieldName === '__type') return { kind: 'introspection', responseName };
+    const definition = type.getFields()[fieldName];
+    if (!definition) throw new InternalError(`a validated document selects an unknown field of ${type.name}`);
+    const namedType = getNamedType(definition.type);
+    const sets: TypedSelectionSet[] = [];
+    if (isCompositeType(namedType)) {
+      for (const { node } of field.nodes) {
+        if (node.selectionSet) sets.push({ set: node.selectionSet, type: namedType });
+      }
+    }
+    return {
+      kind: 'field',
+      responseName,
+      travellingName: this.options.names.nameOf(first.node, first.type),
+      coordinate: `${type.name}.${fieldName}`,
+      type: definition.type,
+      selection: isCompositeType(namedType) ? new SelectionShape(namedType, sets, this.options) : undefined,
+    };
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * Walking what a client selected, with `@skip` and `@include` already decided (specification 6.3.2).
+ * In: selection sets of the client's document. Out: fields in order, with the type they are written on.
+ * Clock: per document and values of its condition variables.
+ */
+import {
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLCompositeType,
+  type GraphQLInterfaceType,
+  type GraphQLObjectType,
+  type GraphQLSchema,
+  isAbstractType,
+  isCompositeType,
+  isUnionType,
+  Kind,
+  type SelectionNode,
+  type SelectionSetNode,
+} from 'graphql';
+import { InternalError } from '../errors';
+
+/** A selection set, and the type that it is written on. */
+export interface TypedSelectionSet {
+  readonly set: SelectionSetNode;
+  readonly type: GraphQLCompositeType;
+}
+
+/** One field of the response: every node that the client wrote for it, first one first. */
+export interface CollectedField {
+  readonly responseName: string;
+  readonly nodes: readonly { readonly node: FieldNode; readonly type: GraphQLCompositeType }[];
+}
+
+/** A document's fragments, the schema, and the values of the variables that decide conditions. */
+export class SelectionReader {
+  constructor(
+    readonly schema: GraphQLSchema,
+    private readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+    private readonly conditions: ReadonlyMap<string, boolean>,
+  ) {}
+
+  /** The fields that an object of `objectType` answers for these selection sets, in response order. */
+  collectFields(sets: readonly TypedSelectionSet[], objectType: GraphQLObjectType): CollectedField[] {
+    const fields = new Map<string, { node: FieldNode; type: GraphQLCompositeType }[]>();
+    const visited = new Set<string>();
+    const visit = (set: SelectionSetNode, type: GraphQLCompositeType): void => {
+      for (const selection of set.selections) {
+        if (!this.isIncluded(selection)) continue;
+        if (selection.kind === Kind.FIELD) {
+          const responseName = (selection.alias ?? selection.name).value;
+          const nodes = fields.get(responseName);
+          if (nodes) nodes.push({ node: selection, type });
+          else fields.set(responseName, [{ node: selection, type }]);
+          continue;
+        }
+        if (selection.kind === Kind.FRAGMENT_SPREAD) {
+          if (visited.has(selection.name.value)) continue;
+          visited.add(selection.name.value);
+        }
+        const fragment = this.resolveFragment(selection, type);
+        if (this.covers(fragment.type, objectType)) visit(fragment.set, fragment.type);
+      }
+    };
+    for (const { set, type } of sets) visit(set, type);
+    return [...fields].map(([responseName, nodes]) => ({ responseName, nodes }));
+  }
+
+  /** The fields that every object of an interface answers alike; `undefined` when fragments make a difference. */
+  collectUniformFields(
+    sets: readonly TypedSelectionSet[],
+    interfaceType: GraphQLInterfaceType,
+  ): CollectedField[] | undefined {
+    const fields = new Map<string, { node: FieldNode; type: GraphQLCompositeType }[]>();
+    const visit = (set: SelectionSetNode, type: GraphQLCompositeType): boolean =>
+      set.selections.every((selection) => {
+        if (!this.isIncluded(selection)) return true;
+        if (selection.kind === Kind.FIELD) {
+          if (selection.name.value === '__typename') return false;
+          const responseName = (selection.alias ?? selection.name).value;
+          fields.set(responseName, [...(fields.get(responseName) ?? []), { node: selection, type }]);
+          return true;
+        }
+        const fragment = this.resolveFragment(selection, type);
+        if (this.covers(fragment.type, interfaceType)) return visit(fragment.set, fragment.type);
+        return !this.overlaps(fragment.type, interfaceType);
+      });
+    if (!sets.every(({ set, type }) => visit(set, type))) return undefined;
+    return [...fields].map(([responseName, nodes]) => ({ responseName, nodes }));
+  }
+
+  /** The selection set of a fragment and its type; without a type condition, the type around it. */
+  resolveFragment(selection: Exclude<SelectionNode, FieldNode>, enclosing: GraphQLCompositeType): TypedSelectionSet {
+    const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : this.fragments.get(selection.name.value);
+    if (!fragment) throw new InternalError('a validated document spreads an unknown fragment');
+    if (!fragment.typeCondition) return { set: fragment.selectionSet, type: enclosing };
+    const type = this.schema.getType(fragment.typeCondition.name.value);
+    if (!isCompositeType(type)) throw new InternalError('a validated document has a fragment on an unknown type');
+    return { set: fragment.selectionSet, type };
+  }
+
+  isIncluded(selection: SelectionNode): boolean {
+    for (const directive of selection.directives ?? []) {
+      const name = directive.name.value;
+      if (name !== 'skip' && name !== 'include') continue;
+      const value = directive.arguments?.[0]?.value;
+      const isTrue =
+        value?.kind === Kind.VARIABLE
+          ? this.conditions.get(value.name.value) === true
+          : value?.kind === Kind.BOOLEAN && value.value;
+      if (isTrue === (name === 'skip')) return false;
+    }
+    return true;
+  }
+
+  /** Whether the schema declares every object of `type` to be one of `condition`. */
+  covers(condition: GraphQLCompositeType, type: GraphQLCompositeType): boolean {
+    if (condition === type) return true;
+    return isAbstractType(condition) && !isUnionType(type) && this.schema.isSubType(condition, type);
+  }
+
+  /** Whether some object of `type` is one of `condition`. */
+  overlaps(condition: GraphQLCompositeType, type: GraphQLCompositeType): boolean {
+    if (this.covers(condition, type) || this.covers(type, condition)) return true;
+    if (!isAbstractType(type)) return false;
+    const possible = this.schema.getPossibleTypes(type);
+    return possible.some((object) => this.covers(condition, object));
+  }
+}

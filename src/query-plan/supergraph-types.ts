@@ -1,0 +1,17 @@
+/**
+ * What execution must know of the supergraph's types beyond the API schema: those that clients cannot see, which
+ * object belongs to which interface or union, and the keys of entities. Clock: per supergraph.
+ * Declared here, built by `src/supergraph/`.
+ */
+export interface SupergraphTypes {
+  /** Whether `name` is an object type: what `__typename` should say. */
+  isObject(name: string): boolean;
+  /** Whether `__typename: typeName` satisfies the type condition `... on condition`. */
+  matches(typeName: string, condition: string): boolean;
+  /** The resolvable and other keys of an entity in a subgraph, each by its top-level field names. */
+  keysOf(subgraph: string, typeName: string): readonly (readonly string[])[];
+  /** Interfaces that some subgraph knows only as `@interfaceObject`. */
+  readonly interfaceObjects: ReadonlySet<string>;
+  /** Every field name of the supergraph. */
+  readonly fieldNames: ReadonlySet<string>;
+}
