@@ -32,8 +32,15 @@ export function identityKey(secret: string): KeyObject {
   return key;
 }
 
-/** The caller named by the gateway's token. Throws `IdentityRefused` when there is none or it is not valid. */
-export function verifyIdentity(header: string | readonly string[] | undefined, key: KeyObject): Caller {
+/**
+ * The caller named by the gateway's token. Throws `IdentityRefused` when there is none or it is not valid.
+ * With `userIssuer`, subjects of any other issuer (`sub_iss`) are anonymous: their ids are not those of our users.
+ */
+export function verifyIdentity(
+  header: string | readonly string[] | undefined,
+  key: KeyObject,
+  userIssuer?: string,
+): Caller {
   if (typeof header !== 'string' || header === '') throw new IdentityRefused('no identity token');
   const claims = decode(header, key);
   const { exp, iat, sub } = claims;
@@ -42,7 +49,8 @@ export function verifyIdentity(header: string | readonly string[] | undefined, k
   if (exp - bornAt > MAX_LIFETIME_S || exp - Date.now() / 1000 > MAX_LIFETIME_S + CLOCK_TOLERANCE_S) {
     throw new IdentityRefused('lives too long');
   }
-  if (sub === undefined) return { kind: 'anonymous' };
+  const isForeign = userIssuer !== undefined && claims.sub_iss !== undefined && claims.sub_iss !== userIssuer;
+  if (sub === undefined || isForeign) return { kind: 'anonymous' };
   if (typeof sub !== 'string' || sub === '') throw new IdentityRefused('bad subject');
   return { kind: 'user', id: sub, roles: strings(claims.roles), scopes: strings(claims.scopes) };
 }

@@ -58,6 +58,8 @@ export interface SubgraphOptions {
   readonly host?: string;
   /** Shared with the gateway, at least 32 bytes. */
   readonly identitySecret: string;
+  /** The issuer whose subjects are our users; subjects of others are anonymous. Without it, all are users. */
+  readonly userIssuer?: string;
   readonly log: Log;
   /** Whether to fill an empty database (default: yes). */
   readonly seed?: boolean;
@@ -95,7 +97,7 @@ export async function startSubgraph<Context extends object>(
     await migrate(db, definition.migrationsDirectory);
     if (options.seed ?? true) await seedOnce(db, (tx) => definition.seed(tx));
     await apollo.start();
-    const graphql = graphqlRoute(definition, { apollo, db, key, log: options.log });
+    const graphql = graphqlRoute(definition, { apollo, db, key, options });
     const http = await startHttpServer(
       [graphql, healthRoute(definition.name, db), ...(definition.routes?.(db) ?? [])],
       {
@@ -125,12 +127,12 @@ interface GraphQLParts<Context extends object> {
   readonly apollo: ApolloServer<Context>;
   readonly db: Database;
   readonly key: KeyObject;
-  readonly log: Log;
+  readonly options: SubgraphOptions;
 }
 
 function graphqlRoute<Context extends object>(
   definition: SubgraphDefinition<Context>,
-  { apollo, db, key, log }: GraphQLParts<Context>,
+  { apollo, db, key, options }: GraphQLParts<Context>,
 ): HttpRoute {
   return {
     method: 'POST',
@@ -138,10 +140,10 @@ function graphqlRoute<Context extends object>(
     async handle(request) {
       let caller: Caller;
       try {
-        caller = verifyIdentity(request.headers[IDENTITY_HEADER], key);
+        caller = verifyIdentity(request.headers[IDENTITY_HEADER], key, options.userIssuer);
       } catch (error) {
         if (!(error instanceof IdentityRefused)) throw error;
-        log.warn({ subgraph: definition.name, cause: error.message }, 'Refused a request without identity');
+        options.log.warn({ subgraph: definition.name, cause: error.message }, 'Refused a request without identity');
         return graphqlRefusal(401, 'UNAUTHENTICATED', 'Only the gateway may call this subgraph.');
       }
       return await execute(apollo, request, () => definition.createContext(toSubgraphRequest(request, caller), db));

@@ -1,0 +1,39 @@
+/**
+ * What the resolvers of users share during one request.
+ */
+import type { Log } from '../../src/telemetry/log';
+import type { Database } from '../shared/database';
+import type { Caller } from '../shared/identity';
+import { createRowLoader, type Loader } from '../shared/loader';
+import type { SubgraphRequest } from '../shared/subgraph';
+import type { AccessTokens } from './access-tokens';
+import { USER_COLUMNS, type UserRow } from './rows';
+
+export interface UsersContext {
+  readonly caller: Caller;
+  readonly db: Database;
+  readonly log: Log;
+  readonly accessTokens: AccessTokens;
+  readonly usersById: Loader<UserRow | null>;
+  readonly usersByUsername: Loader<UserRow | null>;
+}
+
+/** What lives as long as the subgraph. */
+export interface UsersParts {
+  readonly accessTokens: AccessTokens;
+  readonly log: Log;
+}
+
+/** The context of one request, with loaders of its own. */
+export function createUsersContext(request: SubgraphRequest, db: Database, parts: UsersParts): UsersContext {
+  const select = (column: 'id' | 'username', type: 'uuid' | 'text') => (keys: readonly string[]) =>
+    db.query<UserRow>(`select ${USER_COLUMNS} from users where ${column} = any($1::${type}[])`, [keys]);
+  const isUsername = (key: string) => key.length <= 32 && !key.includes('\0');
+  return {
+    ...parts,
+    db,
+    caller: request.caller,
+    usersById: createRowLoader(select('id', 'uuid'), (user) => user.id),
+    usersByUsername: createRowLoader(select('username', 'text'), (user) => user.username, isUsername),
+  };
+}

@@ -1,0 +1,45 @@
+/**
+ * The users subgraph: accounts, sessions, and the tokens that the gateway believes.
+ * In: environment variables. Out: a definition to start. Clock: once per process.
+ */
+import { join } from 'node:path';
+import type { Log } from '../../src/telemetry/log';
+import { jsonResponse } from '../shared/http-server';
+import type { SubgraphDefinition } from '../shared/subgraph';
+import { createAccessTokens } from './access-tokens';
+import { createUsersContext, type UsersContext } from './context';
+import { openKeyRing } from './key-ring';
+import { resolvers } from './resolvers';
+import { seedUsers } from './seed';
+
+export const DEFAULT_TOKEN_ISSUER = 'https://users.supergate.local';
+const DEFAULT_TOKEN_AUDIENCE = 'supergate';
+const DEFAULT_KEYS_DIRECTORY = '.data/keys';
+
+/**
+ * Reads `SIGNING_KEYS_DIR` (default `.data/keys`), `TOKEN_ISSUER` and `TOKEN_AUDIENCE`.
+ * Rejects when the directory of keys holds something else.
+ */
+export async function createUsersSubgraph(env: NodeJS.ProcessEnv, log: Log): Promise<SubgraphDefinition<UsersContext>> {
+  const keys = await openKeyRing({ directory: env.SIGNING_KEYS_DIR || DEFAULT_KEYS_DIRECTORY, log });
+  const accessTokens = createAccessTokens({
+    keys,
+    issuer: env.TOKEN_ISSUER || DEFAULT_TOKEN_ISSUER,
+    audience: env.TOKEN_AUDIENCE || DEFAULT_TOKEN_AUDIENCE,
+  });
+  return {
+    name: 'users',
+    schemaFile: join(__dirname, 'schema.graphql'),
+    migrationsDirectory: join(__dirname, 'migrations'),
+    resolvers,
+    seed: seedUsers,
+    createContext: (request, db) => createUsersContext(request, db, { accessTokens, log }),
+    routes: () => [
+      {
+        method: 'GET',
+        path: '/.well-known/jwks.json',
+        handle: async () => jsonResponse(200, await keys.publicKeys(), { 'cache-control': 'public, max-age=60' }),
+      },
+    ],
+  };
+}
