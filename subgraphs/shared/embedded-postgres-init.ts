@@ -93,6 +93,9 @@ async function runToEnd(command: string, args: string[], account: Installation['
   child.stdout.on('data', collect);
   child.stderr.on('data', collect);
   child.stdin.end(input);
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
   const [code] = (await once(child, 'close')) as [number | null];
+  process.off('exit', kill);
   if (code !== 0) throw new Error(`${basename(command)} failed (${code ?? 'killed'}):\n${output.trim()}`);
 }

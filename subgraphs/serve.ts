@@ -1,0 +1,166 @@
+/**
+ * The reference graph from one command: Postgres, the subgraphs, and with `--gateway` the gateway in front of them.
+ * In: arguments and environment (`--help` lists them). Out: a running graph until a signal. Clock: once per process.
+ * Never leaves a process behind.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { createLog, type Log, type LogLevel } from '../src/telemetry/log';
+import { createContentSubgraph } from './content/subgraph';
+import { createPaymentsSubgraph } from './payments/subgraph';
+import { startEmbeddedPostgres } from './shared/embedded-postgres';
+import { createLifecycle, type Lifecycle } from './shared/lifecycle';
+import { ensureDatabase, printableUrl } from './shared/postgres-server';
+import { readServeArguments, type ServeOptions, type SubgraphName } from './shared/serve-options';
+import { type RunningSubgraph, type SubgraphDefinition, type SubgraphOptions, startSubgraph } from './shared/subgraph';
+import { welcome } from './shared/welcome';
+import { createUsersSubgraph, DEFAULT_TOKEN_ISSUER } from './users/subgraph';
+
+const ROOT = join(__dirname, '..');
+const DRAIN_MS = 12_000;
+
+/** What is wrong is the user's to mend: printed as one sentence, without a stack. */
+class StartProblem extends Error {}
+
+/** A definition with its context type out of sight: the three differ in it, and only `startSubgraph` needs to know. */
+type Start = (options: SubgraphOptions) => Promise<RunningSubgraph>;
+
+async function main(): Promise<void> {
+  const { env } = process;
+  const read = readServeArguments(process.argv.slice(2), env);
+  if (read.kind === 'help') {
+    process.stdout.write(read.text);
+    return;
+  }
+  if (read.kind === 'problems') {
+    process.stderr.write(`${read.problems.join('\n')}\n`);
+    process.exitCode = 2;
+    return;
+  }
+  const log = createLog((env.LOG_LEVEL || 'info') as LogLevel);
+  const lifecycle = createLifecycle({ log, process, drainMs: DRAIN_MS });
+  try {
+    await serveGraph(read.options, env, log, lifecycle);
+  } catch (error) {
+    process.stderr.write(`${describe(error)}\n`);
+    lifecycle.end(1);
+  }
+}
+
+async function serveGraph(
+  options: ServeOptions,
+  env: NodeJS.ProcessEnv,
+  log: Log,
+  lifecycle: Lifecycle,
+): Promise<void> {
+  const database = await openServer(options, log, lifecycle);
+  const identitySecret = options.identitySecret ?? randomBytes(32).toString('hex');
+  if (options.identitySecret === undefined && !options.gateway) {
+    log.warn(
+      {},
+      'SUPERGATE_IDENTITY_SECRET is not set: it is random in this run, so no gateway can call these subgraphs',
+    );
+  }
+  const subgraphs = await startSubgraphs(options, env, { log, database, identitySecret, lifecycle });
+  let gatewayUrl: string | undefined;
+  if (options.gateway) {
+    const addresses = subgraphs.map(({ name, url }) => [`SUBGRAPH_${name.toUpperCase()}_URL`, `${url}/graphql`]);
+    const gateway = await startGateway({
+      supergraph: join(ROOT, 'supergraph.yaml'),
+      ...(existsSync(join(ROOT, 'gateway.yaml')) && { config: join(ROOT, 'gateway.yaml') }),
+      ...(options.gateway.port !== undefined && { port: options.gateway.port }),
+      env: { ...env, ...Object.fromEntries(addresses), SUPERGATE_IDENTITY_SECRET: identitySecret },
+    });
+    lifecycle.onEnd('The gateway', () => gateway.close());
+    gatewayUrl = gateway.url;
+  }
+  const shown = options.databaseUrl === undefined ? database : printableUrl(database);
+  process.stdout.write(welcome({ gatewayUrl, subgraphs, database: shown }));
+}
+
+/** The URL of the Postgres server: the given one, or an embedded one that ends with us. */
+async function openServer(options: ServeOptions, log: Log, lifecycle: Lifecycle): Promise<string> {
+  if (options.databaseUrl !== undefined) return options.databaseUrl;
+  const server = await startEmbeddedPostgres({ directory: join(options.dataDirectory, 'postgres'), log });
+  let isWanted = true;
+  const close = async () => {
+    isWanted = false;
+    await server.close();
+  };
+  lifecycle.onEnd('Postgres', close, true);
+  void server.ended.then(() => {
+    if (!isWanted) return;
+    log.error({ log: `${server.directory}.log` }, 'Postgres ended');
+    lifecycle.end(1);
+  });
+  return server.url;
+}
+
+interface Surroundings {
+  readonly log: Log;
+  readonly database: string;
+  readonly identitySecret: string;
+  readonly lifecycle: Lifecycle;
+}
+
+async function startSubgraphs(
+  options: ServeOptions,
+  env: NodeJS.ProcessEnv,
+  { log, database, identitySecret, lifecycle }: Surroundings,
+): Promise<RunningSubgraph[]> {
+  const definitionEnv = { ...env, SIGNING_KEYS_DIR: env.SIGNING_KEYS_DIR || join(options.dataDirectory, 'keys') };
+  return await Promise.all(
+    options.subgraphs.map(async ({ name, port, portVariable }) => {
+      const [start, databaseUrl] = await Promise.all([
+        starters[name](definitionEnv, log),
+        ensureDatabase(database, `supergate_${name}`),
+      ]);
+      const userIssuer = env.TOKEN_ISSUER || DEFAULT_TOKEN_ISSUER;
+      const subgraph = await start({ databaseUrl, port, host: options.host, identitySecret, userIssuer, log }).catch(
+        (error: unknown) => {
+          if (!isErrno(error, 'EADDRINUSE')) throw error;
+          throw new StartProblem(`Port ${port} (${name}) is taken: stop what uses it, or set ${portVariable}.`);
+        },
+      );
+      lifecycle.onEnd(`The subgraph ${name}`, () => subgraph.close());
+      return subgraph;
+    }),
+  );
+}
+
+const starters: Readonly<Record<SubgraphName, (env: NodeJS.ProcessEnv, log: Log) => Promise<Start>>> = {
+  users: async (env, log) => starter(await createUsersSubgraph(env, log)),
+  payments: async (env, log) => starter(createPaymentsSubgraph(env, log)),
+  content: async (env, log) => starter(createContentSubgraph(env, log)),
+};
+
+function starter<Context extends object>(definition: SubgraphDefinition<Context>): Start {
+  return (options) => startSubgraph(definition, options);
+}
+
+interface GatewayOptions {
+  readonly supergraph: string;
+  readonly config?: string;
+  readonly port?: number;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** Loaded only when wanted: a subgraph alone must not carry composition and planner. */
+async function startGateway(options: GatewayOptions): Promise<{ url: string; close(): Promise<void> }> {
+  const { serve } = await import('../src/main.js');
+  return await serve(options);
+}
+
+function describe(error: unknown): string {
+  if (error instanceof StartProblem) return error.message;
+  if (!(error instanceof Error)) return String(error);
+  if (isErrno(error, 'ECONNREFUSED')) return `The database cannot be reached: ${error.message || 'connection refused'}`;
+  return error.message || error.name;
+}
+
+function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
+
+void main();
