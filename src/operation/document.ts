@@ -9,10 +9,12 @@ import {
   type GraphQLSchema,
   Kind,
   Lexer,
+  NoSchemaIntrospectionCustomRule,
   type OperationDefinitionNode,
   type OperationTypeNode,
   parse,
   Source,
+  specifiedRules,
   TokenKind,
   validate,
   visit,
@@ -46,8 +48,8 @@ export interface DocumentOptions {
   readonly limits: DocumentLimits;
   /** Validation stops after this many errors. */
   readonly maxErrors: number;
-  /** Whether error messages may suggest names of the schema. */
-  readonly suggestNames: boolean;
+  /** Whether clients may ask `__schema` and `__type`; without it, error messages suggest no names either. */
+  readonly introspection: boolean;
 }
 
 /** Parses and validates `source`. Codes: `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `MAX_*_LIMIT`. */
@@ -57,17 +59,23 @@ export function readDocument(source: string, schema: GraphQLSchema, options: Doc
   return validateDocument(parsed, schema, options);
 }
 
-/** The part after parsing, for hosts (Apollo Server) that have parsed already. */
-export function validateDocument(
+/** The refusal of a document that breaks a limit. */
+export function refuseOverLimits(document: DocumentNode, limits: DocumentLimits): Refused | undefined {
+  const broken = findBrokenLimit(document, limits);
+  return broken && { kind: 'refused', errors: [broken] };
+}
+
+function validateDocument(
   document: DocumentNode,
   schema: GraphQLSchema,
   options: DocumentOptions,
 ): ValidDocument | Refused {
-  const broken = findBrokenLimit(document, options.limits);
-  if (broken) return { kind: 'refused', errors: [broken] };
-  const errors = validate(schema, document, undefined, {
+  const refused = refuseOverLimits(document, options.limits);
+  if (refused) return refused;
+  const rules = options.introspection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
+  const errors = validate(schema, document, rules, {
     maxErrors: options.maxErrors,
-    hideSuggestions: !options.suggestNames,
+    hideSuggestions: !options.introspection,
   });
   if (errors.length > 0) {
     return { kind: 'refused', errors: errors.map((error) => asClientError(error, 'GRAPHQL_VALIDATION_FAILED')) };
@@ -111,7 +119,8 @@ export function asClientError(error: GraphQLError, code: ClientError['code']): C
   return new ClientError(code, message, source && positions ? { source, positions } : {});
 }
 
-function findOperations(document: DocumentNode): Operation[] {
+/** The operations of a valid document. */
+export function findOperations(document: DocumentNode): Operation[] {
   const fragments = new Map<string, FragmentDefinitionNode>();
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);

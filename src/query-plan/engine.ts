@@ -24,22 +24,18 @@ import { Failures } from './failures';
 import { createFieldNameTable, type FieldNameTable, OperationFieldNames } from './field-names';
 import { answerIntrospection, type IntrospectionQuery } from './introspection';
 import { buildRootFields, type PlanningRootField, writeOperation } from './planning-operation';
-import { compileProgram, measurePlan, type Run, type Step } from './program';
+import { compileProgram, type Run, type Step } from './program';
 import { SelectionShape } from './response-shape';
 import { SelectionReader } from './selections';
 import type { SubgraphCall } from './subgraph-call';
 import type { SupergraphTypes } from './supergraph-types';
 
-/** Plans an operation of the API schema. Rejects with `ClientError` when it took too long. */
+/** Plans an operation of the API schema. Rejects with `ClientError`: `QUERY_PLAN_FAILED`, `_TIMEOUT`, `_TOO_LARGE`. */
 export interface Planner {
   plan(document: string): Promise<QueryPlan>;
 }
 
 export interface EngineLimits {
-  /** Fetches in one query plan. */
-  readonly maxFetches: number;
-  /** Fetches in one plan that wait for each other. */
-  readonly maxPlanDepth: number;
   /** Errors in one response. */
   readonly maxErrors: number;
   /** Compiled plans that are kept, in bytes of their planned text and plan. */
@@ -160,14 +156,10 @@ export class Engine {
   }
 
   private async planNow(text: string): Promise<CompiledPlan> {
-    const { planner, types, limits } = this.options;
+    const { planner, types } = this.options;
     const plan = await planner.plan(text);
     // Every planned operation selects real fields: a plan without fetches means that nothing can resolve them.
     if (!plan.node) throw new ClientError('QUERY_PLAN_FAILED', 'No query plan answers this operation.');
-    const { fetches, depth } = measurePlan(plan.node);
-    if (fetches > limits.maxFetches || depth > limits.maxPlanDepth) {
-      throw new ClientError('QUERY_PLAN_TOO_LARGE', 'The operation needs more subgraph requests than are allowed.');
-    }
     return { step: compileProgram(plan, types), isSingleFetch: plan.node.kind === 'Fetch' };
   }
 

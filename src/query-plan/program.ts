@@ -54,16 +54,3 @@ function compileNode(node: PlanNode | SubscriptionNode, path: readonly string[],
       throw new InternalError(`the query plan has an unexpected ${node.kind} node`);
   }
 }
-
-/** The number of fetches in a plan, and the longest chain of fetches that wait for each other. */
-export function measurePlan(node: PlanNode | SubscriptionNode | undefined): { fetches: number; depth: number } {
-  if (!node) return { fetches: 0, depth: 0 };
-  if (node.kind === 'Fetch') return { fetches: 1, depth: 1 };
-  if (node.kind === 'Flatten') return measurePlan(node.node);
-  if (node.kind !== 'Sequence' && node.kind !== 'Parallel') return { fetches: 0, depth: 0 };
-  const inner = node.nodes.map(measurePlan);
-  const fetches = inner.reduce((sum, measure) => sum + measure.fetches, 0);
-  const depths = inner.map((measure) => measure.depth);
-  const depth = node.kind === 'Parallel' ? Math.max(0, ...depths) : depths.reduce((sum, value) => sum + value, 0);
-  return { fetches, depth };
-}

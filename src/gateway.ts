@@ -1,0 +1,184 @@
+/**
+ * The only joining place: planner thread, generations, transports and the pipeline become one gateway object.
+ * In: a supergraph and configuration, both values; nothing is read here. Out: a `GatewayInterface` for Apollo Server,
+ * and the same way open to our own doors. Clock: per process.
+ */
+import { randomUUID } from 'node:crypto';
+import type {
+  GatewayExecutor,
+  GatewayInterface,
+  GatewayLoadResult,
+  GatewaySchemaLoadOrUpdateCallback,
+  GatewayUnsubscriber,
+} from '@apollo/server-gateway-interface';
+import type { ExecutionResult } from 'graphql';
+import { type Config, createConfig, subgraphSettings } from './config';
+import { openDeadline } from './context/deadline';
+import { anonymous, type RequestContext } from './context/request-context';
+import { InternalError } from './errors';
+import type { Refused } from './operation/document';
+import type { RawVariables } from './operation/variables';
+import { executeOperation, type PreparedRequest, prepareDocument, prepareSource } from './pipeline';
+import type { CallRecord } from './subgraph/call';
+import { createSubgraphTransport, defaultTransportOptions, type SubgraphTransport } from './subgraph/pools';
+import { Generation } from './supergraph/generation';
+import { PlannerThread } from './supergraph/planner-client';
+import { createLog, type Log } from './telemetry/log';
+
+export interface GatewayOptions {
+  /** A composed supergraph, as `supergate compose` or `rover supergraph compose` writes it. */
+  readonly supergraph: { readonly sdl: string };
+  /** From `createConfig` or `loadConfig`; without it, every default. */
+  readonly config?: Config;
+  /** Headers for subgraphs when Apollo Server calls, from the context value its `context` function made. */
+  readonly subgraphHeaders?: (contextValue: unknown) => Readonly<Record<string, string>>;
+}
+
+/** What the gateway works with; every part has a real default. */
+export interface GatewayDependencies {
+  readonly log?: Log;
+  /** A planner thread that is running already. The gateway closes it when it stops. */
+  readonly planner?: PlannerThread;
+  /** Told of each finished call to a subgraph. */
+  readonly onSubgraphCall?: (record: CallRecord) => void;
+  /** The request context behind a context value of Apollo Server; without it one is made for each operation. */
+  readonly contextOf?: (contextValue: unknown) => RequestContext;
+}
+
+export interface GatewayRequest {
+  readonly query: string;
+  readonly operationName?: string | undefined;
+  readonly variables?: RawVariables | undefined;
+}
+
+/** A federated graph. `load` (Apollo Server calls it) must have resolved before anything else. */
+export interface Gateway extends GatewayInterface {
+  load(options?: unknown): Promise<GatewayLoadResult>;
+  /** Parses, limits and validates once per document. Never throws. */
+  prepare(source: string, operationName: string | undefined): PreparedRequest | Refused;
+  /** Answers what `prepare` prepared. Never rejects. */
+  execute(prepared: PreparedRequest, variables: RawVariables, context: RequestContext): Promise<ExecutionResult>;
+  /** Both in one, for callers without a door of their own: an anonymous request with the configured deadline. */
+  query(request: GatewayRequest): Promise<ExecutionResult>;
+  /** The generation that new operations run under; undefined until `load`. */
+  readonly current: Generation<SubgraphTransport> | undefined;
+}
+
+/** Makes a gateway: `new ApolloServer({ gateway: createGateway({ supergraph: { sdl } }) })`. */
+export function createGateway(options: GatewayOptions, dependencies: GatewayDependencies = {}): Gateway {
+  return new Supergate(options, dependencies);
+}
+
+class Supergate implements Gateway {
+  current: Generation<SubgraphTransport> | undefined;
+  private readonly config: Config;
+  private readonly log: Log;
+  private readonly listeners = new Set<GatewaySchemaLoadOrUpdateCallback>();
+  private planner: PlannerThread | undefined;
+  private loading: Promise<GatewayLoadResult> | undefined;
+
+  constructor(
+    private readonly options: GatewayOptions,
+    private readonly dependencies: GatewayDependencies,
+  ) {
+    this.config = options.config ?? createConfig();
+    this.log = dependencies.log ?? createLog(this.config.telemetry.logLevel);
+  }
+
+  load(): Promise<GatewayLoadResult> {
+    this.loading ??= this.loadNow();
+    return this.loading;
+  }
+
+  private async loadNow(): Promise<GatewayLoadResult> {
+    this.planner = this.dependencies.planner ?? new PlannerThread({ ...this.config.planner, log: this.log });
+    try {
+      this.current = await this.openGeneration(this.planner, this.options.supergraph.sdl);
+    } catch (error) {
+      await this.planner.close();
+      throw error;
+    }
+    for (const listener of this.listeners) this.announce(listener);
+    return { executor: this.executor };
+  }
+
+  private openGeneration(planner: PlannerThread, supergraphSdl: string): Promise<Generation<SubgraphTransport>> {
+    const { limits, planner: plannerConfig, server } = this.config;
+    return Generation.open(supergraphSdl, {
+      planner,
+      engineLimits: { maxErrors: limits.maxErrors, planCacheMaxBytes: plannerConfig.cacheMaxBytes },
+      documentOptions: { limits, maxErrors: limits.maxErrors, introspection: server.introspection },
+      documentCacheMaxBytes: plannerConfig.cacheMaxBytes,
+      createTransport: (subgraphs) => this.createTransport(subgraphs),
+    });
+  }
+
+  private createTransport(subgraphs: readonly { readonly name: string; readonly url: string }[]): SubgraphTransport {
+    const endpoints = subgraphs.map(({ name, url }) => {
+      const { timeoutMs, maxResponseBytes, maxConnections, http2, url: override } = subgraphSettings(this.config, name);
+      return { name, url: override ?? url, options: { timeoutMs, maxResponseBytes, maxConnections, http2 } };
+    });
+    const { onSubgraphCall } = this.dependencies;
+    return createSubgraphTransport(endpoints, defaultTransportOptions, {
+      log: this.log,
+      ...(onSubgraphCall && { onCall: onSubgraphCall }),
+    });
+  }
+
+  onSchemaLoadOrUpdate(callback: GatewaySchemaLoadOrUpdateCallback): GatewayUnsubscriber {
+    this.listeners.add(callback);
+    if (this.current) this.announce(callback);
+    return () => this.listeners.delete(callback);
+  }
+
+  private announce(callback: GatewaySchemaLoadOrUpdateCallback): void {
+    if (!this.current) return;
+    callback({ apiSchema: this.current.apiSchema, coreSupergraphSdl: this.current.supergraphSdl });
+  }
+
+  prepare(source: string, operationName: string | undefined): PreparedRequest | Refused {
+    return prepareSource(this.current, source, operationName);
+  }
+
+  execute(prepared: PreparedRequest, variables: RawVariables, context: RequestContext): Promise<ExecutionResult> {
+    return executeOperation(prepared, variables, context);
+  }
+
+  async query({ query, operationName, variables = {} }: GatewayRequest): Promise<ExecutionResult> {
+    const prepared = this.prepare(query, operationName);
+    if (prepared.kind === 'refused') return { errors: prepared.errors };
+    return this.withContext({}, (context) => this.execute(prepared, variables, context));
+  }
+
+  private readonly executor: GatewayExecutor = async ({ document, source, request, context: contextValue }) => {
+    if (!this.current) throw new InternalError('the gateway executes before it has loaded');
+    const prepared = prepareDocument(this.current, document, source, request.operationName);
+    if (prepared.kind === 'refused') return { errors: prepared.errors };
+    const variables = request.variables ?? {};
+    const { contextOf } = this.dependencies;
+    if (contextOf) return this.execute(prepared, variables, contextOf(contextValue));
+    const subgraphHeaders = this.options.subgraphHeaders?.(contextValue) ?? {};
+    return this.withContext(subgraphHeaders, (context) => this.execute(prepared, variables, context));
+  };
+
+  /** Runs `use` with a context of its own, for callers that have made none. */
+  private async withContext<T>(
+    subgraphHeaders: Readonly<Record<string, string>>,
+    use: (context: RequestContext) => Promise<T>,
+  ): Promise<T> {
+    const { deadline, dispose } = openDeadline(Date.now() + this.config.timeouts.operationMs, Date.now);
+    const calls = { count: 0, failed: 0 };
+    try {
+      return await use({ id: randomUUID(), identity: anonymous, deadline, log: this.log, subgraphHeaders, calls });
+    } finally {
+      dispose();
+    }
+  }
+
+  async stop(): Promise<void> {
+    const { current } = this;
+    this.current = undefined;
+    await current?.close();
+    await this.planner?.close();
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * One supergraph, made ready: API schema, planner handle, engine, documents, connections to its subgraphs. Immutable:
+ * a reload makes another one. Every operation runs wholly under the generation that prepared it.
+ * In: supergraph SDL and what `gateway.ts` hands in. Clock: per supergraph.
+ */
+import { createHash } from 'node:crypto';
+import { buildSchema, type DocumentNode, type GraphQLSchema } from 'graphql';
+import { LRUCache } from 'lru-cache';
+import {
+  type DocumentOptions,
+  findOperations,
+  type Refused,
+  readDocument,
+  refuseOverLimits,
+  type ValidDocument,
+} from '../operation/document';
+import { Engine, type EngineLimits } from '../query-plan/engine';
+import type { SubgraphCall } from '../query-plan/subgraph-call';
+import type { PlannerHandle, PlannerThread } from './planner-client';
+import { readSupergraphTypes } from './supergraph-types';
+
+/** The transport of one generation, as `src/subgraph/` makes it. */
+export interface GenerationTransport {
+  readonly call: SubgraphCall;
+  close(): Promise<void>;
+  destroy(): Promise<void>;
+}
+
+export interface GenerationOptions<Transport extends GenerationTransport> {
+  readonly planner: PlannerThread;
+  readonly engineLimits: EngineLimits;
+  readonly documentOptions: DocumentOptions;
+  /** Validated documents that are kept, in bytes of their text. */
+  readonly documentCacheMaxBytes: number;
+  readonly createTransport: (subgraphs: readonly { readonly name: string; readonly url: string }[]) => Transport;
+}
+
+export class Generation<Transport extends GenerationTransport = GenerationTransport> {
+  private readonly documents: LRUCache<string, ValidDocument | Refused>;
+  /** Documents that a host has parsed and validated itself. */
+  private readonly adopted = new WeakMap<DocumentNode, ValidDocument | Refused>();
+
+  private constructor(
+    /** The first characters of the SDL's SHA-256. */
+    readonly id: string,
+    readonly supergraphSdl: string,
+    readonly apiSchema: GraphQLSchema,
+    readonly engine: Engine,
+    readonly transport: Transport,
+    private readonly plannerHandle: PlannerHandle,
+    private readonly options: GenerationOptions<Transport>,
+  ) {
+    this.documents = new LRUCache({
+      maxSize: options.documentCacheMaxBytes,
+      sizeCalculation: (_document, source) => source.length + 1_000,
+    });
+  }
+
+  /** Opens a supergraph on the planner thread and builds everything on it. Rejects when it cannot be served. */
+  static async open<Transport extends GenerationTransport>(
+    supergraphSdl: string,
+    options: GenerationOptions<Transport>,
+  ): Promise<Generation<Transport>> {
+    const plannerHandle = await options.planner.open(supergraphSdl);
+    const apiSchema = buildSchema(plannerHandle.apiSchemaSdl, { assumeValidSDL: true });
+    const engine = new Engine({
+      apiSchema,
+      types: readSupergraphTypes(supergraphSdl),
+      planner: plannerHandle,
+      limits: options.engineLimits,
+    });
+    const id = createHash('sha256').update(supergraphSdl).digest('hex').slice(0, 12);
+    const transport = options.createTransport(plannerHandle.subgraphs);
+    return new Generation(id, supergraphSdl, apiSchema, engine, transport, plannerHandle, options);
+  }
+
+  get subgraphNames(): readonly string[] {
+    return this.plannerHandle.subgraphs.map(({ name }) => name);
+  }
+
+  /** Parses, limits and validates `source`, once as long as it is remembered. */
+  readDocument(source: string): ValidDocument | Refused {
+    const known = this.documents.get(source);
+    if (known) return known;
+    const document = readDocument(source, this.apiSchema, this.options.documentOptions);
+    this.documents.set(source, document);
+    return document;
+  }
+
+  /** A document that the host has validated against this generation's schema: only the limits are left to check. */
+  adoptDocument(document: DocumentNode, source: string | undefined): ValidDocument | Refused {
+    const known = (source === undefined ? undefined : this.documents.get(source)) ?? this.adopted.get(document);
+    if (known) return known;
+    const adopted: ValidDocument | Refused = refuseOverLimits(document, this.options.documentOptions.limits) ?? {
+      kind: 'valid',
+      document,
+      operations: findOperations(document),
+    };
+    this.adopted.set(document, adopted);
+    return adopted;
+  }
+
+  /** Lets calls to subgraphs finish, then gives everything back. */
+  async close(): Promise<void> {
+    await this.transport.close();
+    this.plannerHandle.close();
+  }
+}
