@@ -91,6 +91,18 @@ export function parseYaml(file: string, text: string, env: Environment): ParsedY
   }
 }
 
+/**
+ * Where in a YAML file a line and column of one of its block texts (`sdl: |`) stand, both from 1.
+ * `start` is where the text's value begins; a text that is not a literal block is located by that alone.
+ */
+export function locateWithin(file: string, start: { line: number; column: number }, line: number, column: number) {
+  const lines = file.split('\n');
+  if (lines[start.line - 1]?.[start.column - 1] !== '|') return start;
+  const first = lines.slice(start.line).find((candidate) => candidate.trim() !== '') ?? '';
+  const indent = first.length - first.trimStart().length;
+  return { line: start.line + line, column: indent + column };
+}
+
 function interpolate(text: string, env: Environment): { result: string; faults: string[] } {
   const faults: string[] = [];
   const result = text.replace(/\$\{([^}]*)\}/g, (whole, inner: string) => {

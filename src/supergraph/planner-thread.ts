@@ -1,0 +1,285 @@
+/**
+ * The planner thread: a worker that composes subgraphs, loads supergraphs and plans operations, one message at a time.
+ * In and out: plain data, by the types below. Clock: per supergraph and per document.
+ * The only file that knows Apollo's composition and planner. Import its types alone: loading it loads all of Apollo's.
+ */
+import { parentPort } from 'node:worker_threads';
+import { composeServices } from '@apollo/composition';
+import { operationFromDocument, type Schema, type ServiceDefinition, Supergraph } from '@apollo/federation-internals';
+import { type PlanNode, type QueryPlan, QueryPlanner, type SubscriptionNode } from '@apollo/query-planner';
+import {
+  type ConstDirectiveNode,
+  type DocumentNode,
+  GraphQLError,
+  Kind,
+  parse,
+  print,
+  printSchema,
+  Source,
+  visit,
+} from 'graphql';
+import { type CompositionHintIssue, type CompositionIssue, toHintIssue, toIssue } from './composition-issues';
+
+export interface SubgraphSdl {
+  readonly name: string;
+  readonly url: string;
+  readonly sdl: string;
+}
+
+export interface PlanLimits {
+  readonly maxEvaluatedPlans: number;
+  /** Fetches of one plan. */
+  readonly maxFetches: number;
+  /** Fetches of one plan that wait for one another. */
+  readonly maxDepth: number;
+}
+
+export type PlannerRequest =
+  | { readonly kind: 'compose'; readonly subgraphs: readonly SubgraphSdl[] }
+  | {
+      readonly kind: 'open';
+      readonly generationId: number;
+      readonly supergraphSdl: string;
+      readonly limits: PlanLimits;
+    }
+  | {
+      readonly kind: 'plan';
+      readonly generationId: number;
+      readonly document: string;
+      readonly operationName?: string | undefined;
+    }
+  | { readonly kind: 'close'; readonly generationId: number };
+
+export type PlannerResponse =
+  | { readonly kind: 'composed'; readonly supergraphSdl: string; readonly hints: readonly CompositionHintIssue[] }
+  | { readonly kind: 'not-composed'; readonly errors: readonly CompositionIssue[] }
+  | {
+      readonly kind: 'opened';
+      readonly apiSchemaSdl: string;
+      readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
+    }
+  | {
+      readonly kind: 'not-opened';
+      readonly message: string;
+      readonly line?: number | undefined;
+      readonly column?: number | undefined;
+    }
+  /** JSON text of a `QueryPlan`: cheaper to hand over than a structured clone, and proof that it is plain data. */
+  | { readonly kind: 'planned'; readonly plan: string }
+  | {
+      readonly kind: 'not-planned';
+      readonly code: 'QUERY_PLAN_FAILED' | 'QUERY_PLAN_TOO_LARGE' | 'GENERATION_NOT_OPEN';
+      readonly message: string;
+    }
+  | { readonly kind: 'closed' };
+
+interface Generation {
+  readonly planner: QueryPlanner;
+  readonly apiSchema: Schema;
+  readonly limits: PlanLimits;
+}
+
+/** Answers requests in order; every failure is an answer, never a throw. */
+function createPlannerService(): (request: PlannerRequest) => PlannerResponse {
+  const generations = new Map<number, Generation>();
+  return (request) => {
+    switch (request.kind) {
+      case 'compose':
+        return compose(request.subgraphs);
+      case 'open':
+        return open(generations, request.generationId, request.supergraphSdl, request.limits);
+      case 'plan':
+        return plan(generations.get(request.generationId), request.document, request.operationName);
+      case 'close':
+        generations.delete(request.generationId);
+        return { kind: 'closed' };
+    }
+  };
+}
+
+function compose(subgraphs: readonly SubgraphSdl[]): PlannerResponse {
+  const services: ServiceDefinition[] = [];
+  const errors: CompositionIssue[] = [];
+  for (const { name, url, sdl } of subgraphs) {
+    try {
+      services.push({ name, url, typeDefs: parse(new Source(sdl, name)) });
+    } catch (error) {
+      const { line, column } = (error instanceof GraphQLError && error.locations?.[0]) || { line: 1, column: 1 };
+      errors.push({
+        code: 'INVALID_GRAPHQL',
+        message: messageOf(error),
+        locations: [{ subgraph: name, line, column }],
+      });
+    }
+  }
+  if (errors.length > 0) return { kind: 'not-composed', errors };
+  try {
+    const result = composeServices(services);
+    if (result.errors !== undefined)
+      return { kind: 'not-composed', errors: result.errors.map((error) => toIssue(error, services)) };
+    return {
+      kind: 'composed',
+      supergraphSdl: result.supergraphSdl,
+      hints: result.hints.map((hint) => toHintIssue(hint, services)),
+    };
+  } catch (error) {
+    return { kind: 'not-composed', errors: [{ code: 'COMPOSITION_FAILED', message: messageOf(error), locations: [] }] };
+  }
+}
+
+function open(
+  generations: Map<number, Generation>,
+  id: number,
+  supergraphSdl: string,
+  limits: PlanLimits,
+): PlannerResponse {
+  try {
+    const supergraph = Supergraph.build(dropUnusableKeys(supergraphSdl), {
+      supportedFeatures: null,
+      validateSupergraph: false,
+    });
+    const planner = new QueryPlanner(supergraph, {
+      // Fragments are expanded (limits count them so): finding where to reuse them costs time without bound.
+      reuseQueryFragments: false,
+      generateQueryFragments: false,
+      debug: { maxEvaluatedPlans: limits.maxEvaluatedPlans },
+    });
+    const apiSchema = supergraph.apiSchema();
+    const apiSchemaSdl = printSchema(apiSchema.toGraphQLJSSchema({ includeDefer: false }));
+    generations.set(id, { planner, apiSchema, limits });
+    return {
+      kind: 'opened',
+      apiSchemaSdl,
+      subgraphs: supergraph.subgraphsMetadata().map(({ name, url }) => ({ name, url })),
+    };
+  } catch (error) {
+    const position = error instanceof GraphQLError ? error.locations?.[0] : undefined;
+    return { kind: 'not-opened', message: messageOf(error), line: position?.line, column: position?.column };
+  }
+}
+
+/**
+ * Drops `@join__type(graph: A, key: "x", resolvable: false)` where the type has a resolvable key in A as well: to come
+ * back to a subgraph, the planner takes the first key it finds there, resolvable or not.
+ */
+function dropUnusableKeys(supergraphSdl: string): DocumentNode {
+  return visit(parse(supergraphSdl), {
+    enter(node) {
+      if (!('directives' in node) || node.directives === undefined) return undefined;
+      const keys = node.directives.filter(({ name }) => name.value === 'join__type').map(readJoinType);
+      const resolvable = new Set(keys.filter((key) => key.hasKey && key.isResolvable).map(({ graph }) => graph));
+      const unusable = keys
+        .filter((key) => !key.isResolvable && resolvable.has(key.graph))
+        .map(({ directive }) => directive);
+      if (unusable.length === 0) return undefined;
+      return {
+        ...node,
+        directives: node.directives.filter((directive) => !unusable.some((other) => other === directive)),
+      };
+    },
+  });
+}
+
+function readJoinType(directive: ConstDirectiveNode | { readonly name: { readonly value: string } }) {
+  const values = 'arguments' in directive ? (directive.arguments ?? []) : [];
+  const argument = (name: string) => values.find((candidate) => candidate.name.value === name)?.value;
+  const resolvable = argument('resolvable');
+  return {
+    directive,
+    graph: print(argument('graph') ?? { kind: Kind.NULL }),
+    hasKey: argument('key') !== undefined,
+    isResolvable: !(resolvable?.kind === Kind.BOOLEAN && !resolvable.value),
+  };
+}
+
+function plan(
+  generation: Generation | undefined,
+  document: string,
+  operationName: string | undefined,
+): PlannerResponse {
+  if (generation === undefined)
+    return { kind: 'not-planned', code: 'GENERATION_NOT_OPEN', message: 'the supergraph is not loaded' };
+  const { planner, apiSchema, limits } = generation;
+  try {
+    const operation = operationFromDocument(
+      apiSchema,
+      parse(document),
+      operationName === undefined ? {} : { operationName },
+    );
+    const queryPlan = planner.buildQueryPlan(operation);
+    const { fetches, depth } = measure(queryPlan.node);
+    if (fetches > limits.maxFetches)
+      return tooLarge(`${fetches} fetches, and at most ${limits.maxFetches} are allowed`);
+    if (depth > limits.maxDepth)
+      return tooLarge(`${depth} fetches one after another, and at most ${limits.maxDepth} are allowed`);
+    return { kind: 'planned', plan: JSON.stringify(queryPlan satisfies QueryPlan) };
+  } catch (error) {
+    return { kind: 'not-planned', code: 'QUERY_PLAN_FAILED', message: messageOf(error) };
+  }
+}
+
+function tooLarge(reason: string): PlannerResponse {
+  return {
+    kind: 'not-planned',
+    code: 'QUERY_PLAN_TOO_LARGE',
+    message: `The query plan of the operation needs ${reason}.`,
+  };
+}
+
+interface PlanSize {
+  readonly fetches: number;
+  /** Fetches on the longest chain. */
+  readonly depth: number;
+}
+
+function measure(node: PlanNode | SubscriptionNode | undefined): PlanSize {
+  switch (node?.kind) {
+    case undefined:
+      return { fetches: 0, depth: 0 };
+    case 'Fetch':
+      return { fetches: 1, depth: 1 };
+    case 'Flatten':
+      return measure(node.node);
+    case 'Sequence':
+      return inSequence(node.nodes.map(measure));
+    case 'Parallel':
+      return inParallel(node.nodes.map(measure));
+    case 'Condition':
+      return inParallel([measure(node.ifClause), measure(node.elseClause)]);
+    case 'Defer':
+      return inSequence([
+        measure(node.primary.node),
+        inParallel(node.deferred.map((deferred) => measure(deferred.node))),
+      ]);
+    case 'Subscription':
+      return inSequence([measure(node.primary), measure(node.rest)]);
+  }
+}
+
+function inSequence(sizes: readonly PlanSize[]): PlanSize {
+  return { fetches: sum(sizes.map(({ fetches }) => fetches)), depth: sum(sizes.map(({ depth }) => depth)) };
+}
+
+function inParallel(sizes: readonly PlanSize[]): PlanSize {
+  return {
+    fetches: sum(sizes.map(({ fetches }) => fetches)),
+    depth: sizes.reduce((most, { depth }) => Math.max(most, depth), 0),
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+if (parentPort !== null) {
+  const port = parentPort;
+  const answer = createPlannerService();
+  port.on('message', ({ id, request }: { id: number; request: PlannerRequest }) => {
+    port.postMessage({ kind: 'answer', id, response: answer(request) });
+  });
+  port.postMessage({ kind: 'ready' });
+}
