@@ -98,15 +98,8 @@ const keySources = ['jwksUrl', 'jwksFile', 'publicKeyFile', 'sharedSecret'] as c
 
 export type IssuerKeys =
   | { readonly kind: 'jwksUrl'; readonly url: string }
-  | { readonly kind: 'jwksFile'; readonly file: string }
-  | { readonly kind: 'pem'; readonly pem: string }
-  | { readonly kind: 'secret'; readonly secret: string };
-
-/** Names of claims; those absent are the context's to choose. */
-export interface IssuerClaims {
-  readonly roles?: string;
-  readonly scopes?: string;
-}
+  | { readonly kind: 'jwksFile' | 'publicKeyFile'; readonly file: string }
+  | { readonly kind: 'sharedSecret'; readonly secret: string };
 
 const issuerSchema = z
   .strictObject({
@@ -119,12 +112,12 @@ const issuerSchema = z
       .array(z.enum([...asymmetricAlgorithms, ...symmetricAlgorithms]))
       .min(1, { error: 'name at least one algorithm' }),
     jwksUrl: httpUrl().optional(),
-    jwksFile: text().optional().describe('A JWK set, relative to this file.'),
-    publicKeyFile: text().optional().describe('One public key as PEM, relative to this file.'),
+    jwksFile: text().optional().describe('A JWK set; the path is relative to this file.'),
+    publicKeyFile: text().optional().describe('Public keys or certificates as PEM; the path is relative to this file.'),
     sharedSecret: secret().optional().describe('For HS algorithms alone.'),
     clockToleranceMs: z.int().min(0).max(60_000).default(5_000),
-    rolesClaim: text().optional().describe('The claim, or path of claims, that lists roles (default `roles`).'),
-    scopesClaim: text().optional().describe('The claim that lists scopes (default `scopes`, else `scope`).'),
+    rolesClaim: text().exactOptional().describe('The claim, or path of claims, that lists roles (default `roles`).'),
+    scopesClaim: text().exactOptional().describe('The claim that lists scopes (default `scopes`, else `scope`).'),
   })
   .refine((issuer) => givenKeySources(issuer).length === 1, {
     error: ({ input }) =>
@@ -142,26 +135,20 @@ const issuerSchema = z
       check.addIssue({ code: 'custom', message, path: ['algorithms', index] });
     }
   })
-  .transform(({ jwksUrl, jwksFile, publicKeyFile, sharedSecret, rolesClaim, scopesClaim, ...issuer }, check) => {
-    const pem = publicKeyFile === undefined ? undefined : readText(publicKeyFile);
-    if (pem?.kind === 'failed') check.addIssue({ code: 'custom', message: pem.message, path: ['publicKeyFile'] });
-    const keys = toIssuerKeys(jwksUrl, jwksFile, pem?.kind === 'read' ? pem.text : undefined, sharedSecret);
-    const claims: IssuerClaims = {
-      ...(rolesClaim && { roles: rolesClaim }),
-      ...(scopesClaim && { scopes: scopesClaim }),
-    };
-    return { ...issuer, keys, claims };
-  });
+  .transform(({ jwksUrl, jwksFile, publicKeyFile, sharedSecret, ...issuer }) => ({
+    ...issuer,
+    keys: toIssuerKeys(jwksUrl, jwksFile, publicKeyFile, sharedSecret),
+  }));
 
 function givenKeySources(issuer: unknown): readonly string[] {
   return keySources.filter((source) => (issuer as Record<string, unknown>)[source] !== undefined);
 }
 
-function toIssuerKeys(url?: string, file?: string, pem?: string, secret?: string): IssuerKeys {
-  if (url !== undefined) return { kind: 'jwksUrl', url };
-  if (file !== undefined) return { kind: 'jwksFile', file };
-  if (pem !== undefined) return { kind: 'pem', pem };
-  return { kind: 'secret', secret: secret ?? '' };
+function toIssuerKeys(jwksUrl = '', jwksFile = '', publicKeyFile = '', sharedSecret = ''): IssuerKeys {
+  if (jwksUrl !== '') return { kind: 'jwksUrl', url: jwksUrl };
+  if (jwksFile !== '') return { kind: 'jwksFile', file: jwksFile };
+  if (publicKeyFile !== '') return { kind: 'publicKeyFile', file: publicKeyFile };
+  return { kind: 'sharedSecret', secret: sharedSecret };
 }
 
 const authenticationSchema = z
