@@ -1,0 +1,227 @@
+/**
+ * The engine's view of a subgraph: a promise for a parsed answer, or a `SubgraphError`. In: `SubgraphRequest`.
+ * Puts the deadline of the request and the time-out of the subgraph over an exchange, and tells of each call.
+ * Clock: per request. Never rejects with anything but `SubgraphError`.
+ */
+import { type ErrorCode, SubgraphError } from '../errors';
+import type { SubgraphCall, SubgraphRequest, SubgraphResponse } from '../query-plan/subgraph-call';
+import type { ExchangeOutcome, StartExchange, StartedExchange } from './http';
+import { type ResponseRules, readResponse } from './response';
+
+export interface CallSettings {
+  readonly timeoutMs: number;
+  readonly rules: ResponseRules;
+  /** Which of the request's subgraph headers this subgraph may have: lower case names, or all. */
+  readonly forwardHeaders: ReadonlySet<string> | 'all';
+}
+
+/** One finished call, for metrics. */
+export interface CallRecord {
+  readonly subgraph: string;
+  readonly kind: 'query' | 'mutation';
+  readonly durationMs: number;
+  /** DOWNSTREAM_SERVICE_ERROR when the answer held GraphQL errors. */
+  readonly outcome: 'ok' | ErrorCode;
+  /** Whether another call's exchange answered it, so that the subgraph has not seen this one. */
+  readonly shared: boolean;
+}
+
+/** Time, as far as calls need it; `systemClock` but in tests. */
+export interface CallClock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Milliseconds, only for differences. */
+  elapsed(): number;
+  /** Returns what cancels it. */
+  schedule(callback: () => void, delayMs: number): () => void;
+}
+
+export interface CallDependencies {
+  readonly start: StartExchange;
+  /** By subgraph name; a subgraph that is not there has no usable URL. */
+  readonly settings: ReadonlyMap<string, CallSettings>;
+  readonly clock: CallClock;
+  /** What it throws is logged and goes no further. */
+  readonly onCall?: ((record: CallRecord) => void) | undefined;
+}
+
+/** The time of this process. */
+export const systemClock: CallClock = {
+  now: Date.now,
+  elapsed: () => performance.now(),
+  schedule: (callback, delayMs) => {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Headers that belong to one connection or to our own request (RFC 9110, section 7.6.1): they never pass. */
+const ownHeaders = new Set([
+  'accept',
+  'accept-encoding',
+  'connection',
+  'content-length',
+  'content-encoding',
+  'content-type',
+  'expect',
+  'host',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/**
+ * Makes the call that the engine uses. Rejects with GATEWAY_TIMEOUT at the deadline or the subgraph's time-out, with
+ * SUBREQUEST_ABORTED when the client left, else with what the exchange or `readResponse` refused.
+ */
+export function createSubgraphCall(dependencies: CallDependencies): SubgraphCall {
+  const waiting = new AbortListeners();
+  return (request) => {
+    const settings = dependencies.settings.get(request.subgraph);
+    request.context.calls.count++;
+    return new Promise((resolve, reject) => {
+      new PendingCall(request, dependencies, waiting, resolve, reject).begin(settings);
+    });
+  };
+}
+
+class PendingCall {
+  readonly #startedAt: number;
+  #settings: CallSettings | undefined;
+  #started: StartedExchange | undefined;
+  #stopTimer: (() => void) | undefined;
+  #over = false;
+
+  constructor(
+    private readonly request: SubgraphRequest,
+    private readonly dependencies: CallDependencies,
+    private readonly listeners: AbortListeners,
+    private readonly resolve: (response: SubgraphResponse) => void,
+    private readonly reject: (error: SubgraphError) => void,
+  ) {
+    this.#startedAt = dependencies.clock.elapsed();
+  }
+
+  begin(settings: CallSettings | undefined): void {
+    const { subgraph, body, kind, context } = this.request;
+    const { signal } = context.deadline;
+    if (settings === undefined) {
+      const message = `Subgraph '${subgraph}' could not be reached.`;
+      this.#fail(new SubgraphError('SUBREQUEST_HTTP_ERROR', subgraph, message, { reason: 'NO_URL' }));
+      return;
+    }
+    if (signal.aborted) {
+      this.onAbort();
+      return;
+    }
+    this.#settings = settings;
+    this.#stopTimer = this.dependencies.clock.schedule(() => this.#leave('GATEWAY_TIMEOUT'), settings.timeoutMs);
+    this.listeners.add(signal, this);
+    const headers = headersFor(context.subgraphHeaders, settings.forwardHeaders);
+    this.#started = this.dependencies.start({ subgraph, body, kind, headers }, (outcome) => this.#onOutcome(outcome));
+  }
+
+  /** The signal of the request fired: its deadline came, or its client left. */
+  onAbort(): void {
+    const { at, signal } = this.request.context.deadline;
+    const inTime = !isTimeout(signal.reason) && this.dependencies.clock.now() < at;
+    this.#leave(inTime ? 'SUBREQUEST_ABORTED' : 'GATEWAY_TIMEOUT');
+  }
+
+  #leave(code: 'GATEWAY_TIMEOUT' | 'SUBREQUEST_ABORTED'): void {
+    if (this.#over) return;
+    const { subgraph } = this.request;
+    const what = code === 'GATEWAY_TIMEOUT' ? 'did not answer in time' : 'was not waited for: the client left';
+    const started = this.#started;
+    this.#fail(new SubgraphError(code, subgraph, `Subgraph '${subgraph}' ${what}.`));
+    started?.cancel();
+  }
+
+  #onOutcome(outcome: ExchangeOutcome): void {
+    if (this.#over || this.#settings === undefined) return;
+    if (outcome.kind === 'failed') {
+      this.#fail(outcome.error);
+      return;
+    }
+    let response: SubgraphResponse;
+    try {
+      response = readResponse(this.request.subgraph, outcome.status, outcome.text, this.#settings.rules);
+    } catch (error) {
+      this.#fail(error as SubgraphError);
+      return;
+    }
+    this.#end(response.errors === undefined ? 'ok' : 'DOWNSTREAM_SERVICE_ERROR');
+    this.resolve(response);
+  }
+
+  #fail(error: SubgraphError): void {
+    const { context, subgraph } = this.request;
+    context.calls.failed++;
+    this.#end(error.code);
+    // A client that left is no failure of the subgraph, and one exchange is logged once.
+    if (error.code !== 'SUBREQUEST_ABORTED' && this.#started?.shared !== true) {
+      context.log.warn({ subgraph, code: error.code, detail: error.detail }, 'A subgraph call failed.');
+    }
+    this.reject(error);
+  }
+
+  #end(outcome: CallRecord['outcome']): void {
+    this.#over = true;
+    this.#stopTimer?.();
+    const { subgraph, kind, context } = this.request;
+    this.listeners.remove(context.deadline.signal, this);
+    const { onCall, clock } = this.dependencies;
+    if (onCall === undefined) return;
+    try {
+      const durationMs = clock.elapsed() - this.#startedAt;
+      onCall({ subgraph, kind, durationMs, outcome, shared: this.#started?.shared ?? false });
+    } catch (error) {
+      context.log.error({ error: String(error) }, 'The listener for subgraph calls threw.');
+    }
+  }
+}
+
+/** One listener a signal, however many calls a request makes: node warns of more than ten, and each is dear. */
+class AbortListeners {
+  readonly #calls = new WeakMap<AbortSignal, Set<PendingCall>>();
+
+  add(signal: AbortSignal, call: PendingCall): void {
+    const calls = this.#calls.get(signal);
+    if (calls !== undefined) {
+      calls.add(call);
+      return;
+    }
+    const first = new Set([call]);
+    this.#calls.set(signal, first);
+    signal.addEventListener(
+      'abort',
+      () => {
+        for (const waiting of [...first]) waiting.onAbort();
+      },
+      { once: true },
+    );
+  }
+
+  remove(signal: AbortSignal, call: PendingCall): void {
+    this.#calls.get(signal)?.delete(call);
+  }
+}
+
+function headersFor(headers: Readonly<Record<string, string>>, allowed: ReadonlySet<string> | 'all'): string[] {
+  const list: string[] = [];
+  for (const name of Object.keys(headers)) {
+    const value = headers[name];
+    if (value === undefined || ownHeaders.has(name) || (allowed !== 'all' && !allowed.has(name))) continue;
+    list.push(name, value);
+  }
+  return list;
+}
+
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof Error && reason.name === 'TimeoutError';
+}

@@ -1,0 +1,197 @@
+/**
+ * One GraphQL request to one subgraph over HTTP, as bytes out and text back. In: `Exchange`; out: `ExchangeOutcome`.
+ * Knows content types, statuses, redirects and sizes, nothing of GraphQL. No time limit of its own: who waits cancels.
+ * Clock: per request. Never puts a URL, header or body into a message, never follows a redirect.
+ */
+import { SubgraphError } from '../errors';
+import { BodyCollector, type BodyText, decodeText, inflateText } from './body';
+import type { ConnectionFailure, Connections, ResponseSink } from './connections';
+
+/** What goes to a subgraph: everything that its answer may depend on. */
+export interface Exchange {
+  readonly subgraph: string;
+  /** The finished JSON text. */
+  readonly body: string;
+  readonly kind: 'query' | 'mutation';
+  /** Name, value, name, value, ... of the headers of this request, lower case names, already filtered. */
+  readonly headers: readonly string[];
+}
+
+/** `status` may be one of failure: then the text counts only if it is a GraphQL response with errors. */
+export type ExchangeOutcome =
+  | { readonly kind: 'answered'; readonly status: number; readonly text: string }
+  | { readonly kind: 'failed'; readonly error: SubgraphError };
+
+export interface StartedExchange {
+  /** Whether an exchange that was under way already answers this one too. */
+  readonly shared: boolean;
+  /** Ends it: the socket is closed (HTTP/2: the stream), unless somebody else waits for the same exchange. */
+  cancel(): void;
+}
+
+/** `done` is called once, possibly before this returns, and never after the cancellation; it may not throw. */
+export type StartExchange = (exchange: Exchange, done: (outcome: ExchangeOutcome) => void) => StartedExchange;
+
+export interface HttpSubgraph {
+  readonly name: string;
+  /** Path and query of the subgraph's URL. */
+  readonly path: string;
+  readonly connections: Connections;
+  readonly maxResponseBytes: number;
+}
+
+/** Sent with every request. No `accept-encoding`: between neighbours, inflating costs more than the bytes it saves. */
+const baseHeaders = [
+  'content-type',
+  'application/json',
+  'accept',
+  'application/graphql-response+json,application/json',
+];
+
+/** A refused body up to this size is read to its end, so that the connection can be kept. */
+const maxDiscardedBytes = 64 * 1024;
+
+const jsonMediaType = /^\s*application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
+const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i;
+
+/** The HTTP transport of one subgraph. Fails with SUBREQUEST_HTTP_ERROR or SUBREQUEST_MALFORMED_RESPONSE. */
+export function createHttpExchange(subgraph: HttpSubgraph): StartExchange {
+  return (exchange, done) => new HttpExchange(subgraph, done).start(exchange);
+}
+
+class HttpExchange implements ResponseSink, StartedExchange {
+  readonly shared = false;
+  #cancelSend: (() => void) | undefined;
+  #status = 0;
+  #encoding = '';
+  #body: BodyCollector | undefined;
+  /** Set once the answer is known to be of no use; what is left of it is read and forgotten. */
+  #refusal: SubgraphError | undefined;
+  #over = false;
+
+  constructor(
+    private readonly subgraph: HttpSubgraph,
+    private readonly done: (outcome: ExchangeOutcome) => void,
+  ) {}
+
+  start(exchange: Exchange): this {
+    const { path, connections } = this.subgraph;
+    const headers = baseHeaders.concat(exchange.headers);
+    this.#cancelSend = connections.send({ path, headers, body: exchange.body, kind: exchange.kind }, this);
+    return this;
+  }
+
+  cancel(): void {
+    this.#over = true;
+    this.#cancelSend?.();
+  }
+
+  onHeaders(status: number, rawHeaders: readonly Buffer[]): void {
+    const headers = readHeaders(rawHeaders);
+    this.#status = status;
+    this.#encoding = headers.encoding;
+    const { maxResponseBytes } = this.subgraph;
+    this.#refusal = this.#refuse(headers.contentType);
+    if (this.#refusal === undefined && headers.length > maxResponseBytes) this.#refusal = this.#malformed('TOO_LARGE');
+    if (this.#refusal === undefined) this.#body = new BodyCollector(maxResponseBytes, headers.length);
+    // Without a length it may go on for ever.
+    else if (!(headers.length <= maxDiscardedBytes)) this.#stop(this.#refusal);
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.#over || this.#body === undefined) return;
+    if (!this.#body.add(chunk)) this.#stop(this.#malformed('TOO_LARGE'));
+  }
+
+  onEnd(): void {
+    if (this.#over) return;
+    if (this.#body === undefined) this.#fail(this.#refusal ?? this.#malformed('NO_BODY'));
+    else if (this.#encoding === '' || this.#encoding === 'identity') this.#finish(decodeText(this.#body.bytes));
+    else inflateText(this.#body.bytes, this.#encoding, this.subgraph.maxResponseBytes, (body) => this.#finish(body));
+  }
+
+  onFailure(failure: ConnectionFailure): void {
+    if (this.#over) return;
+    const { name } = this.subgraph;
+    const message = failure.sent
+      ? `Subgraph '${name}' closed the connection before its answer was complete.`
+      : `Subgraph '${name}' could not be reached.`;
+    const detail = { reason: failure.reason, ...(this.#status === 0 ? {} : { status: this.#status }) };
+    this.#fail(this.#refusal ?? new SubgraphError('SUBREQUEST_HTTP_ERROR', name, message, detail));
+  }
+
+  #refuse(contentType: string): SubgraphError | undefined {
+    const ok = this.#status >= 200 && this.#status < 300;
+    if (ok && contentType === '') return undefined;
+    const isJson = isUtf8Json(contentType);
+    // Only an answer that says that it is JSON may explain a status of failure by GraphQL errors.
+    if (!ok && (!isJson || this.#status < 400)) return httpError(this.subgraph.name, this.#status);
+    return isJson ? undefined : this.#malformed('CONTENT_TYPE');
+  }
+
+  #finish(body: BodyText): void {
+    if (this.#over) return;
+    if (body.kind === 'refused') this.#fail(this.#malformed(body.reason));
+    else {
+      this.#over = true;
+      this.done({ kind: 'answered', status: this.#status, text: body.text });
+    }
+  }
+
+  #stop(error: SubgraphError): void {
+    this.#fail(error);
+    this.#cancelSend?.();
+  }
+
+  #fail(error: SubgraphError): void {
+    this.#over = true;
+    this.done({ kind: 'failed', error });
+  }
+
+  #malformed(reason: string): SubgraphError {
+    return malformedError(this.subgraph.name, this.#status, reason);
+  }
+}
+
+/** The error for an HTTP status of failure whose body does not explain it. */
+export function httpError(subgraph: string, status: number): SubgraphError {
+  const message = `Subgraph '${subgraph}' answered with an HTTP error.`;
+  return new SubgraphError('SUBREQUEST_HTTP_ERROR', subgraph, message, { reason: 'STATUS', status });
+}
+
+/** The error for an answer that is not a GraphQL response; `reason` is a code for the log. */
+export function malformedError(subgraph: string, status: number, reason: string): SubgraphError {
+  const message = `Subgraph '${subgraph}' answered with something that is not a GraphQL response.`;
+  return new SubgraphError('SUBREQUEST_MALFORMED_RESPONSE', subgraph, message, { reason, status });
+}
+
+/** GraphQL over HTTP, "Media Types": application/json or application/graphql-response+json, in UTF-8. */
+function isUtf8Json(contentType: string): boolean {
+  if (contentType === 'application/json; charset=utf-8' || contentType === 'application/json') return true;
+  if (!jsonMediaType.test(contentType)) return false;
+  const named = charset.exec(contentType)?.[1]?.toLowerCase();
+  return named === undefined || named === 'utf-8' || named === 'utf8' || named === 'us-ascii';
+}
+
+interface AnswerHeaders {
+  contentType: string;
+  encoding: string;
+  /** Bytes announced, NaN when nothing (sensible) is. */
+  length: number;
+}
+
+/** Picks three headers out of the raw list; the length of a name rules nearly all others out. */
+function readHeaders(raw: readonly Buffer[]): AnswerHeaders {
+  const headers: AnswerHeaders = { contentType: '', encoding: '', length: Number.NaN };
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i];
+    const value = raw[i + 1];
+    if (name === undefined || value === undefined) continue;
+    if (name.length !== 12 && name.length !== 14 && name.length !== 16) continue;
+    const lower = name.toString('latin1').toLowerCase();
+    if (lower === 'content-type') headers.contentType = value.toString('latin1');
+    else if (lower === 'content-encoding') headers.encoding = value.toString('latin1');
+    else if (lower === 'content-length') headers.length = Number(value.toString('latin1'));
+  }
+  return headers;
+}

@@ -1,0 +1,196 @@
+/**
+ * Real: the transport, undici, sockets, an HTTP server that injects one fault at a time.
+ * Observed: the error of the call, how long it took, and the sockets that are left open.
+ */
+import { SubgraphError } from '../../src/errors';
+import type { SubgraphTransport } from '../../src/subgraph/pools';
+import { type FaultKind, type FaultProxy, faults, startFaultProxy } from '../support/fault-proxy';
+import { failure, testContext, testTransport } from './harness';
+
+const body = '{"query":"{ user { id } }"}';
+const timeoutMs = 300;
+
+/** What each fault must lead to: an error code, or the answer. */
+const expected: Record<string, FaultKind[]> = {
+  SUBREQUEST_HTTP_ERROR: [
+    'refused',
+    'reset before headers',
+    'closed before headers',
+    'reset after headers',
+    'closed in the body',
+    'closed in a chunked body',
+    'status 400',
+    'status 401',
+    'status 403',
+    'status 404',
+    'status 429',
+    'status 500',
+    'status 502',
+    'status 503',
+    'status 500 with other JSON',
+    'status 500 with data only',
+    'status 500 with an endless page',
+    'redirect 301',
+    'redirect 307',
+    'not HTTP',
+    'invalid chunk',
+    'flood of headers',
+    'unasked upgrade',
+  ],
+  SUBREQUEST_MALFORMED_RESPONSE: [
+    'status 204',
+    'HTML with 200',
+    'wrong content type',
+    'wrong charset',
+    'body longer than announced',
+    'empty body',
+    'truncated JSON',
+    'invalid JSON',
+    'invalid UTF-8',
+    'UTF-16',
+    'huge body',
+    'huge announced body',
+    'gzip bomb',
+    'broken gzip',
+    'unknown encoding',
+    'answer is an array',
+    'answer is null',
+    'answer is a string',
+    'empty object',
+    'data is a string',
+    'data is an array',
+    'data is a number',
+    'data is null without errors',
+    'errors is a string',
+    'errors is empty and no data',
+  ],
+  GATEWAY_TIMEOUT: ['half-open', 'never answers', 'headers never end', 'body stalls', 'slow body'],
+  answered: [
+    'none',
+    'slow first byte',
+    'stale keep-alive',
+    'stale keep-alive, reset',
+    'no content type',
+    'byte order mark',
+    'compressed',
+    'status 400 with GraphQL errors',
+    'error without message',
+    'error without path',
+    'error that is a string',
+    'error with a wrong path',
+    'error with internals',
+    'thousands of errors',
+    'deep JSON',
+    '__proto__ keys',
+    // Whether entities fit what was asked for, only the engine can know.
+    'entities too short',
+    'entities too long',
+    'entities null',
+    'entities an object',
+    'entities a string',
+    'entities missing',
+    'entity null',
+    'entity a string',
+    'entity of another type',
+    'entities nested in lists',
+  ],
+};
+
+describe('a subgraph that fails', () => {
+  let proxy: FaultProxy;
+  let transport: SubgraphTransport;
+
+  beforeEach(async () => {
+    proxy = await startFaultProxy({ upstream: () => '{"data":{"user":{"id":"1"}}}', slowMs: 50 });
+    transport = testTransport(proxy.url, { timeoutMs, maxResponseBytes: 1_000_000 });
+  });
+  afterEach(async () => {
+    await transport.destroy();
+    await proxy.close();
+  });
+
+  const ask = (kind: 'query' | 'mutation' = 'query') =>
+    transport.call({ subgraph: 'users', body, kind, context: testContext() });
+
+  it('has an expectation for every fault that the proxy knows', () => {
+    expect(Object.values(expected).flat().sort()).toEqual(Object.keys(faults).sort());
+  });
+
+  for (const code of ['SUBREQUEST_HTTP_ERROR', 'SUBREQUEST_MALFORMED_RESPONSE', 'GATEWAY_TIMEOUT']) {
+    for (const fault of expected[code]!) {
+      for (const connection of ['fresh', 'kept-alive']) {
+        it(`is a ${code} on a ${connection} connection, in time and telling nothing: ${fault}`, async () => {
+          if (connection === 'kept-alive') await ask();
+          await proxy.inject(fault);
+          const startedAt = Date.now();
+
+          const error = await failure(ask());
+
+          expect(error).toBeInstanceOf(SubgraphError);
+          expect(error.code).toBe(code);
+          expect(error.subgraph).toBe('users');
+          expect(error.message).toMatch(/^Subgraph 'users' [a-zA-Z ,:-]+\.$/);
+          expect(JSON.stringify(error.detail ?? {})).not.toMatch(/127\.0\.0\.1|10\.0\.0\.7|html|\/srv/);
+          expect(Date.now() - startedAt).toBeLessThan(timeoutMs + 500);
+          expect(transport.stats().get('users')).toMatchObject({ running: 0, waiting: 0 });
+        });
+      }
+    }
+  }
+
+  for (const fault of expected.answered!) {
+    it(`is answered: ${fault}`, async () => {
+      await ask();
+      await proxy.inject(fault);
+
+      await expect(ask()).resolves.toHaveProperty('data');
+
+      expect(transport.stats().get('users')).toMatchObject({ running: 0, waiting: 0 });
+    });
+  }
+
+  for (const fault of Object.keys(faults) as FaultKind[]) {
+    it(`leaves no socket open after the transport is closed: ${fault}`, async () => {
+      await proxy.inject(fault);
+      await Promise.allSettled([ask(), ask(), ask('mutation')]);
+
+      await transport.close();
+
+      expect(transport.stats().get('users')).toEqual({ sockets: 0, running: 0, waiting: 0 });
+      // A half-open subgraph does not read, so that it cannot notice either.
+      if (fault !== 'half-open') expect(await proxy.settled(0)).toBe(0);
+    });
+  }
+
+  it.each([
+    'never answers',
+    'headers never end',
+    'body stalls',
+    'huge body',
+    'status 500 with an endless page',
+  ] as const)('closes the socket of a call that was given up: %s', async (fault) => {
+    await proxy.inject(fault);
+
+    await failure(ask());
+
+    expect(await proxy.settled(0)).toBe(0);
+  });
+
+  it('recovers as soon as the subgraph does', async () => {
+    for (const fault of ['refused', 'never answers', 'not HTTP', 'huge body'] as const) {
+      await proxy.inject(fault);
+      await failure(ask());
+      await proxy.inject('none');
+
+      await expect(ask()).resolves.toEqual({ data: { user: { id: '1' } } });
+    }
+  });
+
+  it('keeps the connection after an answer that was refused for what it says', async () => {
+    for (const fault of ['HTML with 200', 'status 500', 'invalid JSON', 'thousands of errors'] as const) {
+      await proxy.inject(fault);
+      await ask().catch(() => {});
+    }
+    expect(proxy.sockets).toMatchObject({ accepted: 1, open: 1 });
+  });
+});

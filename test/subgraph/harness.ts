@@ -1,0 +1,56 @@
+/** Shared by the suites of `src/subgraph/`: request contexts, and a transport to one subgraph called `users`. */
+import { anonymous, type RequestContext } from '../../src/context/request-context';
+import type { ErrorCode, SubgraphError } from '../../src/errors';
+import {
+  createSubgraphTransport,
+  defaultTransportOptions,
+  type SubgraphTransport,
+  type SubgraphTransportOptions,
+  type TransportDependencies,
+} from '../../src/subgraph/pools';
+import { type Log, silentLog } from '../../src/telemetry/log';
+
+export interface TestContext extends RequestContext {
+  /** The client leaves. */
+  leave(): void;
+}
+
+/** A context whose deadline is far away, unless `at` says otherwise; its signal fires only by `leave`. */
+export function testContext(more: { headers?: Record<string, string>; at?: number; log?: Log } = {}): TestContext {
+  const controller = new AbortController();
+  return {
+    id: 'request-1',
+    identity: anonymous,
+    deadline: { at: more.at ?? Date.now() + 60_000, signal: controller.signal },
+    log: more.log ?? silentLog,
+    subgraphHeaders: more.headers ?? {},
+    calls: { count: 0, failed: 0 },
+    leave: () => controller.abort(),
+  };
+}
+
+export function testTransport(
+  url: string,
+  options: Partial<SubgraphTransportOptions> = {},
+  dependencies: Partial<TransportDependencies> = {},
+): SubgraphTransport {
+  return createSubgraphTransport(
+    [{ name: 'users', url }],
+    { ...defaultTransportOptions, timeoutMs: 5_000, ...options },
+    { log: silentLog, ...dependencies },
+  );
+}
+
+/** What a promise of a call was rejected with; fails when it was not. */
+export async function failure(call: Promise<unknown>): Promise<SubgraphError> {
+  return call.then(
+    (value) => {
+      throw new Error(`It was answered: ${JSON.stringify(value)}`);
+    },
+    (error: SubgraphError) => error,
+  );
+}
+
+export async function failureCode(call: Promise<unknown>): Promise<ErrorCode> {
+  return (await failure(call)).code;
+}
