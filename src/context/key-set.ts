@@ -105,10 +105,10 @@ class ReloadingKeySet implements KeySet {
 
   /** Starts a refresh that is due; returns it only when requests must wait for it. */
   private keepFresh(): Promise<void> | undefined {
-    if (this.phase === 'empty') return undefined;
     const now = this.options.now();
-    // A wall clock that was set back must not put the next refresh out of reach.
+    // A wall clock that was set back must not put the next attempt out of reach.
     if (now < this.attemptedAt) this.attemptedAt = this.refreshAt = this.demandAllowedAt = now;
+    if (this.phase === 'empty') return undefined;
     if (now >= this.refreshAt && this.inFlight === undefined) {
       const forgotten = now >= this.refreshAt + this.options.refreshMs;
       const refresh = this.reload();
