@@ -1,0 +1,165 @@
+/**
+ * The sockets below HTTP: Node's server with its time and size limits, answers to what is not HTTP, the graceful end.
+ * Clock: per connection. It knows nothing of GraphQL but the shape of an error.
+ */
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { Server as NetServer } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { ErrorCode } from '../errors';
+import { bareRefusal } from './graphql-response';
+
+export interface ConnectionLimits {
+  readonly maxHeaderBytes: number;
+  /** Time for a request to send its headers. */
+  readonly headersTimeoutMs: number;
+  /** Time for a request to arrive whole. */
+  readonly requestTimeoutMs: number;
+  /** Time an idle connection stays open. */
+  readonly keepAliveTimeoutMs: number;
+}
+
+export interface DrainOptions {
+  /** How long idle connections may wait for a next request, to be answered with `Connection: close`. */
+  readonly idleGraceMs: number;
+  /** After this everything is cut. */
+  readonly timeoutMs: number;
+}
+
+export interface Connections {
+  readonly server: Server;
+  readonly isClosing: () => boolean;
+  /** For the `clientError` event: answers what is not HTTP, in full and well-formed, and ends the connection. */
+  refuse(error: NodeJS.ErrnoException, socket: Duplex): void;
+  /** The code with which `refuse` ended the connection of this response, if it did. */
+  refusalOf(response: ServerResponse): ErrorCode | undefined;
+  /**
+   * Stops accepting, asks keep-alive clients to leave, lets every request finish. Resolves when all connections are
+   * gone, or were cut at `timeoutMs`. Connections that were upgraded belong to their own door, and are only waited for.
+   */
+  drain(options: DrainOptions): Promise<void>;
+}
+
+interface Passing {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+const maxConnections = 10_000;
+/** How often Node looks for connections that are too slow. */
+const maxCheckIntervalMs = 1_000;
+
+/** A server that is not listening yet. `onRefusal` hears of every connection that ended without being HTTP. */
+export function createConnections(
+  limits: ConnectionLimits,
+  listener: RequestListener,
+  onRefusal: (code: ErrorCode) => void,
+): Connections {
+  const lastOf = new WeakMap<Duplex, Passing>();
+  const refused = new WeakMap<ServerResponse, ErrorCode>();
+  const inFlight = new Set<ServerResponse>();
+  let phase: 'open' | 'closing' = 'open';
+
+  const server = createServer(serverOptions(limits), (request, response) => {
+    lastOf.set(request.socket, { request, response });
+    inFlight.add(response);
+    response.once('close', () => inFlight.delete(response));
+    if (phase === 'closing') response.shouldKeepAlive = false;
+    listener(request, response);
+  });
+  // Their number is checked per request, where the answer can be well-formed; Node would drop the rest in silence.
+  server.maxHeadersCount = 0;
+  server.maxConnections = maxConnections;
+  // RFC 9110, section 10.1.1: an expectation that is not known may be ignored. Node answers 417 without a body.
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
+
+  return {
+    server,
+    isClosing: () => phase === 'closing',
+    refusalOf: (response) => refused.get(response),
+    refuse(error, socket) {
+      const last = lastOf.get(socket);
+      const answered = last !== undefined && !last.request.complete && last.response.headersSent;
+      if (error.code === 'ECONNRESET' || !socket.writable || answered) {
+        socket.destroy();
+        return;
+      }
+      const code = refusalCodes.get(error.code ?? '') ?? 'BAD_REQUEST';
+      if (last !== undefined && !last.request.complete) refused.set(last.response, code);
+      onRefusal(code);
+      endWith(socket, code);
+    },
+    drain(options) {
+      phase = 'closing';
+      for (const response of inFlight) response.shouldKeepAlive = false;
+      return untilGone(server, options);
+    },
+  };
+}
+
+function serverOptions(limits: ConnectionLimits) {
+  return {
+    maxHeaderSize: limits.maxHeaderBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: Math.max(limits.requestTimeoutMs, limits.headersTimeoutMs),
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: Math.min(maxCheckIntervalMs, limits.headersTimeoutMs),
+  };
+}
+
+/** What Node's parser and timers say, by their codes; whatever else it says is a malformed request. */
+const refusalCodes: ReadonlyMap<string, ErrorCode> = new Map([
+  ['HPE_HEADER_OVERFLOW', 'REQUEST_HEADERS_TOO_LARGE'],
+  ['HPE_CHUNK_EXTENSIONS_OVERFLOW', 'PAYLOAD_TOO_LARGE'],
+  ['ERR_HTTP_REQUEST_TIMEOUT', 'REQUEST_TIMEOUT'],
+]);
+
+const reasons: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  413: 'Payload Too Large',
+  431: 'Request Header Fields Too Large',
+};
+
+/** How long a refused client may take to read its answer. */
+const lingerMs = 1_000;
+
+function endWith(socket: Duplex, code: ErrorCode): void {
+  const { status, body } = bareRefusal(code);
+  const head = [
+    `HTTP/1.1 ${status} ${reasons[status] ?? 'Bad Request'}`,
+    'content-type: application/json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'cache-control: no-store',
+    `x-request-id: ${randomUUID()}`,
+    'connection: close',
+  ];
+  // Destroying at once would reset the connection under a client that is still sending, and its answer would be lost.
+  const linger = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once('close', () => clearTimeout(linger));
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  socket.resume();
+}
+
+async function untilGone(server: Server, { idleGraceMs, timeoutMs }: DrainOptions): Promise<void> {
+  const timers: NodeJS.Timeout[] = [];
+  const timeout = new Promise<void>((resolve) => {
+    timers.push(
+      setTimeout(() => {
+        server.closeAllConnections();
+        resolve();
+      }, timeoutMs),
+    );
+  });
+  const closeIdle = () => {
+    server.closeIdleConnections();
+    timers.push(setTimeout(closeIdle, 50));
+  };
+  timers.push(setTimeout(closeIdle, idleGraceMs));
+  const gone = new Promise<void>((resolve) => {
+    // http.Server's own close would cut idle connections now, under requests that are on their way.
+    NetServer.prototype.close.call(server, () => resolve());
+  });
+  await Promise.race([gone, timeout]);
+  for (const timer of timers) clearTimeout(timer);
+}

@@ -1,0 +1,84 @@
+/**
+ * Answers onto fastify's replies, and fastify's own failures into answers. Clock: per request.
+ * Whatever goes wrong on the way to a handler (routing, body, a hook) ends here as well-formed GraphQL JSON.
+ */
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { ClientError, type ErrorCode, InternalError } from '../errors';
+import type { Log } from '../telemetry/log';
+import { refusal } from './error-format';
+import { Exchange } from './exchange';
+import { answerErrors, type HttpAnswer } from './graphql-response';
+import { tooLarge } from './request-body';
+
+/** The name under which the exchange hangs on fastify's request. */
+export const exchangeDecorator = 'exchange';
+
+export function exchangeOf(request: FastifyRequest): Exchange {
+  return request.getDecorator<Exchange>(exchangeDecorator);
+}
+
+/** Sends an answer, and notes its code on the exchange for the log. */
+export function sendAnswer(reply: FastifyReply, exchange: Exchange, answer: HttpAnswer): FastifyReply {
+  exchange.code = answer.code;
+  return reply.code(answer.status).headers(answer.headers).send(answer.body);
+}
+
+/** Sends one error: the handler of everything that was thrown before or beside the GraphQL handler. */
+export function sendError(error: unknown, reply: FastifyReply, exchange: Exchange, maxBodyBytes: number): FastifyReply {
+  // Fastify would cut the connection while the client still sends: it would lose this answer to a reset.
+  // Node reads on and throws the rest away, within the time that a request may take.
+  reply.removeHeader('connection');
+  const mediaType = exchange.negotiated?.mediaType ?? 'application/json';
+  return sendAnswer(reply, exchange, answerErrors([toFamily(error, maxBodyBytes)], mediaType, exchange));
+}
+
+const codes: ReadonlyMap<string, ErrorCode> = new Map([
+  ['FST_ERR_BAD_URL', 'BAD_REQUEST'],
+  ['FST_ERR_MAX_PARAM_LENGTH', 'BAD_REQUEST'],
+  ['FST_ERR_CTP_INVALID_CONTENT_LENGTH', 'BAD_REQUEST'],
+  ['FST_ERR_CTP_INVALID_MEDIA_TYPE', 'UNSUPPORTED_MEDIA_TYPE'],
+  // The client broke off, or was cut for being slow: nobody reads this answer.
+  ['ECONNRESET', 'BAD_REQUEST'],
+  ['ECONNABORTED', 'BAD_REQUEST'],
+]);
+
+const descriptions: Partial<Record<ErrorCode, string>> = {
+  BAD_REQUEST: 'The request is malformed.',
+  UNSUPPORTED_MEDIA_TYPE: 'The content type cannot be read.',
+};
+
+/** Fastify's errors by their codes; what is neither of ours nor in the table is a defect, and masked. */
+function toFamily(error: unknown, maxBodyBytes: number): unknown {
+  const { code } = error as Partial<FastifyError>;
+  if (error instanceof ClientError || code === undefined) return error;
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return tooLarge(maxBodyBytes);
+  const known = codes.get(code);
+  if (known !== undefined) return new ClientError(known, descriptions[known] ?? '');
+  return new InternalError('fastify refused a request', { cause: error });
+}
+
+/**
+ * The answer to a method or a path that has no route: 405 with `Allow` where the path is known, else 404.
+ * `allowed` maps a path to its methods. OPTIONS on a known path is answered, without any permission for other origins.
+ */
+export function createNotFoundHandler(allowed: ReadonlyMap<string, string>, maxBodyBytes: number) {
+  return (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const url = request.raw.url ?? '';
+    const end = url.indexOf('?');
+    const allow = allowed.get(end < 0 ? url : url.slice(0, end));
+    if (allow !== undefined && request.method === 'OPTIONS') return reply.code(204).header('allow', allow).send();
+    const error =
+      allow === undefined
+        ? new ClientError('NOT_FOUND', 'There is nothing at this path.')
+        : refusal('METHOD_NOT_ALLOWED', 'This path does not have this method.', { allow });
+    return sendError(error, reply, exchangeOf(request), maxBodyBytes);
+  };
+}
+
+/** For failures so early that no hook ran: a URL that cannot be decoded. */
+export function createFrameworkErrorHandler(log: Log, headers: Readonly<Record<string, string>>, maxBodyBytes: number) {
+  return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
+    reply.header('x-request-id', request.id).headers(headers);
+    sendError(error, reply, new Exchange(request.id, log), maxBodyBytes);
+  };
+}

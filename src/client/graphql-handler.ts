@@ -1,0 +1,102 @@
+/**
+ * The way of a GraphQL request over HTTP, until the lanes part: read, who asks, prepare, then one lane answers.
+ * A request whose body was read in, an `HttpAnswer` out; it never throws. Clock: per request.
+ */
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { ClientError } from '../errors';
+import type { ApolloLane, LaneRequest } from './apollo-lane';
+import type { CreateContext, GraphQLDoor, IncomingRequest, PreparedOperation } from './door';
+import { refusal } from './error-format';
+import type { Exchange } from './exchange';
+import { checkHeaders, persistedQueryOf, readGet, readPost } from './graphql-request';
+import { answerErrors, answerRefusal, answerResult, type HttpAnswer } from './graphql-response';
+import { negotiate } from './negotiation';
+
+export interface GraphQLHttpRequest {
+  readonly method: 'GET' | 'POST';
+  readonly headers: IncomingHttpHeaders;
+  /** The query string, with or without its `?`. */
+  readonly search: string;
+  readonly body: Buffer | undefined;
+  readonly incoming: IncomingRequest;
+  readonly exchange: Exchange;
+}
+
+export interface GraphQLHandlerOptions {
+  readonly door: GraphQLDoor;
+  readonly createContext: CreateContext;
+  readonly apolloLane: ApolloLane;
+  /** Whether a prepared POST may skip Apollo Server. */
+  readonly expressLane: boolean;
+  readonly maxBodyBytes: number;
+}
+
+/** Far above what clients and proxies send. Node counts bytes alone, and thousands of tiny headers fit. */
+const maxHeaderCount = 200;
+
+/**
+ * Refuses a request by its headers, before its body is read, and notes the media type of the answer on the exchange.
+ * Throws NOT_ACCEPTABLE, REQUEST_HEADERS_TOO_LARGE, CSRF_PREVENTED, UNSUPPORTED_MEDIA_TYPE.
+ */
+export function admitHeaders({ method, headers, rawHeaders }: IncomingMessage, exchange: Exchange): void {
+  exchange.negotiated = negotiate(headers.accept);
+  if (exchange.negotiated === undefined) {
+    throw new ClientError('NOT_ACCEPTABLE', 'Accept application/graphql-response+json or application/json.');
+  }
+  if (rawHeaders.length > 2 * maxHeaderCount) {
+    throw new ClientError('REQUEST_HEADERS_TOO_LARGE', `The request has more than ${maxHeaderCount} headers.`);
+  }
+  checkHeaders(method === 'POST' ? 'POST' : 'GET', headers);
+}
+
+/** The handler of the GraphQL path. `admitHeaders` must have passed before. */
+export function createGraphQLHandler(options: GraphQLHandlerOptions) {
+  return async function handle(request: GraphQLHttpRequest): Promise<HttpAnswer> {
+    const { exchange } = request;
+    try {
+      return await answer(options, request);
+    } catch (error) {
+      return answerErrors([error], exchange.negotiated?.mediaType ?? 'application/json', exchange);
+    }
+  };
+}
+
+async function answer(options: GraphQLHandlerOptions, request: GraphQLHttpRequest): Promise<HttpAnswer> {
+  const { door, apolloLane } = options;
+  const { method, headers, exchange } = request;
+  const negotiated = exchange.negotiated ?? { mediaType: 'application/json', jsonByName: false };
+  const params =
+    method === 'POST' ? await readPost(headers, request.body, options.maxBodyBytes) : readGet(request.search);
+  const hash = persistedQueryOf(params);
+  if (!params.query && hash === undefined) {
+    throw new ClientError('BAD_REQUEST', 'The request has no "query": it must be a non-empty string.');
+  }
+  const context = await options.createContext(request.incoming);
+  exchange.context = context;
+  const laneRequest: LaneRequest = { method, headers, params, negotiated, context };
+
+  const source = params.query || (hash === undefined ? undefined : await apolloLane.findPersisted(hash));
+  // A hash that nobody registered: Apollo Server says so, in the words that its clients know.
+  if (source === undefined) return apolloLane.answer(laneRequest);
+
+  const prepared = await door.prepare(source, params.operationName);
+  if (prepared.kind === 'refused') return answerRefusal(prepared.errors, negotiated, exchange);
+  exchange.prepared(prepared);
+  checkOperation(method, prepared);
+  if (options.expressLane && method === 'POST' && hash === undefined) {
+    return answerResult(await door.execute(prepared, params, context), negotiated, exchange);
+  }
+  return apolloLane.answer(laneRequest);
+}
+
+function checkOperation(method: 'GET' | 'POST', { operation }: PreparedOperation): void {
+  if (operation === 'subscription') {
+    throw new ClientError(
+      'SUBSCRIPTION_NOT_SUPPORTED',
+      'Subscriptions are not answered over plain HTTP: use a WebSocket.',
+    );
+  }
+  if (method === 'GET' && operation === 'mutation') {
+    throw refusal('METHOD_NOT_ALLOWED', 'A mutation needs a POST: a GET must not change anything.', { allow: 'POST' });
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * Execution results and refusals in, HTTP answers out: status, headers, JSON text. Clock: per request.
+ * An answer is a value: whoever made it, one place (`http.ts`) sends it. Both lanes use this file, so their bytes agree.
+ */
+import type { ExecutionResult, FormattedExecutionResult } from 'graphql';
+import { type ErrorCode, errorTable } from '../errors';
+import { codeOf, type ErrorSink, formatErrors, headersOf, statusOf } from './error-format';
+import type { Negotiated, ResponseMediaType } from './negotiation';
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** The code of the first error, for the log and the metrics. */
+  readonly code: ErrorCode | undefined;
+}
+
+const baseHeaders: Record<ResponseMediaType, Readonly<Record<string, string>>> = {
+  'application/json': { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' },
+  'application/graphql-response+json': {
+    'content-type': 'application/graphql-response+json; charset=utf-8',
+    'cache-control': 'no-store',
+  },
+};
+
+/** The headers of every GraphQL answer of a media type. Answers depend on who asks, so no cache may keep them. */
+export function responseHeaders(mediaType: ResponseMediaType): Readonly<Record<string, string>> {
+  return baseHeaders[mediaType];
+}
+
+/** The text of a result, errors first, so that a reader of a long answer meets them (GraphQL specification, 7.1). */
+export function stringifyResult(result: FormattedExecutionResult): string {
+  return JSON.stringify({ errors: result.errors, data: result.data, extensions: result.extensions });
+}
+
+/**
+ * The status of a well-formed request that failed before execution.
+ * 200 instead of 400 when the client named `application/json` (GraphQL over HTTP, section 6.4.1).
+ */
+export function failureStatus(errors: readonly unknown[], negotiated: Negotiated): number {
+  const status = statusOf(errors);
+  return status === 400 && negotiated.jsonByName ? 200 : status;
+}
+
+/** The answer to an executed operation. Partial data is a success: 200 with its errors (section 6.4.2). */
+export function answerResult(result: ExecutionResult, negotiated: Negotiated, sink: ErrorSink): HttpAnswer {
+  const { errors } = result;
+  const headers = baseHeaders[negotiated.mediaType];
+  if (errors === undefined || errors.length === 0) {
+    const { data, extensions } = result;
+    return { status: 200, headers, body: JSON.stringify({ data, extensions }), code: undefined };
+  }
+  return {
+    status: result.data === undefined ? failureStatus(errors, negotiated) : 200,
+    headers,
+    body: stringifyResult({ ...result, errors: formatErrors(errors, sink) }),
+    code: codeOf(errors[0]),
+  };
+}
+
+/** The answer to a well-formed request whose document was refused: the errors, and no `data` entry. */
+export function answerRefusal(errors: readonly unknown[], negotiated: Negotiated, sink: ErrorSink): HttpAnswer {
+  return { ...answerErrors(errors, negotiated.mediaType, sink), status: failureStatus(errors, negotiated) };
+}
+
+/** The answer to a request that is not a GraphQL request, or that failed in ways that no operation explains. */
+export function answerErrors(errors: readonly unknown[], mediaType: ResponseMediaType, sink: ErrorSink): HttpAnswer {
+  return {
+    status: statusOf(errors),
+    headers: { ...baseHeaders[mediaType], ...headersOf(errors[0]) },
+    body: stringifyResult({ errors: formatErrors(errors, sink) }),
+    code: codeOf(errors[0]),
+  };
+}
+
+/** The JSON text and status of a refusal for which no request exists: the bytes on the socket were not HTTP. */
+export function bareRefusal(code: ErrorCode): { status: number; body: string } {
+  const { httpStatus, description } = errorTable[code];
+  return { status: httpStatus, body: stringifyResult({ errors: [{ message: description, extensions: { code } }] }) };
+}

@@ -1,0 +1,231 @@
+/**
+ * The HTTP door: fastify over Node's server, the GraphQL path with its two lanes, pages, health and metrics.
+ * Clock: per start (assembly), per request (hooks). Here requests become values and answers become bytes; what is
+ * decided is decided in the files beside it. It reads no configuration but what it is given.
+ */
+import { randomUUID } from 'node:crypto';
+import type { RequestListener, Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import compress from '@fastify/compress';
+import cors from '@fastify/cors';
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import type { Log } from '../telemetry/log';
+import type { Metrics } from '../telemetry/metrics';
+import { type ApolloServerPlugin, createApolloLane } from './apollo-lane';
+import { type ConnectionLimits, type Connections, createConnections, type DrainOptions } from './connections';
+import type { CreateContext, GraphQLDoor } from './door';
+import { createExchangeObserver, Exchange } from './exchange';
+import {
+  createFrameworkErrorHandler,
+  createNotFoundHandler,
+  exchangeDecorator,
+  exchangeOf,
+  sendAnswer,
+  sendError,
+} from './fastify-replies';
+import { admitHeaders, createGraphQLHandler } from './graphql-handler';
+import { addHealthRoutes, type HealthSource } from './health';
+import { addPageRoutes, explorerPath, renderSandboxPage, sendPage } from './landing-pages';
+import { prefersHtml } from './negotiation';
+import { readSecurityHeaders } from './security-headers';
+
+export interface HttpConfig extends ConnectionLimits {
+  readonly graphqlPath: string;
+  /** Of a request body, before and after it is inflated. */
+  readonly maxBodyBytes: number;
+  readonly compression: boolean;
+  readonly cors: { readonly origins: readonly string[]; readonly credentials: boolean };
+  readonly introspection: boolean;
+  /** Apollo Sandbox at the GraphQL path, GraphiQL at `/graphiql`. */
+  readonly explorer: boolean;
+  /** Whether prepared POSTs skip Apollo Server. Off by itself when a plugin with request hooks is installed. */
+  readonly expressLane: boolean;
+  /** Addresses or CIDR ranges whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
+}
+
+export interface HttpDeps {
+  readonly door: GraphQLDoor;
+  readonly createContext: CreateContext;
+  readonly health: HealthSource;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly plugins?: readonly ApolloServerPlugin[];
+}
+
+export interface HttpServer {
+  /** For the doors that take over a connection (`upgrade`). */
+  readonly server: Server;
+  /** A request without a socket, for tests. */
+  readonly inject: FastifyInstance['inject'];
+  /** Resolves to the URL of the GraphQL path, with the port that was taken. */
+  listen(port: number, host: string): Promise<string>;
+  /**
+   * Readiness off, `Connection: close` on every answer, no new connections, requests finish, then everything is let go.
+   * Never takes much longer than `timeoutMs`. The door's gateway is not stopped: others may still use it.
+   */
+  close(options?: Partial<DrainOptions>): Promise<void>;
+}
+
+/** Assembles the HTTP door and loads the gateway into Apollo Server. Rejects when the gateway does not load. */
+export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Promise<HttpServer> {
+  const { metrics, log } = deps;
+  const plugins = deps.plugins ?? [];
+  const apolloLane = createApolloLane({ door: deps.door, introspection: config.introspection, plugins, log });
+  await apolloLane.start();
+
+  const securityHeaders = await readSecurityHeaders();
+  const { app, connections } = createApp(config, deps, securityHeaders);
+  const handle = createGraphQLHandler({
+    door: deps.door,
+    createContext: deps.createContext,
+    apolloLane,
+    expressLane: config.expressLane && plugins.every((plugin) => plugin.requestDidStart === undefined),
+    maxBodyBytes: config.maxBodyBytes,
+  });
+  if (config.compression) {
+    await app.register(compress, {
+      threshold: 1_024,
+      encodings: ['br', 'gzip', 'deflate'],
+      globalDecompression: false,
+    });
+  }
+  if (config.cors.origins.length > 0) await app.register(cors, corsOptions(config.cors));
+  addGraphQLRoute(app, config, connections, createExchangeObserver(metrics), handle);
+  if (config.explorer) addPageRoutes(app, config.graphqlPath);
+  addHealthRoutes(app, deps.health, connections.isClosing);
+  app.get('/metrics', async (_request, reply) => {
+    const { contentType, body } = await metrics.render();
+    return reply.header('content-type', contentType).header('cache-control', 'no-store').send(body);
+  });
+  await app.ready();
+
+  return {
+    server: connections.server,
+    inject: app.inject.bind(app) as FastifyInstance['inject'],
+    async listen(port, host) {
+      await app.listen({ port, host });
+      return urlOf(connections.server.address() as AddressInfo, config.graphqlPath);
+    },
+    async close({ timeoutMs = 10_000, idleGraceMs = Math.min(1_000, timeoutMs / 4) } = {}) {
+      await connections.drain({ timeoutMs, idleGraceMs });
+      await apolloLane.stop();
+      await app.close();
+    },
+  };
+}
+
+function createApp(config: HttpConfig, deps: HttpDeps, securityHeaders: Readonly<Record<string, string>>) {
+  const { log, metrics } = deps;
+  const { maxBodyBytes } = config;
+  let connections: Connections | undefined;
+  const app = fastify({
+    bodyLimit: maxBodyBytes,
+    trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
+    requestIdHeader: false,
+    genReqId: (request) => requestIdOf(request.headers['x-request-id']),
+    // A server that closes still answers what it accepted.
+    return503OnClosing: false,
+    frameworkErrors: createFrameworkErrorHandler(log, securityHeaders, maxBodyBytes),
+    serverFactory: (listener) => {
+      connections = createConnections(config, listener as RequestListener, (code) => metrics.connectionRefused(code));
+      return connections.server;
+    },
+    clientErrorHandler: (error, socket) => connections?.refuse(error, socket),
+  });
+  if (connections === undefined) throw new Error('fastify did not make its server');
+
+  app.decorateRequest(exchangeDecorator, null);
+  app.addHook('onRequest', (request, reply, done) => {
+    request.setDecorator(exchangeDecorator, new Exchange(request.id, log));
+    reply.header('x-request-id', request.id).headers(securityHeaders);
+    done();
+  });
+  // The GraphQL handler judges content types itself, and in one place.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.setErrorHandler((error, request, reply) => sendError(error, reply, exchangeOf(request), maxBodyBytes));
+  app.setNotFoundHandler(createNotFoundHandler(allowedMethods(config), maxBodyBytes));
+  return { app, connections };
+}
+
+function addGraphQLRoute(
+  app: FastifyInstance,
+  config: HttpConfig,
+  connections: Connections,
+  observer: ReturnType<typeof createExchangeObserver>,
+  handle: ReturnType<typeof createGraphQLHandler>,
+): void {
+  const page = config.explorer ? renderSandboxPage() : undefined;
+  app.route({
+    method: ['GET', 'POST'],
+    url: config.graphqlPath,
+    exposeHeadRoute: false,
+    onRequest(request, reply, done) {
+      if (page !== undefined && request.method === 'GET' && prefersHtml(request.headers.accept)) {
+        sendPage(reply, page);
+        return;
+      }
+      const exchange = exchangeOf(request);
+      observer.started();
+      reply.raw.once('finish', () => {
+        exchange.sent = true;
+      });
+      reply.raw.once('close', () => {
+        if (!exchange.sent) exchange.leaving.abort();
+        observer.ended(exchange, reply.raw, connections.refusalOf(reply.raw));
+      });
+      admitHeaders(request.raw, exchange);
+      done();
+    },
+    handler: async (request, reply) => sendAnswer(reply, exchangeOf(request), await handle(toGraphQLRequest(request))),
+  });
+}
+
+function toGraphQLRequest(request: FastifyRequest) {
+  const exchange = exchangeOf(request);
+  const { headers, rawHeaders, url = '' } = request.raw;
+  const question = url.indexOf('?');
+  return {
+    method: request.method === 'POST' ? ('POST' as const) : ('GET' as const),
+    headers,
+    search: question < 0 ? '' : url.slice(question),
+    body: request.body as Buffer | undefined,
+    incoming: { id: exchange.id, headers, rawHeaders, ip: request.ip, signal: exchange.leaving.signal },
+    exchange,
+  };
+}
+
+/** A caller's id is kept when it is short and printable, so that one id runs through all logs; else a new one. */
+function requestIdOf(given: string | string[] | undefined): string {
+  return typeof given === 'string' && /^[\w.:-]{8,64}$/.test(given) ? given : randomUUID();
+}
+
+function corsOptions({ origins, credentials }: HttpConfig['cors']) {
+  return {
+    origin: origins.includes('*') ? '*' : [...origins],
+    credentials,
+    methods: ['GET', 'POST'],
+    exposedHeaders: ['x-request-id', 'retry-after'],
+    maxAge: 600,
+    strictPreflight: false,
+  };
+}
+
+function allowedMethods(config: HttpConfig): ReadonlyMap<string, string> {
+  const get = 'GET, HEAD, OPTIONS';
+  const reads = [
+    '/health',
+    '/health/live',
+    '/health/ready',
+    '/metrics',
+    ...(config.explorer ? ['/', explorerPath] : []),
+  ];
+  return new Map([[config.graphqlPath, 'GET, POST, OPTIONS'], ...reads.map((path): [string, string] => [path, get])]);
+}
+
+function urlOf({ address, family, port }: AddressInfo, path: string): string {
+  const unspecified = address === '0.0.0.0' || address === '::';
+  const host = unspecified ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
+  return `http://${host}:${port}${path}`;
+}

@@ -1,0 +1,185 @@
+/**
+ * The body of a POST: bytes and headers in, one JSON object out. Clock: per request.
+ * It never inflates beyond the limit and never answers: every fault is a `ClientError`.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { IncomingHttpHeaders } from 'node:http';
+import { promisify } from 'node:util';
+import { brotliDecompress, gunzip, inflate } from 'node:zlib';
+import { ClientError } from '../errors';
+import { refusal } from './error-format';
+
+/** A header such as `application/json; charset=utf-8`, taken apart. */
+export interface ContentType {
+  /** Lower case, without parameters: `application/json`. */
+  readonly essence: string;
+  /** Lower case, unquoted. */
+  readonly charset: string | undefined;
+}
+
+/** Takes a `Content-Type` header apart; what cannot be read becomes an essence that no rule accepts. */
+export function parseContentType(header: string): ContentType {
+  if (header === 'application/json') return { essence: header, charset: undefined };
+  const [essence = '', ...parameters] = header.split(';');
+  let charset: string | undefined;
+  for (const parameter of parameters) {
+    const equals = parameter.indexOf('=');
+    if (parameter.slice(0, equals).trim().toLowerCase() !== 'charset') continue;
+    charset ??= parameter
+      .slice(equals + 1)
+      .trim()
+      .replace(/^"(.*)"$/, '$1')
+      .toLowerCase();
+  }
+  return { essence: essence.trim().toLowerCase(), charset };
+}
+
+/**
+ * Refuses a POST by its headers, before a byte of the body is read.
+ * Throws UNSUPPORTED_MEDIA_TYPE for another type than JSON, another charset than UTF-8 (GraphQL over HTTP, section 4.1),
+ * or a content coding that is not one of ours.
+ */
+export function checkBodyHeaders(headers: IncomingHttpHeaders): void {
+  checkJsonType(headers['content-type'], 'POST');
+  codingOf(headers['content-encoding']);
+}
+
+/** Refuses a content type that is not JSON in UTF-8. Throws UNSUPPORTED_MEDIA_TYPE. */
+export function checkJsonType(header: string | undefined, method: 'GET' | 'POST'): void {
+  const type = parseContentType(header ?? '');
+  if (type.essence !== 'application/json') {
+    throw new ClientError('UNSUPPORTED_MEDIA_TYPE', `A ${method} needs the content type application/json.`);
+  }
+  if (type.charset !== undefined && type.charset !== 'utf-8' && type.charset !== 'utf8') {
+    throw new ClientError('UNSUPPORTED_MEDIA_TYPE', 'The charset of a GraphQL request is UTF-8.');
+  }
+}
+
+type Coding = 'identity' | 'gzip' | 'deflate' | 'br';
+
+function codingOf(header: string | undefined): Coding {
+  const coding = header?.trim().toLowerCase() ?? 'identity';
+  switch (coding) {
+    case 'identity':
+    case 'gzip':
+    case 'deflate':
+    case 'br':
+      return coding;
+    case 'x-gzip':
+      return 'gzip';
+    default:
+      throw refusal('UNSUPPORTED_MEDIA_TYPE', 'The content coding of the body is not supported.', {
+        'accept-encoding': 'gzip, deflate, br',
+      });
+  }
+}
+
+const inflaters = { gzip: promisify(gunzip), deflate: promisify(inflate), br: promisify(brotliDecompress) };
+
+/**
+ * The body without its content coding. At most `maxBytes` are ever inflated, in zlib's own thread.
+ * Throws PAYLOAD_TOO_LARGE beyond them, BAD_REQUEST for data that is not of its coding, UNSUPPORTED_MEDIA_TYPE.
+ */
+export async function inflateBody(body: Buffer, contentEncoding: string, maxBytes: number): Promise<Buffer> {
+  const coding = codingOf(contentEncoding);
+  if (coding === 'identity') return body;
+  try {
+    return await inflaters[coding](body, { maxOutputLength: maxBytes });
+  } catch (error) {
+    if (error instanceof RangeError) throw tooLarge(maxBytes);
+    throw new ClientError('BAD_REQUEST', `The body is not valid ${coding} data.`);
+  }
+}
+
+export function tooLarge(maxBytes: number): ClientError {
+  return new ClientError('PAYLOAD_TOO_LARGE', `The request body is larger than ${maxBytes} bytes.`);
+}
+
+/**
+ * The JSON object that a body holds. Throws BAD_REQUEST for anything else, and for a member that is given twice:
+ * two readers of one request (a firewall and this gateway) must never see two different queries.
+ */
+export function parseJsonBody(body: Buffer | undefined): Readonly<Record<string, unknown>> {
+  if (body === undefined || body.length === 0) throw badRequest('The body is empty.');
+  if (!isUtf8(body)) throw badRequest('The body is not valid UTF-8.');
+  const json = withoutByteOrderMark(body.toString('utf8'));
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    // The parser's own message quotes the body, and differs from one version of Node to the next.
+    throw badRequest('The body is not valid JSON.');
+  }
+  if (Array.isArray(value)) throw badRequest('Batching is off: the body is an array, but must be one object.');
+  if (typeof value !== 'object' || value === null) throw badRequest('The body must be a JSON object.');
+  const repeated = repeatedParameter(json);
+  if (repeated !== undefined) throw badRequest(`The body gives "${repeated}" twice.`);
+  return value as Readonly<Record<string, unknown>>;
+}
+
+function badRequest(message: string): ClientError {
+  return new ClientError('BAD_REQUEST', message);
+}
+
+/** RFC 8259, section 8.1: a parser may ignore it. */
+function withoutByteOrderMark(text: string): string {
+  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+}
+
+const quote = 0x22;
+const comma = 0x2c;
+const backslash = 0x5c;
+
+const parameters: readonly string[] = ['query', 'operationName', 'variables', 'extensions'];
+
+/**
+ * The request parameter that the top level of valid JSON text names twice.
+ * It jumps over strings, so that a long document costs next to nothing.
+ */
+function repeatedParameter(json: string): string | undefined {
+  const seen: string[] = [];
+  let depth = 0;
+  let atKey = false;
+  for (let index = 0; index < json.length; index++) {
+    switch (json.charCodeAt(index)) {
+      case 0x7b: // {
+      case 0x5b: // [
+        depth++;
+        atKey = depth === 1;
+        break;
+      case 0x7d: // }
+      case 0x5d: // ]
+        depth--;
+        break;
+      case comma:
+        atKey = depth === 1;
+        break;
+      case quote: {
+        const end = endOfString(json, index);
+        const key = atKey ? keyName(json.slice(index, end + 1)) : '';
+        if (seen.includes(key)) return key;
+        if (parameters.includes(key)) seen.push(key);
+        atKey = false;
+        index = end;
+      }
+    }
+  }
+  return undefined;
+}
+
+function keyName(literal: string): string {
+  return literal.includes('\\') ? (JSON.parse(literal) as string) : literal.slice(1, -1);
+}
+
+/** The index of the quote that ends the string which begins at `start`: one after an even number of backslashes. */
+function endOfString(json: string, start: number): number {
+  let end = json.indexOf('"', start + 1);
+  while (isEscaped(json, end)) end = json.indexOf('"', end + 1);
+  return end;
+}
+
+function isEscaped(json: string, position: number): boolean {
+  let first = position;
+  while (json.charCodeAt(first - 1) === backslash) first--;
+  return (position - first) % 2 === 1;
+}

@@ -1,0 +1,178 @@
+/**
+ * A door over one graphql-js schema, executed in the process: real parsing, validation and execution,
+ * and nothing of the engine. Both lanes reach the same `execute`.
+ */
+import type { GatewayExecutor, GatewayInterface } from '@apollo/server-gateway-interface';
+import {
+  buildSchema,
+  type DocumentNode,
+  execute,
+  type ExecutionResult,
+  getOperationAST,
+  GraphQLError,
+  parse,
+  validate,
+} from 'graphql';
+import type {
+  GraphQLDoor,
+  IncomingRequest,
+  OperationType,
+  PreparedOperation,
+  RefusedOperation,
+  RequestScope,
+} from '../../src/client/door';
+import { ClientError, InternalError, SubgraphError } from '../../src/errors';
+import { silentLog } from '../../src/telemetry/log';
+
+const typeDefs = /* GraphQL */ `
+  type Query {
+    hello(name: String = "world"): String!
+    echo(text: String): String
+    "Waits until the test opens the gate, or the client leaves."
+    gated: String
+    sum(numbers: [Int!]!): Int
+    broken: String
+    unreachable: String
+    partial: [String]
+    large(bytes: Int!): String
+    reached: Int!
+  }
+  type Mutation {
+    increment: Int!
+  }
+  type Subscription {
+    ticks: Int!
+  }
+`;
+
+const secret = 'postgres://root:hunter2@db.internal:5432';
+
+export interface FakeDoor extends GraphQLDoor {
+  /** How many documents were prepared, and how many operations were executed. */
+  readonly counts: { prepared: number; executed: number; incremented: number };
+  /** Lets every `gated` field answer. */
+  openGate(): void;
+  /** Resolves when a `gated` field was reached. */
+  readonly gateReached: Promise<void>;
+  createContext(request: IncomingRequest): Promise<RequestScope & { signal: AbortSignal }>;
+  /** Signals of the requests so far, newest last. */
+  readonly signals: AbortSignal[];
+}
+
+interface Prepared extends PreparedOperation {
+  readonly document: DocumentNode;
+}
+
+export function createFakeDoor(options: { introspection?: boolean } = {}): FakeDoor {
+  const schema = buildSchema(typeDefs);
+  const counts = { prepared: 0, executed: 0, incremented: 0 };
+  const signals: AbortSignal[] = [];
+  let openGate = () => {};
+  const gate = new Promise<void>((resolve) => {
+    openGate = resolve;
+  });
+  let reachGate = () => {};
+  const gateReached = new Promise<void>((resolve) => {
+    reachGate = resolve;
+  });
+  const rootValue = {
+    hello: ({ name }: { name: string }) => `hello ${name}`,
+    echo: ({ text }: { text: string }) => text,
+    gated: async () => {
+      reachGate();
+      await gate;
+      return 'open';
+    },
+    sum: ({ numbers }: { numbers: number[] }) => numbers.reduce((one, other) => one + other, 0),
+    broken: () => {
+      throw new InternalError(`cannot read ${secret} at /srv/gateway/dist/engine.js:12:3`);
+    },
+    unreachable: () => {
+      throw new SubgraphError('SUBREQUEST_HTTP_ERROR', 'users', 'The subgraph users did not answer.', secret);
+    },
+    partial: () => ['one', new GraphQLError('no two', { extensions: { code: 'DOWNSTREAM_SERVICE_ERROR' } })],
+    large: ({ bytes }: { bytes: number }) => 'x'.repeat(bytes),
+    increment: () => ++counts.incremented,
+    reached: () => null,
+  };
+
+  const run = async (document: DocumentNode, operationName: string | undefined, variables: object | undefined) => {
+    counts.executed++;
+    const result = await execute({
+      schema,
+      document,
+      rootValue,
+      operationName: operationName ?? null,
+      variableValues: (variables ?? {}) as Record<string, unknown>,
+    });
+    return codedVariableErrors(result);
+  };
+  const executor: GatewayExecutor = async ({ document, request }) =>
+    run(document, request.operationName ?? undefined, request.variables);
+  const gateway: GatewayInterface = {
+    load: async () => ({ executor }),
+    onSchemaLoadOrUpdate(callback) {
+      callback({ apiSchema: schema, coreSupergraphSdl: '' });
+      return () => {};
+    },
+    stop: async () => {
+      throw new Error('the HTTP door must not stop a gateway that it does not own');
+    },
+  };
+
+  return {
+    counts,
+    signals,
+    openGate: () => openGate(),
+    gateReached,
+    gateway,
+    prepare(source, operationName) {
+      counts.prepared++;
+      return prepare(source, operationName);
+    },
+    execute: (prepared, params) => run((prepared as Prepared).document, params.operationName, params.variables),
+    async createContext({ id, headers, signal }) {
+      if (headers.authorization === 'Bearer bad') {
+        throw new ClientError('UNAUTHENTICATED', 'The credentials were refused.');
+      }
+      if (headers.authorization === 'Bearer crash') throw new Error(`cannot reach ${secret}`);
+      signals.push(signal);
+      return { id, log: silentLog, calls: { count: 2, failed: 0 }, signal };
+    },
+  };
+
+  function prepare(source: string, operationName: string | undefined): Prepared | RefusedOperation {
+    let document: DocumentNode;
+    try {
+      document = parse(source);
+    } catch (error) {
+      return refused('GRAPHQL_PARSE_FAILED', [error as GraphQLError]);
+    }
+    const errors = validate(schema, document);
+    if (errors.length > 0) return refused('GRAPHQL_VALIDATION_FAILED', errors);
+    if (options.introspection === false && source.includes('__schema')) {
+      return refused('GRAPHQL_VALIDATION_FAILED', [new GraphQLError('Introspection is off.')]);
+    }
+    const operation = getOperationAST(document, operationName);
+    if (!operation) return refused('OPERATION_RESOLUTION_FAILURE', [new GraphQLError('Unknown operation.')]);
+    return {
+      kind: 'prepared',
+      document,
+      operation: operation.operation as OperationType,
+      operationName: operation.name?.value,
+    };
+  }
+}
+
+function refused(code: string, errors: readonly GraphQLError[]): RefusedOperation {
+  return { kind: 'refused', errors: errors.map((error) => coded(code, error)) };
+}
+
+function coded(code: string, { message, nodes, source, positions }: GraphQLError): GraphQLError {
+  return new GraphQLError(message, { nodes, source, positions, extensions: { code } });
+}
+
+function codedVariableErrors(result: ExecutionResult): ExecutionResult {
+  if (result.data !== undefined || result.errors === undefined) return result;
+  return { errors: result.errors.map((error) => coded('BAD_USER_INPUT', error)) };
+}
