@@ -132,7 +132,7 @@ async function startSubgraphs(
 const starters: Readonly<Record<SubgraphName, (env: NodeJS.ProcessEnv, log: Log) => Promise<Start>>> = {
   users: async (env, log) => starter(await createUsersSubgraph(env, log)),
   payments: async (env, log) => starter(createPaymentsSubgraph(env, log)),
-  content: async (env, log) => starter(createContentSubgraph(env, log)),
+  content: async () => starter(createContentSubgraph()),
 };
 
 function starter<Context extends object>(definition: SubgraphDefinition<Context>): Start {

@@ -27,6 +27,12 @@ export function badUserInput(message: string, argument?: string): GraphQLError {
   return refusal('BAD_USER_INPUT', message, argument === undefined ? {} : { argument });
 }
 
+/** What a log may say of an error: database errors carry rows and connections, of which it may not. */
+export function loggable(error: unknown): Readonly<Record<string, unknown>> {
+  if (!(error instanceof Error)) return { type: typeof error };
+  return { type: error.name, cause: error.message, stack: error.stack, ...('code' in error && { code: error.code }) };
+}
+
 /**
  * The `formatError` of every subgraph's Apollo Server. Passes refusals and GraphQL's own request errors on;
  * masks the rest as `INTERNAL_SERVER_ERROR` and writes it to the log.
@@ -38,7 +44,7 @@ export function createErrorMask(log: Log): (formatted: GraphQLFormattedError, er
     if (original instanceof GraphQLError && typeof code === 'string' && code !== 'INTERNAL_SERVER_ERROR') {
       return formatted;
     }
-    log.error({ err: original, path: formatted.path }, 'A resolver failed unexpectedly');
+    log.error({ ...loggable(original), path: formatted.path }, 'A resolver failed unexpectedly');
     return {
       message: 'Internal server error',
       ...(formatted.locations && { locations: formatted.locations }),

@@ -11,6 +11,7 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Log } from '../../src/telemetry/log';
+import { loggable } from './errors';
 
 export interface HttpRequest {
   readonly headers: IncomingHttpHeaders;
@@ -74,7 +75,7 @@ export async function startHttpServer(routes: readonly HttpRoute[], options: Htt
     if (closing) response.setHeader('connection', 'close');
     void answer(routes, options, request)
       .catch((error: unknown) => {
-        options.log.error({ err: error }, 'A route failed unexpectedly');
+        options.log.error(loggable(error), 'A route failed unexpectedly');
         return graphqlRefusal(500, 'INTERNAL_SERVER_ERROR', 'Internal server error');
       })
       .then((result) => send(request, response, result));

@@ -2,8 +2,10 @@
  * How the process ends: whatever asks for it, everything that was started is closed, in reverse order.
  * In: signals, crashes, `end`. Out: an exit code. Clock: once per process.
  * A second signal stops waiting for requests, but never leaves another process behind; a third exits at once.
+ * One Ctrl-C may arrive several times: from the terminal, and again from npm and tsx, which pass it on.
  */
 import type { Log } from '../../src/telemetry/log';
+import { loggable } from './errors';
 
 export interface Lifecycle {
   /** Registers something to close. `essential` things are closed even when a second signal cuts the drain short. */
@@ -18,6 +20,8 @@ export interface LifecycleOptions {
   readonly process: Pick<NodeJS.Process, 'on' | 'exit'>;
   /** After this time the drain is cut short as by a second signal. */
   readonly drainMs: number;
+  /** Milliseconds, from any origin. */
+  readonly now?: () => number;
 }
 
 interface Closer {
@@ -26,17 +30,20 @@ interface Closer {
   readonly essential: boolean;
 }
 
+/** Signals that follow one another within this time are one. */
+const SAME_SIGNAL_MS = 300;
+
 type Phase = 'running' | 'draining' | 'forced';
 
 /** Listens for SIGINT, SIGTERM, SIGHUP and for exceptions that nobody caught (exit code 1). */
 export function createLifecycle(options: LifecycleOptions): Lifecycle {
-  const { log } = options;
+  const { log, now = () => performance.now() } = options;
   const closers: Closer[] = [];
   let phase: Phase = 'running';
 
   const closeAll = async (chosen: readonly Closer[]) => {
     for (const { name, close } of chosen) {
-      await close().catch((err: unknown) => log.error({ err }, `${name} did not close`));
+      await close().catch((error: unknown) => log.error(loggable(error), `${name} did not close`));
     }
   };
   const force = (exitCode: number) => {
@@ -53,9 +60,16 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       if (phase === 'draining') options.process.exit(exitCode);
     });
   };
-  const onSignal = (exitCode: number) => () => (phase === 'running' ? end(0) : force(exitCode));
-  const onCrash = (err: unknown) => {
-    log.error({ err }, 'Something failed unexpectedly: the process ends');
+  let signalledAt = Number.NEGATIVE_INFINITY;
+  const onSignal = (exitCode: number) => () => {
+    const isEcho = now() - signalledAt < SAME_SIGNAL_MS;
+    if (isEcho) return;
+    signalledAt = now();
+    if (phase === 'running') end(0);
+    else force(exitCode);
+  };
+  const onCrash = (error: unknown) => {
+    log.error(loggable(error), 'Something failed unexpectedly: the process ends');
     end(1);
   };
   options.process.on('SIGINT', onSignal(130));

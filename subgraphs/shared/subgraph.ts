@@ -8,7 +8,10 @@ import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { IncomingHttpHeaders } from 'node:http';
 import { ApolloServer, HeaderMap, type HTTPGraphQLResponse } from '@apollo/server';
-import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
+import {
+  ApolloServerPluginInlineTraceDisabled,
+  ApolloServerPluginLandingPageDisabled,
+} from '@apollo/server/plugin/disabled';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { GraphQLResolverMap } from '@apollo/subgraph/dist/schema-helper';
 import { parse } from 'graphql';
@@ -90,7 +93,8 @@ export async function startSubgraph<Context extends object>(
   const key = identityKey(options.identitySecret);
   const db = openDatabase(options.databaseUrl, {
     ...(options.onQuery && { onQuery: options.onQuery }),
-    onConnectionError: (err) => options.log.warn({ subgraph: definition.name, err }, 'A database connection broke'),
+    onConnectionError: (error) =>
+      options.log.warn({ subgraph: definition.name, cause: error.message }, 'A database connection broke'),
   });
   try {
     const apollo = await createApollo(definition, options.log);
@@ -165,8 +169,15 @@ async function createApollo<Context extends object>(
     includeStacktraceInErrorResponses: false,
     formatError: createErrorMask(log),
     stopOnTerminationSignals: false,
-    plugins: [ApolloServerPluginLandingPageDisabled()],
+    plugins: [ApolloServerPluginLandingPageDisabled(), ApolloServerPluginInlineTraceDisabled()],
+    logger: apolloLogger(definition.name, log),
   });
+}
+
+/** Apollo Server's own words, in our log. */
+function apolloLogger(subgraph: string, log: Log) {
+  const write = (level: keyof Log) => (message: unknown) => log[level]({ subgraph }, String(message));
+  return { debug: write('debug'), info: write('debug'), warn: write('warn'), error: write('error') };
 }
 
 function toSubgraphRequest(request: HttpRequest, caller: Caller): SubgraphRequest {

@@ -16,6 +16,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:f
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Log } from '../../src/telemetry/log';
+import { loggable } from '../shared/errors';
 
 export interface SigningKey {
   readonly kid: string;
@@ -58,7 +59,7 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
     try {
       keys = await readKeys(directory, keys);
     } catch (error) {
-      log.error({ err: error, directory }, 'The signing keys could not be read again; the known ones stay');
+      log.error({ ...loggable(error), directory }, 'The signing keys could not be read again; the known ones stay');
     }
     readAt = now();
     reading = undefined;
