@@ -3,7 +3,7 @@
  * Payments come only to those who may read them.
  */
 import type { Page } from '../shared/connection';
-import type { Database } from '../shared/database';
+import { type Database, isUuid } from '../shared/database';
 import type { Caller } from '../shared/identity';
 import { createRowLoader, createRowsLoader, type Loader } from '../shared/loader';
 import { callerId, isAdmin, mayRead } from './access';
@@ -20,6 +20,8 @@ import {
 /** The order of all lists of payments: newest first. */
 export const paymentKeys = ['timestamp', 'uuid'] as const;
 export type PaymentPage = Page<typeof paymentKeys>;
+/** Before every row: where the first page begins. */
+const NEWEST = ['infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff'];
 
 export interface PaymentsLoaders {
   readonly payment: Loader<PaymentRow | null>;
@@ -39,6 +41,11 @@ export function createLoaders(db: Database, caller: Caller): PaymentsLoaders {
   const readable = (rows: readonly PaymentRow[]) => rows.filter((row) => mayRead(caller, row));
   const paymentsBy = (column: string) => async (keys: readonly string[]) =>
     readable(await db.query<PaymentRow>(`select ${paymentColumns} from payments where ${column} = any($1)`, [keys]));
+  const paid = createRowLoader(
+    (keys) => paidPairs(db, keys),
+    (key) => key,
+    isPairKey,
+  );
   return {
     payment: createRowLoader(paymentsBy('id'), (row) => row.id),
     paymentByReference: createRowLoader(paymentsBy('provider_reference'), (row) => row.providerReference),
@@ -79,7 +86,7 @@ export function createLoaders(db: Database, caller: Caller): PaymentsLoaders {
         (row) => row.itemId,
       ),
     ),
-    hasPaid: createPaidPairs(db),
+    hasPaid: async (userId, itemId) => (await paid.load(pairKey(userId, itemId))) !== null,
   };
 }
 
@@ -114,10 +121,10 @@ function pagesOfPayers(db: Database, page: PaymentPage, payerIds: readonly strin
   return db.query<PaymentRow>(
     `select p.* from unnest($1::uuid[]) as payer(key) cross join lateral (
        select ${paymentColumns} from payments
-       where payer_id = payer.key and ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
+       where payer_id = payer.key and (created_at, id) < ($2::timestamptz, $3::uuid)
        order by created_at desc, id desc limit $4
      ) p order by p."createdAt" desc, p.id desc`,
-    [payerIds, page.after?.[0] ?? null, page.after?.[1] ?? null, page.limit],
+    [payerIds, ...(page.after ?? NEWEST), page.limit],
   );
 }
 
@@ -126,36 +133,25 @@ function pagesOfItems(db: Database, caller: Caller, page: PaymentPage, itemIds: 
   return db.query<PaymentRow>(
     `select p.* from unnest($1::uuid[]) as item(key) cross join lateral (
        select ${paymentColumns} from payments
-       where item_id = item.key and ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
+       where item_id = item.key and (created_at, id) < ($2::timestamptz, $3::uuid)
          and ($5::boolean or payer_id = $6::uuid or seller_id = $6::uuid)
        order by created_at desc, id desc limit $4
      ) p order by p."createdAt" desc, p.id desc`,
-    [itemIds, page.after?.[0] ?? null, page.after?.[1] ?? null, page.limit, isAdmin(caller), reader],
+    [itemIds, ...(page.after ?? NEWEST), page.limit, isAdmin(caller), reader],
   );
 }
 
-/** Pairs asked for in one turn become one statement: the loader batches users, this collects the items beside them. */
-function createPaidPairs(db: Database): PaymentsLoaders['hasPaid'] {
-  let turn: { readonly items: Set<string>; readonly loader: Loader<{ userId: string; itemId: string }[]> } | undefined;
-  const begin = () => {
-    const items = new Set<string>();
-    const loader = createRowsLoader(
-      (userIds) => {
-        turn = undefined;
-        return db.query<{ userId: string; itemId: string }>(
-          `select distinct payer_id as "userId", item_id as "itemId" from payments
-           where payer_id = any($1) and item_id = any($2) and status in ('SUCCEEDED', 'PARTIALLY_REFUNDED')`,
-          [userIds, [...items]],
-        );
-      },
-      (row) => row.userId,
-    );
-    return { items, loader };
-  };
-  return async (userId, itemId) => {
-    turn ??= begin();
-    turn.items.add(itemId.toLowerCase());
-    const paid = await turn.loader.load(userId);
-    return paid.some((row) => row.itemId === itemId.toLowerCase());
-  };
+const pairKey = (userId: string, itemId: string) => `${userId}:${itemId}`.toLowerCase();
+const isPairKey = (key: string) => key.split(':').length === 2 && key.split(':').every(isUuid);
+
+/** Which of the pairs `user:item` are of a user who paid for the item, and has not got all the money back. */
+async function paidPairs(db: Database, keys: readonly string[]): Promise<string[]> {
+  const pairs = keys.map((key) => key.split(':'));
+  const rows = await db.query<{ userId: string; itemId: string }>(
+    `select distinct payer_id as "userId", item_id as "itemId" from payments
+     where (payer_id, item_id) in (select * from unnest($1::uuid[], $2::uuid[]))
+       and status in ('SUCCEEDED', 'PARTIALLY_REFUNDED')`,
+    [pairs.map(([userId]) => userId), pairs.map(([, itemId]) => itemId)],
+  );
+  return rows.map(({ userId, itemId }) => pairKey(userId, itemId));
 }

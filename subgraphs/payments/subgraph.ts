@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createLog, type Log } from '../../src/telemetry/log';
+import type { Log } from '../../src/telemetry/log';
 import type { SubgraphDefinition } from '../shared/subgraph';
 import type { PaymentsContext } from './context';
 import { createLoaders } from './loaders';
@@ -16,20 +16,15 @@ import { webhookRoute } from './webhook';
 const DEVELOPMENT_WEBHOOK_SECRET = 'whsec_development_only';
 const MIN_SECRET_BYTES = 32;
 
-export interface PaymentsDependencies {
-  /** Milliseconds since the epoch. */
-  readonly now?: () => number;
-  readonly log?: Log;
-}
-
 /**
  * Reads `PAYMENTS_WEBHOOK_SECRET` (several, separated by commas, while one is being changed) and
  * `PAYMENTS_QUOTE_SECRET` (random when missing: quotes then hold within this process only).
- * Throws when a secret is shorter than 32 bytes, or missing in production.
+ * `now` in milliseconds since the epoch. Throws when a secret is shorter than 32 bytes, or missing in production.
  */
 export function createPaymentsSubgraph(
   env: NodeJS.ProcessEnv,
-  { now = Date.now, log = createLog('warn') }: PaymentsDependencies = {},
+  log: Log,
+  now: () => number = Date.now,
 ): SubgraphDefinition<PaymentsContext> {
   const quotes = createQuotes(env.PAYMENTS_QUOTE_SECRET ?? randomBytes(32).toString('hex'), now);
   const secrets = webhookSecrets(env);

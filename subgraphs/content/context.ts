@@ -1,0 +1,13 @@
+/**
+ * What every content resolver is given. Clock: per request.
+ */
+import type { Database } from '../shared/database';
+import type { Caller } from '../shared/identity';
+import type { ContentLoaders } from './loaders';
+
+export interface ContentContext {
+  readonly caller: Caller;
+  readonly db: Database;
+  /** Replaced after each mutation, so that its answer is read afresh. */
+  loaders: ContentLoaders;
+}
