@@ -3,9 +3,11 @@
  * In: the words of the command line and a directory of PKCS#8 keys, `<kid>.pem`. Out: a token, or what is wrong.
  * Clock: per call of the CLI. It must never overwrite a key, nor leave one that others can read.
  */
+
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { isNativeError } from 'node:util/types';
 import { signToken } from './jwt';
 
 /** The words of the command line, unchecked. */
@@ -92,7 +94,7 @@ function newestKey(directory: string, nowMs: number): SigningKey {
     if (!isP256) return { problem: `${join(directory, newest)} is not an ES256 (P-256) private key` };
     return { keyId: newest.slice(0, -'.pem'.length), key };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : 'unknown';
+    const reason = isNativeError(error) ? error.message : 'unknown';
     return { problem: `The keys in ${directory} cannot be used: ${reason}` };
   }
 }
@@ -135,9 +137,9 @@ function newKeyId(nowMs: number): string {
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return isNativeError(error) && 'code' in error && error.code === 'ENOENT';
 }
 
 function isOccupied(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST');
+  return isNativeError(error) && 'code' in error && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST');
 }

@@ -3,8 +3,10 @@
  * In: plain values from gateway.yaml. Out: issuers by their exact name, or all problems at once. Clock: once, at start.
  * It must never accept a weak or ambiguous configuration and hope for good tokens.
  */
+
 import { readFileSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
+import { isNativeError } from 'node:util/types';
 import type { Log } from '../telemetry/log';
 import type { ClaimRules } from './claims';
 import type { FetchText } from './jwks-fetch';
@@ -215,7 +217,7 @@ function problemsOfReading(name: string, read: () => Problem[]): Problem[] {
   try {
     return read();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : 'unknown';
+    const reason = isNativeError(error) ? error.message : 'unknown';
     return [{ path: ['keys', name], message: `cannot be read: ${reason}` }];
   }
 }

@@ -54,15 +54,14 @@ export function hasValidSignature(token: string, expected: SignatureExpectation)
   }
 }
 
-/** Signs `claims` as they are: nothing is added but the header `{alg, typ: "JWT", kid}`. Throws when the key does not fit. */
+/** Signs `claims`, which have an `iat`, under the header `{alg, typ: "JWT", kid}`. Throws when the key does not fit. */
 export function signToken(
-  claims: Readonly<Record<string, unknown>>,
+  claims: Readonly<Record<string, unknown>> & { readonly iat: number },
   key: KeyObject,
   options: { readonly algorithm: Algorithm; readonly keyId?: string },
 ): string {
   return jsonwebtoken.sign({ ...claims }, key, {
     algorithm: options.algorithm,
-    noTimestamp: true,
     ...(options.keyId === undefined ? {} : { keyid: options.keyId }),
   });
 }

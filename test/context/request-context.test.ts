@@ -1,0 +1,361 @@
+/**
+ * Real: the context with everything in it, the identity token, and once the subgraphs' own helper that reads it.
+ * Fake: the clock, the timer, the log. Observed: what later steps and subgraphs read.
+ */
+import { createSecretKey } from 'node:crypto';
+import jsonwebtoken from 'jsonwebtoken';
+import { createAuthenticator } from '../../src/context/authenticate';
+import { createRequestContexts, requestIdFrom } from '../../src/context/create-request-context';
+import { openDeadline, RequestEnded, startNodeTimer } from '../../src/context/deadline';
+import { anonymous, type Identity } from '../../src/context/request-context';
+import { createSubgraphIdentity } from '../../src/context/subgraph-identity';
+import { identityKey, verifyIdentity } from '../../subgraphs/shared/identity';
+import {
+  type Clock,
+  claimsOf,
+  createClock,
+  createRecordingLog,
+  createTestVerifier,
+  ec,
+  forge,
+  nowMs,
+  nowS,
+} from './forge';
+
+const key = ec();
+const pem = key.publicKey.export({ format: 'pem', type: 'spki' }).toString();
+const token = forge({ alg: 'ES256' }, claimsOf(), 'ES256', key.privateKey);
+const secret = 'the secret that gateway and subgraphs share';
+
+let clock: Clock;
+beforeEach(() => {
+  clock = createClock();
+});
+
+const user = (changes: Partial<Extract<Identity, { kind: 'authenticated' }>> = {}): Identity => ({
+  kind: 'authenticated',
+  subject: 'user-1',
+  issuer: 'https://issuer.test',
+  roles: ['USER'],
+  scopes: ['read'],
+  expiresAt: nowMs + 600_000,
+  claims: { sub: 'user-1', tier: 'gold', email: 'user@example.test' },
+  ...changes,
+});
+
+const read = (identityToken: string, atMs = clock.ms): Record<string, unknown> =>
+  jsonwebtoken.verify(identityToken, createSecretKey(Buffer.from(secret)), {
+    algorithms: ['HS256'],
+    issuer: 'supergate',
+    audience: 'subgraphs',
+    clockTimestamp: atMs / 1000,
+  }) as Record<string, unknown>;
+
+describe('the identity that subgraphs read', () => {
+  const signer = (more = {}) => createSubgraphIdentity({ secret, now: clock.now, ...more });
+
+  it('has subject, issuer of the subject, roles, scopes and sixty seconds', () => {
+    expect(read(signer().tokenFor(user()))).toEqual({
+      iss: 'supergate',
+      aud: 'subgraphs',
+      iat: nowS,
+      exp: nowS + 60,
+      sub: 'user-1',
+      sub_iss: 'https://issuer.test',
+      roles: ['USER'],
+      scopes: ['read'],
+    });
+  });
+
+  it("is what the subgraphs' own helper accepts", () => {
+    const { tokenFor } = createSubgraphIdentity({ secret, now: Date.now, claims: ['tier'] });
+    const caller = { kind: 'user', id: 'user-1', roles: ['USER'], scopes: ['read'] };
+    expect(verifyIdentity(tokenFor(user()), identityKey(secret))).toMatchObject(caller);
+    expect(verifyIdentity(tokenFor(anonymous), identityKey(secret))).toEqual({ kind: 'anonymous' });
+  });
+
+  it('has no subject when nobody signed in', () => {
+    const claims = { iss: 'supergate', aud: 'subgraphs', iat: nowS, exp: nowS + 60, roles: [], scopes: [] };
+    expect(read(signer().tokenFor(anonymous))).toEqual(claims);
+  });
+
+  it('has the claims that are on the list, below a name of their own', () => {
+    const claims = { tier: 'gold', sub: 'root', email: 'user@example.test' };
+    const identityToken = signer({ claims: ['tier', 'sub', 'absent', 'toString'] }).tokenFor(user({ claims }));
+    expect(read(identityToken)).toMatchObject({ sub: 'user-1', claims: { tier: 'gold', sub: 'root' } });
+    expect(Object.keys(read(identityToken).claims as object)).toEqual(['tier', 'sub']);
+  });
+
+  it('is the identical string for equal identities for half a lifetime', () => {
+    const { tokenFor } = signer();
+    const one = tokenFor(user());
+    clock.ms += 29_999;
+    expect(tokenFor(user({ expiresAt: nowMs + 1_000_000 }))).toBe(one);
+    clock.ms += 1;
+    const next = tokenFor(user());
+    expect(next).not.toBe(one);
+    expect(read(next)).toMatchObject({ exp: nowS + 90 });
+  });
+
+  it('is another one as soon as anything that subgraphs read differs', () => {
+    const { tokenFor } = signer({ claims: ['tier'] });
+    const identities = [
+      anonymous,
+      user(),
+      user({ subject: 'user-2' }),
+      user({ issuer: 'https://other.test' }),
+      user({ roles: ['ADMIN'] }),
+      user({ roles: ['USER', 'read'], scopes: [] }),
+      user({ scopes: [] }),
+      user({ claims: { tier: 'silver' } }),
+    ];
+    expect(new Set(identities.map((identity) => tokenFor(identity))).size).toBe(identities.length);
+  });
+
+  it('is valid whenever it is sent', () => {
+    const { tokenFor } = signer();
+    for (let second = 0; second < 200; second += 1) {
+      expect(read(tokenFor(user()))).toMatchObject({ sub: 'user-1' });
+      clock.ms += 1000;
+    }
+  });
+
+  it('is forgotten when more recent identities fill the memory, and is then made anew', () => {
+    const { tokenFor } = signer({ maxCachedIdentities: 2 });
+    const one = tokenFor(user());
+    clock.ms += 5000;
+    tokenFor(user({ subject: 'b' }));
+    tokenFor(user({ subject: 'c' }));
+    expect(tokenFor(user())).not.toBe(one);
+  });
+
+  it.each([
+    ['a short secret', { secret: 'short' }, /shorter than 32 bytes/],
+    ['a lifetime over a minute', { lifetimeMs: 60_001 }, /between 2000 and 60000/],
+    ['a lifetime of nothing', { lifetimeMs: 0 }, /between/],
+  ])('is not signed with %s', (_name, options, message) => {
+    expect(() => signer(options)).toThrow(message);
+  });
+});
+
+describe('the id of a request', () => {
+  const newId = () => 'made-here';
+
+  it.each(['a', 'A-b.c_9', 'x'.repeat(64), '0193c5e1-7f6a-7cc0-8c5c-2b5b1a0f8a11'])(
+    'is the one that came: %s',
+    (id) => {
+      expect(requestIdFrom(['Host', 'a', 'X-Request-Id', id], newId)).toBe(id);
+    },
+  );
+
+  it.each([
+    ['absent', []],
+    ['empty', ['x-request-id', '']],
+    ['longer than 64', ['x-request-id', 'x'.repeat(65)]],
+    ['with a space', ['x-request-id', 'a b']],
+    ['with a line break', ['x-request-id', 'a\nb']],
+    ['with a line break behind', ['x-request-id', 'a\n']],
+    ['with a quote', ['x-request-id', 'a"b']],
+    ['markup', ['x-request-id', '<script>']],
+    ['in another script', ['x-request-id', 'ид']],
+    ['given twice', ['x-request-id', 'a', 'X-Request-ID', 'b']],
+  ])('is made here when the one that came is %s', (_name, rawHeaders) => {
+    expect(requestIdFrom(rawHeaders, newId)).toBe('made-here');
+  });
+
+  it('is a random UUID when it is made here', () => {
+    expect(requestIdFrom([])).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4/);
+    expect(requestIdFrom([])).not.toBe(requestIdFrom([]));
+  });
+});
+
+/** A timer that is fired by hand. */
+function createFakeTimer() {
+  const timer = {
+    running: 0,
+    delays: [] as number[],
+    fire: () => {},
+    start: (delayMs: number, fire: () => void) => {
+      timer.running += 1;
+      timer.delays.push(delayMs);
+      timer.fire = fire;
+      return () => {
+        timer.running -= 1;
+      };
+    },
+  };
+  return timer;
+}
+
+describe('a deadline', () => {
+  const open = (inMs: number) => {
+    const timer = createFakeTimer();
+    return { timer, ...openDeadline(clock.ms + inMs, clock.now, timer.start) };
+  };
+
+  it('fires its signal when the moment comes, and says so', () => {
+    const { timer, deadline } = open(5000);
+    expect(timer.delays).toEqual([5000]);
+    expect(deadline.signal.aborted).toBe(false);
+    timer.fire();
+    expect(deadline.signal.reason).toBeInstanceOf(RequestEnded);
+    expect(deadline.signal.reason).toMatchObject({ kind: 'deadline' });
+    expect(timer.running).toBe(0);
+  });
+
+  it('fires its signal when the client leaves, says so, and stops its timer', () => {
+    const { timer, deadline, clientLeft } = open(5000);
+    clientLeft();
+    expect(deadline.signal.reason).toMatchObject({ kind: 'client left' });
+    expect(timer.running).toBe(0);
+  });
+
+  it('does not fire once it is disposed', () => {
+    const { timer, deadline, clientLeft, dispose } = open(5000);
+    dispose();
+    clientLeft();
+    timer.fire();
+    expect(deadline.signal.aborted).toBe(false);
+    expect(timer.running).toBe(0);
+  });
+
+  it('keeps its first reason', () => {
+    const { timer, deadline, clientLeft } = open(5000);
+    timer.fire();
+    clientLeft();
+    expect(deadline.signal.reason).toMatchObject({ kind: 'deadline' });
+  });
+
+  it('that has passed already is due at once', () => {
+    expect(open(-5000).timer.delays).toEqual([0]);
+  });
+
+  it("runs on node's timers, which dispose clears", () => {
+    jest.useFakeTimers();
+    try {
+      const { deadline, dispose } = openDeadline(Date.now() + 1000, Date.now, startNodeTimer);
+      expect(jest.getTimerCount()).toBe(1);
+      dispose();
+      expect(jest.getTimerCount()).toBe(0);
+      const other = openDeadline(Date.now() + 1000, Date.now, startNodeTimer);
+      jest.advanceTimersByTime(1000);
+      expect(other.deadline.signal.aborted).toBe(true);
+      expect(deadline.signal.aborted).toBe(false);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+});
+
+describe('a request context', () => {
+  function createTestContexts(more = {}) {
+    const timer = createFakeTimer();
+    const log = createRecordingLog();
+    const tokens = createTestVerifier(
+      [{ issuer: 'https://issuer.test', audiences: ['supergate'], algorithms: ['ES256'], keys: { kind: 'pem', pem } }],
+      { clock },
+    );
+    const contexts = createRequestContexts({
+      authenticator: createAuthenticator({ tokens, required: false }),
+      subgraphIdentity: createSubgraphIdentity({ secret, now: clock.now }),
+      log,
+      now: clock.now,
+      timeoutMs: 30_000,
+      startTimer: timer.start,
+      ...more,
+    });
+    return { contexts, timer, log };
+  }
+  const signedIn = { id: 'r1', rawHeaders: ['Authorization', `Bearer ${token}`] };
+
+  it('holds id, identity, deadline and the headers for subgraphs', async () => {
+    const { contexts } = createTestContexts();
+    const { context } = await contexts.openHttp(signedIn);
+    expect(context).toMatchObject({
+      id: 'r1',
+      identity: { kind: 'authenticated', subject: 'user-1' },
+      deadline: { at: nowMs + 30_000 },
+      calls: { count: 0, failed: 0 },
+    });
+    expect(Object.keys(context.subgraphHeaders).sort()).toEqual(['supergate-identity', 'x-request-id']);
+    expect(context.subgraphHeaders['x-request-id']).toBe('r1');
+    expect(read(context.subgraphHeaders['supergate-identity']!)).toMatchObject({ sub: 'user-1' });
+  });
+
+  it("never hands on the client's token or headers", async () => {
+    const { contexts } = createTestContexts();
+    const rawHeaders = [...signedIn.rawHeaders, 'Supergate-Identity', 'forged', 'X-User-Id', 'root'];
+    const { context } = await contexts.openHttp({ id: 'r1', rawHeaders });
+    expect(JSON.stringify(context.subgraphHeaders)).not.toContain(token);
+    expect(JSON.stringify(context.subgraphHeaders)).not.toMatch(/forged|root/);
+  });
+
+  it('carries the identical identity header for two requests of one identity', async () => {
+    const { contexts } = createTestContexts();
+    const one = await contexts.openHttp(signedIn);
+    clock.ms += 10_000;
+    const two = await contexts.openHttp({ ...signedIn, id: 'r2' });
+    expect(two.context.subgraphHeaders['supergate-identity']).toBe(one.context.subgraphHeaders['supergate-identity']);
+  });
+
+  it('tells subgraphs nothing of the identity where that is not configured', async () => {
+    const { contexts } = createTestContexts({ subgraphIdentity: undefined });
+    const { context } = await contexts.openHttp(signedIn);
+    expect(context.subgraphHeaders).toEqual({ 'x-request-id': 'r1' });
+  });
+
+  it('is not made, and starts no timer, when the credentials are refused', async () => {
+    const { contexts, timer, log } = createTestContexts();
+    const rawHeaders = ['Authorization', 'Bearer nonsense'];
+    await expect(contexts.openHttp({ id: 'r1', rawHeaders })).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect(timer.delays).toEqual([]);
+    expect(log.lines).toEqual([
+      { level: 'info', fields: { requestId: 'r1', cause: 'malformed' }, message: 'A credential was refused' },
+    ]);
+  });
+
+  it('counts the time of authentication', async () => {
+    const slow = {
+      authenticate: async () => {
+        clock.ms += 2000;
+        return anonymous;
+      },
+    };
+    const { contexts, timer } = createTestContexts({ authenticator: slow });
+    const { context } = await contexts.openHttp(signedIn);
+    expect(context.deadline.at).toBe(nowMs + 30_000);
+    expect(timer.delays).toEqual([28_000]);
+  });
+
+  it('writes its id in every line of its log', () => {
+    const { contexts, log } = createTestContexts();
+    const { context } = contexts.open({ id: 'r7', identity: anonymous });
+    context.log.error({ a: 1 }, 'one');
+    context.log.warn({}, 'two');
+    context.log.info({}, 'three');
+    context.log.debug({}, 'four');
+    expect(log.lines.map(({ level, fields }) => [level, fields.requestId])).toEqual([
+      ['error', 'r7'],
+      ['warn', 'r7'],
+      ['info', 'r7'],
+      ['debug', 'r7'],
+    ]);
+  });
+
+  it('leaves nothing behind once it is disposed', async () => {
+    const { contexts, timer } = createTestContexts();
+    const { context, dispose, clientLeft } = await contexts.openHttp(signedIn);
+    expect(timer.running).toBe(1);
+    dispose();
+    expect(timer.running).toBe(0);
+    clientLeft();
+    expect(context.deadline.signal.aborted).toBe(false);
+  });
+
+  it('ends when the client leaves', async () => {
+    const { contexts } = createTestContexts();
+    const { context, clientLeft } = await contexts.openHttp(signedIn);
+    clientLeft();
+    expect(context.deadline.signal.aborted).toBe(true);
+  });
+});
