@@ -86,7 +86,7 @@ export async function inflateBody(body: Buffer, contentEncoding: string, maxByte
   try {
     return await inflaters[coding](body, { maxOutputLength: maxBytes });
   } catch (error) {
-    if (error instanceof RangeError) throw tooLarge(maxBytes);
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxBytes);
     throw new ClientError('BAD_REQUEST', `The body is not valid ${coding} data.`);
   }
 }

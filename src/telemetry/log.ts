@@ -22,7 +22,16 @@ export function createLog(level: LogLevel): Log {
 }
 
 /** Fields that must never be readable, wherever a caller puts them. */
-const redactedPaths = ['authorization', '*.authorization', 'cookie', '*.cookie', 'token', '*.token', 'password', '*.password'];
+const redactedPaths = [
+  'authorization',
+  '*.authorization',
+  'cookie',
+  '*.cookie',
+  'token',
+  '*.token',
+  'password',
+  '*.password',
+];
 
 /** A log that swallows everything, for tests and embedders without one. */
 export const silentLog: Log = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {} };

@@ -6,10 +6,10 @@ import type { GatewayExecutor, GatewayInterface } from '@apollo/server-gateway-i
 import {
   buildSchema,
   type DocumentNode,
-  execute,
   type ExecutionResult,
-  getOperationAST,
+  execute,
   GraphQLError,
+  getOperationAST,
   parse,
   validate,
 } from 'graphql';
