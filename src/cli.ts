@@ -130,7 +130,7 @@ async function serveCommand(args: Arguments): Promise<number> {
   try {
     const server = await serve({ ...options, env: processEnvironment() });
     closeOnSignal(() => server.close());
-    return print(`supergate serves ${supergraph} and is ready at ${server.url}`);
+    return print(`supergate serves ${supergraph} and is ready at ${server.graphqlUrl}`);
   } catch (error) {
     if (!(error instanceof InvalidSupergraphError)) throw error;
     const position = error.line === undefined ? '' : `:${error.line}:${error.column ?? 1}`;

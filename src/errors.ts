@@ -62,12 +62,16 @@ export type ErrorCode = keyof typeof errorTable;
 /** A refusal whose message the client may read. */
 export class ClientError extends GraphQLError {
   readonly kind = 'client';
+  /** For HTTP answers that are nothing but this refusal: `WWW-Authenticate`, `Allow`, `Retry-After`. */
+  readonly headers: Readonly<Record<string, string>>;
+
   constructor(
     readonly code: ErrorCode,
     message: string,
-    options: GraphQLErrorOptions & { headers?: Readonly<Record<string, string>> } = {},
+    { headers = {}, ...options }: GraphQLErrorOptions & { headers?: Readonly<Record<string, string>> } = {},
   ) {
     super(message, { ...options, extensions: { ...options.extensions, code } });
+    this.headers = headers;
   }
 }
 

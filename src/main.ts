@@ -33,8 +33,9 @@ export interface ServeOptions {
 }
 
 export interface RunningGateway {
-  /** Of the GraphQL path. */
+  /** Of the server: `http://127.0.0.1:4000`. */
   readonly url: string;
+  readonly graphqlUrl: string;
   /** Drains: no new connections, running operations finish. */
   close(): Promise<void>;
 }
@@ -102,10 +103,11 @@ async function open(
       log,
     },
   );
-  const url = await http.listen(options.port ?? config.server.port, options.host ?? config.server.host);
-  log.info({ url, subgraphs: gateway.current?.subgraphNames, generation: gateway.current?.id }, 'ready');
+  const graphqlUrl = await http.listen(options.port ?? config.server.port, options.host ?? config.server.host);
+  log.info({ url: graphqlUrl, subgraphs: gateway.current?.subgraphNames, generation: gateway.current?.id }, 'ready');
   return {
-    url,
+    url: new URL(graphqlUrl).origin,
+    graphqlUrl,
     close: async () => {
       await http.close({ timeoutMs: config.timeouts.drainMs });
       await gateway.stop();

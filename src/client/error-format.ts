@@ -19,15 +19,13 @@ export interface ErrorSink {
 
 /** A `ClientError` with headers for its response, such as `Allow`. */
 export function refusal(code: ErrorCode, message: string, headers: Readonly<Record<string, string>>): ClientError {
-  return Object.assign(new ClientError(code, message), { headers });
+  return new ClientError(code, message, { headers });
 }
 
 /** The response headers that an error asks for: `WWW-Authenticate` of a refused credential, `Allow` of a 405. */
 export function headersOf(error: unknown): Readonly<Record<string, string>> {
   if (!(error instanceof ClientError)) return {};
-  if ('headers' in error && typeof error.headers === 'object' && error.headers !== null) {
-    return error.headers as Readonly<Record<string, string>>;
-  }
+  if (Object.keys(error.headers).length > 0) return error.headers;
   // RFC 9110, section 15.5.2: a 401 must carry a challenge.
   return error.code === 'UNAUTHENTICATED' ? { 'www-authenticate': 'Bearer' } : {};
 }
