@@ -293,7 +293,10 @@ export function loadConfig({
 
 /** A configuration from a value, for embedders: `createConfig({ limits: { maxDepth: 20 } })`. Throws `ConfigError`. */
 export function createConfig(input: ConfigInput = {}): Config {
-  const checked = checkValue(configSchema, input, { locate: () => ({ file: 'config' }), isText: () => false });
+  const checked = checkValue(configSchema, structuredClone(input), {
+    locate: () => ({ file: 'config' }),
+    isText: () => false,
+  });
   if (checked.kind === 'problems') throw new ConfigError(checked.problems);
   return checked.value;
 }
