@@ -222,6 +222,7 @@ function headersFor(headers: Readonly<Record<string, string>>, allowed: Readonly
   return list;
 }
 
+/** By name: the `DOMException` of `AbortSignal.timeout` is no `Error` of every realm. */
 function isTimeout(reason: unknown): boolean {
-  return reason instanceof Error && reason.name === 'TimeoutError';
+  return typeof reason === 'object' && reason !== null && 'name' in reason && reason.name === 'TimeoutError';
 }

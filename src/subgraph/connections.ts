@@ -179,7 +179,7 @@ class Flight implements Dispatcher.DispatchHandler {
 
   onComplete(): void {
     if (this.connection !== undefined) this.connection.served++;
-    this.owner.onFree(this);
+    this.#release();
     if (this.#phase === 'done') return;
     this.#phase = 'done';
     this.sink.onEnd();
@@ -191,12 +191,17 @@ class Flight implements Dispatcher.DispatchHandler {
     if (connection !== undefined && this.#isStale(reason) && !connection.client.destroyed) {
       this.#repeated = true;
       this.#phase = 'dispatched';
-      // The socket of this client is gone, so that it must open a fresh one; in a microtask, when undici has tidied up.
+      // The socket of this client is gone, so that it must open a fresh one.
       queueMicrotask(() => (this.#phase === 'done' ? this.owner.onFree(this) : this.#dispatch(connection)));
       return;
     }
-    this.owner.onFree(this);
+    this.#release();
     this.fail(reason);
+  }
+
+  /** Later, when undici has tidied up: a request that comes while it fails others breaks an assertion of its. */
+  #release(): void {
+    queueMicrotask(() => this.owner.onFree(this));
   }
 
   #isStale(reason: string): boolean {

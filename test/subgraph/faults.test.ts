@@ -8,7 +8,7 @@ import { type FaultKind, type FaultProxy, faults, startFaultProxy } from '../sup
 import { failure, testContext, testTransport } from './harness';
 
 const body = '{"query":"{ user { id } }"}';
-const timeoutMs = 300;
+const timeoutMs = 150;
 
 /** What each fault must lead to: an error code, or the answer. */
 const expected: Record<string, FaultKind[]> = {
@@ -101,7 +101,7 @@ describe('a subgraph that fails', () => {
   let transport: SubgraphTransport;
 
   beforeEach(async () => {
-    proxy = await startFaultProxy({ upstream: () => '{"data":{"user":{"id":"1"}}}', slowMs: 50 });
+    proxy = await startFaultProxy({ upstream: () => '{"data":{"user":{"id":"1"}}}', slowMs: 30 });
     transport = testTransport(proxy.url, { timeoutMs, maxResponseBytes: 1_000_000 });
   });
   afterEach(async () => {

@@ -1,0 +1,235 @@
+/** No sockets: exchanges are finished by hand, and time is ours. */
+import { SubgraphError } from '../../src/errors';
+import { type CallRecord, type CallSettings, createSubgraphCall } from '../../src/subgraph/call';
+import type { Exchange, ExchangeOutcome } from '../../src/subgraph/http';
+import { silentLog } from '../../src/telemetry/log';
+import { failure, failureCode, testContext } from './harness';
+
+const settings: CallSettings = {
+  timeoutMs: 1_000,
+  rules: { errorExtensions: [], extensions: [] },
+  forwardHeaders: 'all',
+};
+
+function setUp(
+  more: { settings?: Partial<CallSettings>; onCall?: (record: CallRecord) => void; shared?: boolean } = {},
+) {
+  const exchanges: { exchange: Exchange; finish: (outcome: ExchangeOutcome) => void; cancelled: number }[] = [];
+  const records: CallRecord[] = [];
+  const timers = new Set<{ callback: () => void; delayMs: number }>();
+  const clock = {
+    time: 5_000,
+    now: () => clock.time,
+    elapsed: () => clock.time,
+    schedule: (callback: () => void, delayMs: number) => {
+      const timer = { callback, delayMs };
+      timers.add(timer);
+      return () => void timers.delete(timer);
+    },
+  };
+  const call = createSubgraphCall({
+    start: (exchange, finish) => {
+      const recorded = { exchange, finish, cancelled: 0 };
+      exchanges.push(recorded);
+      return { shared: more.shared ?? false, cancel: () => void recorded.cancelled++ };
+    },
+    settings: new Map([['users', { ...settings, ...more.settings }]]),
+    clock,
+    onCall: more.onCall ?? ((record) => records.push(record)),
+  });
+  const ask = (context = testContext({ at: 60_000 }), kind: 'query' | 'mutation' = 'query', subgraph = 'users') =>
+    call({ subgraph, body: '{}', kind, context });
+  return { exchanges, records, timers, clock, ask };
+}
+
+const answered = (text: string): ExchangeOutcome => ({ kind: 'answered', status: 200, text });
+const refused = new SubgraphError('SUBREQUEST_HTTP_ERROR', 'users', 'No.', { reason: 'ECONNREFUSED' });
+
+describe('a call to a subgraph', () => {
+  it('resolves with the answer and leaves no timer behind', async () => {
+    const { exchanges, timers, ask } = setUp();
+    const context = testContext();
+    const call = ask(context);
+    exchanges[0]!.finish(answered('{"data":{"user":1}}'));
+    await expect(call).resolves.toEqual({ data: { user: 1 } });
+    expect(timers.size).toBe(0);
+    expect(context.calls).toEqual({ count: 1, failed: 0 });
+  });
+
+  it('rejects with what the exchange failed with', async () => {
+    const { exchanges, timers, ask } = setUp();
+    const context = testContext();
+    const call = ask(context);
+    exchanges[0]!.finish({ kind: 'failed', error: refused });
+    expect(await failure(call)).toBe(refused);
+    expect(timers.size).toBe(0);
+    expect(context.calls).toEqual({ count: 1, failed: 1 });
+  });
+
+  it('rejects an answer that is not GraphQL', async () => {
+    const { exchanges, ask } = setUp();
+    const call = ask();
+    exchanges[0]!.finish(answered('<html>'));
+    expect(await failureCode(call)).toBe('SUBREQUEST_MALFORMED_RESPONSE');
+  });
+
+  it('is given up at the time-out of the subgraph', async () => {
+    const { exchanges, timers, ask } = setUp();
+    const call = ask();
+    const [timer] = [...timers];
+    expect(timer!.delayMs).toBe(1_000);
+    timer!.callback();
+    expect(await failureCode(call)).toBe('GATEWAY_TIMEOUT');
+    expect(exchanges[0]!.cancelled).toBe(1);
+  });
+
+  it('is given up at the deadline of the request', async () => {
+    const { exchanges, timers, clock, ask } = setUp();
+    const context = testContext({ at: 5_500 });
+    const call = ask(context);
+    clock.time = 5_500;
+    context.leave();
+    expect(await failureCode(call)).toBe('GATEWAY_TIMEOUT');
+    expect(exchanges[0]!.cancelled).toBe(1);
+    expect(timers.size).toBe(0);
+  });
+
+  it('takes a signal that says so for the deadline, even if the clock is a little behind', async () => {
+    const { ask } = setUp();
+    const controller = new AbortController();
+    const call = ask({ ...testContext(), deadline: { at: 5_001, signal: controller.signal } });
+    controller.abort(new DOMException('The deadline came.', 'TimeoutError'));
+    expect(await failureCode(call)).toBe('GATEWAY_TIMEOUT');
+  });
+
+  it('is aborted when the client leaves', async () => {
+    const { exchanges, ask } = setUp();
+    const context = testContext({ at: 60_000 });
+    const calls = [ask(context), ask(context), ask(context)];
+    exchanges[1]!.finish(answered('{"data":{}}'));
+    context.leave();
+    await expect(calls[1]).resolves.toEqual({ data: {} });
+    expect(await failureCode(calls[0]!)).toBe('SUBREQUEST_ABORTED');
+    expect(await failureCode(calls[2]!)).toBe('SUBREQUEST_ABORTED');
+    expect(exchanges.map((exchange) => exchange.cancelled)).toEqual([1, 0, 1]);
+  });
+
+  it('is not started when the client has already left', async () => {
+    const { exchanges, timers, ask } = setUp();
+    const context = testContext({ at: 60_000 });
+    context.leave();
+    expect(await failureCode(ask(context))).toBe('SUBREQUEST_ABORTED');
+    expect(exchanges).toHaveLength(0);
+    expect(timers.size).toBe(0);
+  });
+
+  it('registers one listener a signal, however many calls there are', async () => {
+    const { exchanges, ask } = setUp();
+    const context = testContext();
+    const listen = jest.spyOn(context.deadline.signal, 'addEventListener');
+    const calls = Array.from({ length: 50 }, () => ask(context));
+    for (const { finish } of exchanges) finish(answered('{"data":{}}'));
+    await Promise.all(calls);
+    expect(listen).toHaveBeenCalledTimes(1);
+  });
+
+  it('fails for a subgraph without a usable URL', async () => {
+    const { exchanges, ask } = setUp();
+    const error = await failure(ask(testContext(), 'query', 'nowhere'));
+    expect(error).toMatchObject({ code: 'SUBREQUEST_HTTP_ERROR', subgraph: 'nowhere', detail: { reason: 'NO_URL' } });
+    expect(exchanges).toHaveLength(0);
+  });
+
+  it('carries the headers of the request, but none that belong to a connection', () => {
+    const { exchanges, ask } = setUp();
+    const headers = {
+      'x-identity': 'a',
+      connection: 'x-identity',
+      'content-length': '1000',
+      host: 'elsewhere',
+      'transfer-encoding': 'chunked',
+      'accept-encoding': 'gzip',
+      'x-request-id': '1',
+    };
+    void ask(testContext({ headers }));
+    expect(exchanges[0]!.exchange.headers).toEqual(['x-identity', 'a', 'x-request-id', '1']);
+  });
+
+  it('carries only those headers that the subgraph may have', () => {
+    const { exchanges, ask } = setUp({ settings: { forwardHeaders: new Set(['x-request-id']) } });
+    void ask(testContext({ headers: { 'x-identity': 'a', 'x-request-id': '1' } }));
+    expect(exchanges[0]!.exchange.headers).toEqual(['x-request-id', '1']);
+  });
+
+  it('tells of each call: how long, how it ended, whether it was shared', async () => {
+    const { exchanges, records, clock, ask } = setUp();
+    const calls = [ask(), ask(), ask(undefined, 'mutation')];
+    clock.time += 12;
+    exchanges[0]!.finish(answered('{"data":{}}'));
+    exchanges[1]!.finish(answered('{"data":{},"errors":[{"message":"No."}]}'));
+    clock.time += 3;
+    exchanges[2]!.finish({ kind: 'failed', error: refused });
+    await Promise.allSettled(calls);
+    const common = { subgraph: 'users', kind: 'query', shared: false };
+    expect(records).toEqual([
+      { ...common, durationMs: 12, outcome: 'ok' },
+      { ...common, durationMs: 12, outcome: 'DOWNSTREAM_SERVICE_ERROR' },
+      { ...common, kind: 'mutation', durationMs: 15, outcome: 'SUBREQUEST_HTTP_ERROR' },
+    ]);
+  });
+
+  it('says that a call was shared', async () => {
+    const { exchanges, records, ask } = setUp({ shared: true });
+    const call = ask();
+    exchanges[0]!.finish(answered('{"data":{}}'));
+    await call;
+    expect(records).toMatchObject([{ shared: true }]);
+  });
+
+  it('is not hurt by a listener that throws', async () => {
+    const error = jest.fn();
+    const { exchanges, ask } = setUp({
+      onCall: () => {
+        throw new Error('listener');
+      },
+    });
+    const call = ask(testContext({ log: { ...silentLog, error } }));
+    exchanges[0]!.finish(answered('{"data":{}}'));
+    await expect(call).resolves.toEqual({ data: {} });
+    expect(error).toHaveBeenCalledTimes(1);
+  });
+
+  it('logs a failure once for the exchange, and none when the client left', async () => {
+    const warn = jest.fn();
+    const context = () => testContext({ at: 60_000, log: { ...silentLog, warn } });
+    for (const shared of [false, true]) {
+      const { exchanges, ask } = setUp({ shared });
+      const call = ask(context());
+      exchanges[0]!.finish({ kind: 'failed', error: refused });
+      await failure(call);
+    }
+    const { ask } = setUp();
+    const left = context();
+    const call = ask(left);
+    left.leave();
+    await failure(call);
+    expect(warn.mock.calls).toEqual([
+      [{ subgraph: 'users', code: refused.code, detail: refused.detail }, 'A subgraph call failed.'],
+    ]);
+  });
+
+  it('is not changed by what comes after it has ended', async () => {
+    const { exchanges, records, timers, ask } = setUp();
+    const context = testContext({ at: 60_000 });
+    const call = ask(context);
+    const [timer] = [...timers];
+    timer!.callback();
+    await failure(call);
+    exchanges[0]!.finish(answered('{"data":{}}'));
+    context.leave();
+    timer!.callback();
+    expect(records).toHaveLength(1);
+    expect(context.calls).toEqual({ count: 1, failed: 1 });
+    expect(exchanges[0]!.cancelled).toBe(1);
+  });
+});
