@@ -12,7 +12,7 @@ import { createSubgraphServer, type LoggedRequest, type SubgraphServerOptions } 
 
 export interface GraphSubgraph {
   readonly name: string;
-  /** SDL without the `@link`: `federation` is put before it. */
+  /** SDL without the `@link`: `federation` is put before it, unless it begins with a link of its own. */
   readonly sdl: string;
   readonly resolvers: object;
 }
@@ -22,6 +22,8 @@ export interface Graph {
   /** What the subgraphs were asked, in order of arrival. Empty it with `requests.length = 0`. */
   readonly requests: LoggedRequest[];
   query(query: string, variables?: Readonly<Record<string, unknown>>, operationName?: string): Promise<ExecutionResult>;
+  /** The same as the JSON text that a client gets: it shows the order of keys. */
+  answer(query: string, variables?: Readonly<Record<string, unknown>>): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -29,26 +31,34 @@ export const federation = `extend schema @link(url: "https://specs.apollo.dev/fe
   "@key", "@requires", "@provides", "@external", "@shareable", "@override", "@inaccessible", "@interfaceObject", "@tag"
 ])\n`;
 
+export interface GraphOptions extends SubgraphServerOptions {
+  /** Of the gateway; telemetry is silent in any case. */
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
 /** Starts the subgraphs and the gateway. Throws the first composition error. */
 export async function startGraph(
   subgraphs: readonly GraphSubgraph[],
-  options: SubgraphServerOptions = {},
+  { config: configured = {}, ...options }: GraphOptions = {},
 ): Promise<Graph> {
   const server = await createSubgraphServer(options);
   const services = subgraphs.map(({ name, sdl, resolvers }) => {
-    const typeDefs = parse(federation + sdl);
+    const typeDefs = parse(sdl.trimStart().startsWith('extend schema') ? sdl : federation + sdl);
     const url = server.mount({ name, typeDefs, resolvers: resolvers as never });
     return { name, typeDefs, url };
   });
   const composed = composeServices(services);
   if (composed.errors) throw composed.errors[0];
-  const config = createConfig({ telemetry: { logLevel: 'silent' } });
+  const config = createConfig({ ...configured, telemetry: { logLevel: 'silent' } });
   const gateway = createGateway({ supergraph: { sdl: composed.supergraphSdl }, config }, { log: silentLog });
   await gateway.load();
+  const query: Graph['query'] = (text, variables = {}, operationName = undefined) =>
+    gateway.query({ query: text, variables, operationName });
   return {
     gateway,
     requests: server.requests,
-    query: (query, variables = {}, operationName = undefined) => gateway.query({ query, variables, operationName }),
+    query,
+    answer: async (text, variables) => JSON.stringify(await query(text, variables)),
     close: async () => {
       await gateway.stop();
       await server.close();
