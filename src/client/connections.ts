@@ -103,6 +103,8 @@ function serverOptions(limits: ConnectionLimits) {
     headersTimeout: limits.headersTimeoutMs,
     requestTimeout: Math.max(limits.requestTimeoutMs, limits.headersTimeoutMs),
     keepAliveTimeout: limits.keepAliveTimeoutMs,
+    // Checked per request, where the answer can be well-formed.
+    requireHostHeader: false,
     connectionsCheckingInterval: Math.min(maxCheckIntervalMs, limits.headersTimeoutMs),
   };
 }

@@ -3,7 +3,7 @@
  * Whatever goes wrong on the way to a handler (routing, body, a hook) ends here as well-formed GraphQL JSON.
  */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { ClientError, type ErrorCode, InternalError } from '../errors';
+import { ClientError } from '../errors';
 import type { Log } from '../telemetry/log';
 import { refusal } from './error-format';
 import { Exchange } from './exchange';
@@ -32,29 +32,18 @@ export function sendError(error: unknown, reply: FastifyReply, exchange: Exchang
   return sendAnswer(reply, exchange, answerErrors([toFamily(error, maxBodyBytes)], mediaType, exchange));
 }
 
-const codes: ReadonlyMap<string, ErrorCode> = new Map([
-  ['FST_ERR_BAD_URL', 'BAD_REQUEST'],
-  ['FST_ERR_MAX_PARAM_LENGTH', 'BAD_REQUEST'],
-  ['FST_ERR_CTP_INVALID_CONTENT_LENGTH', 'BAD_REQUEST'],
-  ['FST_ERR_CTP_INVALID_MEDIA_TYPE', 'UNSUPPORTED_MEDIA_TYPE'],
-  // The client broke off, or was cut for being slow: nobody reads this answer.
-  ['ECONNRESET', 'BAD_REQUEST'],
-  ['ECONNABORTED', 'BAD_REQUEST'],
-]);
-
-const descriptions: Partial<Record<ErrorCode, string>> = {
-  BAD_REQUEST: 'The request is malformed.',
-  UNSUPPORTED_MEDIA_TYPE: 'The content type cannot be read.',
-};
-
-/** Fastify's errors by their codes; what is neither of ours nor in the table is a defect, and masked. */
+/** Fastify's errors by their codes: what it blames on the client is ours to word, all else is a defect and masked. */
 function toFamily(error: unknown, maxBodyBytes: number): unknown {
-  const { code } = error as Partial<FastifyError>;
-  if (error instanceof ClientError || code === undefined) return error;
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return tooLarge(maxBodyBytes);
-  const known = codes.get(code);
-  if (known !== undefined) return new ClientError(known, descriptions[known] ?? '');
-  return new InternalError('fastify refused a request', { cause: error });
+  if (error instanceof ClientError) return error;
+  const { code, statusCode = 500 } = error as Partial<FastifyError>;
+  switch (code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return tooLarge(maxBodyBytes);
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new ClientError('UNSUPPORTED_MEDIA_TYPE', 'The content type cannot be read.');
+  }
+  if (statusCode >= 400 && statusCode < 500) return new ClientError('BAD_REQUEST', 'The request is malformed.');
+  return error;
 }
 
 /**

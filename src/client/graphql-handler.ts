@@ -38,13 +38,17 @@ const maxHeaderCount = 200;
  * Refuses a request by its headers, before its body is read, and notes the media type of the answer on the exchange.
  * Throws NOT_ACCEPTABLE, REQUEST_HEADERS_TOO_LARGE, CSRF_PREVENTED, UNSUPPORTED_MEDIA_TYPE.
  */
-export function admitHeaders({ method, headers, rawHeaders }: IncomingMessage, exchange: Exchange): void {
+export function admitHeaders(request: IncomingMessage, exchange: Exchange): void {
+  const { method, headers, rawHeaders } = request;
   exchange.negotiated = negotiate(headers.accept);
   if (exchange.negotiated === undefined) {
     throw new ClientError('NOT_ACCEPTABLE', 'Accept application/graphql-response+json or application/json.');
   }
   if (rawHeaders.length > 2 * maxHeaderCount) {
     throw new ClientError('REQUEST_HEADERS_TOO_LARGE', `The request has more than ${maxHeaderCount} headers.`);
+  }
+  if (headers.host === undefined && request.httpVersion === '1.1') {
+    throw new ClientError('BAD_REQUEST', 'The request has no Host header.');
   }
   checkHeaders(method === 'POST' ? 'POST' : 'GET', headers);
 }

@@ -135,17 +135,20 @@ function createApp(config: HttpConfig, deps: HttpDeps, securityHeaders: Readonly
   });
   if (connections === undefined) throw new Error('fastify did not make its server');
 
+  const notFound = createNotFoundHandler(allowedMethods(config), maxBodyBytes);
   app.decorateRequest(exchangeDecorator, null);
   app.addHook('onRequest', (request, reply, done) => {
     request.setDecorator(exchangeDecorator, new Exchange(request.id, log));
     reply.header('x-request-id', request.id).headers(securityHeaders);
-    done();
+    // Here, and not only after the body: fastify would read and judge it first.
+    if (request.is404) notFound(request, reply);
+    else done();
   });
   // The GraphQL handler judges content types itself, and in one place.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.setErrorHandler((error, request, reply) => sendError(error, reply, exchangeOf(request), maxBodyBytes));
-  app.setNotFoundHandler(createNotFoundHandler(allowedMethods(config), maxBodyBytes));
+  app.setNotFoundHandler(notFound);
   return { app, connections };
 }
 

@@ -169,7 +169,12 @@ function refused(code: string, errors: readonly GraphQLError[]): RefusedOperatio
 }
 
 function coded(code: string, { message, nodes, source, positions }: GraphQLError): GraphQLError {
-  return new GraphQLError(message, { nodes, source, positions, extensions: { code } });
+  return new GraphQLError(message, {
+    nodes: nodes ?? null,
+    source: source ?? null,
+    positions: positions ?? null,
+    extensions: { code },
+  });
 }
 
 function codedVariableErrors(result: ExecutionResult): ExecutionResult {

@@ -23,7 +23,7 @@ const get = (search: string, headers: Record<string, string> = {}): InjectOption
   headers: { 'apollo-require-preflight': 'true', ...headers },
 });
 const hello = JSON.stringify({ query: '{ hello }' });
-const bomb = Buffer.alloc(50_000_000, ' ');
+const bomb = Buffer.alloc(20_000_000, ' ');
 const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
 
 type Case = [name: string, request: InjectOptions, code: keyof typeof errorTable];
