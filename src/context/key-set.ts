@@ -64,6 +64,7 @@ class ReloadingKeySet implements KeySet {
   private attemptedAt = Number.NEGATIVE_INFINITY;
   private demandAllowedAt = Number.NEGATIVE_INFINITY;
   private refreshAt = Number.NEGATIVE_INFINITY;
+  /** Before the first success only: then it has done its work. */
   private failures = 0;
   private inFlight: Promise<void> | undefined;
   /** The fetch that requests must wait for, because what is here is too old to be trusted. */
@@ -149,7 +150,6 @@ class ReloadingKeySet implements KeySet {
     const changed = this.phase === 'empty' || fingerprintOf(keys) !== fingerprintOf(this.keys);
     if (changed) this.keys = keys;
     this.phase = 'loaded';
-    this.failures = 0;
     this.refreshAt = this.attemptedAt + this.options.refreshMs;
     return changed;
   }

@@ -48,11 +48,17 @@ export function createSubgraphIdentity(options: SubgraphIdentityOptions): Subgra
   const cache = new BoundedCache<string, SignedIdentity>(options.maxCachedIdentities ?? defaultMaxCachedIdentities);
   // An identity lives as long as its token is remembered: the key by content need not be built for it again.
   const keys = new WeakMap<Identity, string>();
+  const keyOf = (identity: Identity): string => {
+    const known = keys.get(identity);
+    if (known !== undefined) return known;
+    const key = JSON.stringify(contentOf(identity, claims));
+    keys.set(identity, key);
+    return key;
+  };
 
   return {
     tokenFor(identity) {
-      const key = keys.get(identity) ?? JSON.stringify(contentOf(identity, claims));
-      keys.set(identity, key);
+      const key = keyOf(identity);
       const nowMs = now();
       const known = cache.get(key);
       if (known !== undefined && nowMs < known.staleAt) return known.token;

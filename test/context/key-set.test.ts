@@ -267,6 +267,19 @@ describe('a refresh', () => {
     expect(await verifier.verify(tokenOf(first, 'k1'))).toEqual({ accepted: false, cause: 'unknown key' });
   });
 
+  it('that hangs is not joined by another one', async () => {
+    await verifier.warm();
+    const answer = deferred<string>();
+    jwks.answer = () => answer.promise;
+    for (let round = 0; round < 3; round += 1) {
+      clock.ms += 10 * minute;
+      expect(verifier.verify(tokenOf(first, 'k1'))).toMatchObject({ accepted: true });
+      void verifier.verify(tokenOf(second, 'k2'));
+    }
+    expect(jwks.fetches).toBe(2);
+    answer.resolve(body());
+  });
+
   it('that fails is tried again after 30 s, without a request waiting', async () => {
     await verifier.warm();
     jwks.answer = () => Promise.reject(new Error('down'));
@@ -442,6 +455,12 @@ describe('selection of a key', () => {
       () => [jwkOf(smallExponent.publicKey, { kid: 's' })],
       () => rsaTokenOf(smallExponent, 's'),
       true,
+    ],
+    [
+      'an RSA key of 16,384 bits',
+      () => [{ kty: 'RSA', kid: 'r', e: 'AQAB', n: Buffer.alloc(2048, 0xff).toString('base64url') }],
+      () => rsaTokenOf(rsaKey, 'r'),
+      'unknown key',
     ],
     [
       'an RSA key with the exponent 1',

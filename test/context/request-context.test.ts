@@ -81,7 +81,9 @@ describe('the identity that subgraphs read', () => {
 
   it('has the claims that are on the list, below a name of their own', () => {
     const claims = { tier: 'gold', sub: 'root', email: 'user@example.test' };
-    const identityToken = signer({ claims: ['tier', 'sub', 'absent', 'toString'] }).tokenFor(user({ claims }));
+    const identityToken = signer({ claims: ['tier', 'sub', 'absent', 'toString', '__proto__'] }).tokenFor(
+      user({ claims }),
+    );
     expect(read(identityToken)).toMatchObject({ sub: 'user-1', claims: { tier: 'gold', sub: 'root' } });
     expect(Object.keys(read(identityToken).claims as object)).toEqual(['tier', 'sub']);
   });
