@@ -47,6 +47,8 @@ export interface SubgraphServerOptions {
 export interface SubgraphServer {
   /** Every request so far. Empty it with `requests.length = 0`. */
   readonly requests: LoggedRequest[];
+  /** Where a subgraph is served, or will be. */
+  urlOf(name: string, group?: string): string;
   /** Serves a schema; returns its URL. `group` keeps equal subgraph names of different graphs apart. */
   mount(definition: SubgraphDefinition, group?: string): string;
   unmount(group: string): void;
@@ -66,17 +68,21 @@ export async function createSubgraphServer(options: SubgraphServerOptions = {}):
   const server = createServer((request, response) => {
     answer(request, mounted, requests, options).then(
       (raw) => send(response, raw),
-      (error: unknown) => send(response, { status: 500, body: JSON.stringify({ errors: [{ message: String(error) }] }) }),
+      (error: unknown) =>
+        send(response, { status: 500, body: JSON.stringify({ errors: [{ message: String(error) }] }) }),
     );
   });
   server.keepAliveTimeout = 60_000;
   const port = await listen(server);
+  const pathOf = (name: string, group = ''): string => `/${group}/${encodeURIComponent(name)}`;
+  const urlOf = (name: string, group?: string): string => `http://127.0.0.1:${port}${pathOf(name, group)}`;
   return {
     requests,
-    mount(definition, group = '') {
-      const path = `/${group}/${encodeURIComponent(definition.name)}`;
-      mounted.set(path, { name: definition.name, schema: schemaOf(definition), documents: new Map() });
-      return `http://127.0.0.1:${port}${path}`;
+    urlOf,
+    mount(definition, group) {
+      const schema = schemaOf(definition);
+      mounted.set(pathOf(definition.name, group), { name: definition.name, schema, documents: new Map() });
+      return urlOf(definition.name, group);
     },
     unmount(group) {
       for (const path of [...mounted.keys()]) if (path.startsWith(`/${group}/`)) mounted.delete(path);
@@ -106,7 +112,9 @@ export async function startSubgraphs(
   options: SubgraphServerOptions = {},
 ): Promise<StartedSubgraphs> {
   const server = await createSubgraphServer(options);
-  const urls = Object.fromEntries(definitions.map((definition) => [definition.name, server.mount(definition, 'graph')]));
+  const urls = Object.fromEntries(
+    definitions.map((definition) => [definition.name, server.mount(definition, 'graph')]),
+  );
   return { urls, requests: server.requests, close: server.close };
 }
 

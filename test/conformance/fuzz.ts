@@ -1,0 +1,65 @@
+/**
+ * `npm run fuzz -- --cases N --seed S [--gateway ours|stock] [--keep-going] [--graph G] [--report FILE]`
+ * The long run of the conformance fuzzer. Exit code 1 when an answer was wrong.
+ */
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { ourGateway, stockGateway } from './gateways';
+import { describeMismatch, describeSummary } from './report';
+import { runFuzz } from './run';
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      cases: { type: 'string', default: '10000' },
+      seed: { type: 'string', default: '1' },
+      gateway: { type: 'string', default: 'ours' },
+      graph: { type: 'string' },
+      operations: { type: 'string', default: '50' },
+      report: { type: 'string' },
+      'keep-going': { type: 'boolean', default: false },
+      'no-minimise': { type: 'boolean', default: false },
+    },
+  });
+  const gateway = values.gateway === 'stock' ? stockGateway() : ourGateway();
+  const started = performance.now();
+  let told = started;
+  try {
+    const summary = await runFuzz({
+      gateway,
+      seed: values.seed,
+      cases: Number(values.cases),
+      operationsPerGraph: Number(values.operations),
+      keepGoing: values['keep-going'],
+      graph: values.graph === undefined ? undefined : Number(values.graph),
+      minimise: !values['no-minimise'],
+      onProgress({ cases, mismatches }) {
+        if (performance.now() - told < 5_000) return;
+        told = performance.now();
+        const rate = (cases / (told - started)) * 1_000;
+        console.log(`${cases} cases, ${mismatches} mismatches, ${rate.toFixed(0)} cases/s`);
+      },
+    });
+    const seconds = (performance.now() - started) / 1_000;
+    const stories = [...summary.kinds].map(
+      ([kind, { first, count }]) =>
+        `## ${kind} (${count})\n\n${describeMismatch(first, { seed: values.seed, gateway: gateway.name })}\n`,
+    );
+    if (values.report) writeFileSync(values.report, stories.join('\n'));
+    else for (const story of stories) console.log(story);
+    console.log(`${describeSummary(summary)}\n${(summary.cases / seconds).toFixed(0)} cases/s, seed ${values.seed}`);
+    return summary.mismatches > 0 ? 1 : 0;
+  } finally {
+    await gateway.close();
+  }
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    console.error(error);
+    process.exitCode = 2;
+  },
+);
