@@ -10,6 +10,7 @@ import { createLog, type Log, type LogLevel } from '../src/telemetry/log';
 import { createContentSubgraph } from './content/subgraph';
 import { createPaymentsSubgraph } from './payments/subgraph';
 import { startEmbeddedPostgres } from './shared/embedded-postgres';
+import { hasCode } from './shared/errors';
 import { createLifecycle, type Lifecycle } from './shared/lifecycle';
 import { ensureDatabase, printableUrl } from './shared/postgres-server';
 import { readServeArguments, type ServeOptions, type SubgraphName } from './shared/serve-options';
@@ -119,7 +120,7 @@ async function startSubgraphs(
       const userIssuer = env.TOKEN_ISSUER || DEFAULT_TOKEN_ISSUER;
       const subgraph = await start({ databaseUrl, port, host: options.host, identitySecret, userIssuer, log }).catch(
         (error: unknown) => {
-          if (!isErrno(error, 'EADDRINUSE')) throw error;
+          if (!hasCode(error, 'EADDRINUSE')) throw error;
           throw new StartProblem(`Port ${port} (${name}) is taken: stop what uses it, or set ${portVariable}.`);
         },
       );
@@ -155,12 +156,8 @@ async function startGateway(options: GatewayOptions): Promise<{ url: string; clo
 function describe(error: unknown): string {
   if (error instanceof StartProblem) return error.message;
   if (!(error instanceof Error)) return String(error);
-  if (isErrno(error, 'ECONNREFUSED')) return `The database cannot be reached: ${error.message || 'connection refused'}`;
+  if (hasCode(error, 'ECONNREFUSED')) return `The database cannot be reached: ${error.message || 'connection refused'}`;
   return error.message || error.name;
-}
-
-function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }
 
 void main();

@@ -3,6 +3,7 @@
  * `bigint` columns come as safe integers, `timestamptz` as Date, `numeric` and `date` as text.
  */
 import { Pool, type PoolClient, types } from 'pg';
+import { hasCode } from './errors';
 
 /** A database, or a transaction on it: both answer queries the same way. */
 export interface Database {
@@ -107,7 +108,7 @@ function clientDatabase(client: PoolClient, onQuery: (sql: string) => void, dept
 
 /** Whether `error` is Postgres refusing a duplicate (23505), on `constraint` when that is given. */
 export function isUniqueViolation(error: unknown, constraint?: string): boolean {
-  if (!(error instanceof Error) || !('code' in error) || error.code !== '23505') return false;
+  if (!hasCode(error, '23505')) return false;
   return constraint === undefined || ('constraint' in error && error.constraint === constraint);
 }
 

@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { chown, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Installation } from './embedded-postgres-install';
+import { hasCode } from './errors';
 
 /** Inside the data directory, so that the two can never be of different ages. */
 const PASSWORD_FILE = 'supergate-password';
@@ -32,7 +33,7 @@ export async function initialiseCluster(installation: Installation): Promise<voi
   await rename(draft, directory).catch(async (error: unknown) => {
     // Another process was first; its directory is as good as ours.
     await rm(draft, { recursive: true, force: true });
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOTEMPTY')) throw error;
+    if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
   });
 }
 
@@ -66,7 +67,7 @@ function exists(pid: number): boolean {
     process.kill(pid, 0);
     return pid !== process.pid;
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return hasCode(error, 'EPERM');
   }
 }
 

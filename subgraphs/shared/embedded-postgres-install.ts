@@ -9,6 +9,7 @@ import { access, chmod, constants, cp, mkdir, readFile, rename, rm, stat, symlin
 import { createRequire } from 'node:module';
 import { dirname, join, parse, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { hasCode } from './errors';
 
 /** For `spawn`: empty when Postgres runs as the user that we are. */
 export type Account = { readonly uid: number; readonly gid: number } | Record<never, never>;
@@ -74,7 +75,7 @@ async function restoreSymlinks(native: string): Promise<void> {
   for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
     const path = join(native, '..', target);
     await symlink(relative(dirname(target), source), path).catch((error: unknown) => {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+      if (!hasCode(error, 'EEXIST')) throw error;
     });
   }
 }

@@ -27,6 +27,12 @@ export function badUserInput(message: string, argument?: string): GraphQLError {
   return refusal('BAD_USER_INPUT', message, argument === undefined ? {} : { argument });
 }
 
+/** Whether an error of the system or of a library has this code: `ENOENT`, `23505`. */
+export function hasCode(error: unknown, ...codes: string[]): error is { readonly code: string } {
+  // Not `instanceof Error`: errors of Node itself are of another realm where tests run.
+  return typeof error === 'object' && error !== null && 'code' in error && codes.some((code) => code === error.code);
+}
+
 /** What a log may say of an error: database errors carry rows and connections, of which it may not. */
 export function loggable(error: unknown): Readonly<Record<string, unknown>> {
   if (!(error instanceof Error)) return { type: typeof error };

@@ -3,6 +3,7 @@
  * In: the URL of a server. Out: the URL of a database on it. Clock: once per start.
  */
 import { openDatabase } from './database';
+import { hasCode } from './errors';
 
 /** The same server and credentials, another database: `('postgres://u:p@h/postgres', 'x')` gives `postgres://u:p@h/x`. */
 export function databaseUrl(serverUrl: string, name: string): string {
@@ -27,8 +28,7 @@ export async function ensureDatabase(serverUrl: string, name: string): Promise<s
       await query(`create database ${identifier(name)} template template0`);
     } catch (error) {
       // 42P04 and 23505: somebody else created it between the question and the statement.
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      if (code !== '42P04' && code !== '23505') throw error;
+      if (!hasCode(error, '42P04', '23505')) throw error;
     }
   });
   return databaseUrl(serverUrl, name);

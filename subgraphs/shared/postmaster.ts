@@ -9,6 +9,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../src/telemetry/log';
+import { hasCode } from './errors';
 
 const FAST_SHUTDOWN_MS = 10_000;
 const IMMEDIATE_SHUTDOWN_MS = 5_000;
@@ -46,9 +47,9 @@ async function stopOrphan(pid: number, directory: string): Promise<void> {
     try {
       process.kill(pid, signal);
     } catch (error) {
-      if (isErrno(error, 'EPERM'))
+      if (hasCode(error, 'EPERM'))
         throw new Error(`Postgres (process ${pid}) on ${directory} belongs to another user.`);
-      if (!isErrno(error, 'ESRCH')) throw error;
+      if (!hasCode(error, 'ESRCH')) throw error;
     }
     const deadline = Date.now() + patienceMs;
     while (Date.now() < deadline) {
@@ -112,8 +113,4 @@ function ps(pid: number, column: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -5,7 +5,7 @@
 import { type Database, isUniqueViolation, isUuid } from '../shared/database';
 import { badUserInput, conflict } from '../shared/errors';
 import type { LoginInput, RegisterInput, Role, UpdateProfileInput } from './generated/resolvers';
-import { hashPassword, verifyPassword } from './passwords';
+import type { Passwords } from './passwords';
 import { USER_COLUMNS, type UserRow } from './rows';
 
 const MIN_PASSWORD = 8;
@@ -16,7 +16,7 @@ const MAX_URL = 2_000;
 const MAX_EMAIL = 254;
 
 /** Makes an account. Throws BAD_USER_INPUT for what is not allowed and CONFLICT for a name or address that is taken. */
-export async function registerUser(db: Database, input: RegisterInput): Promise<UserRow> {
+export async function registerUser(db: Database, passwords: Passwords, input: RegisterInput): Promise<UserRow> {
   const username = input.username;
   if (!/^[a-z][a-z0-9_]{2,31}$/.test(username)) {
     const rule = '3 to 32 lower-case letters, digits and underscores, beginning with a letter';
@@ -31,7 +31,7 @@ export async function registerUser(db: Database, input: RegisterInput): Promise<
     throw badUserInput(`The password must have ${MIN_PASSWORD} to ${MAX_PASSWORD} characters.`, 'input.password');
   }
   const displayName = checkDisplayName(input.displayName ?? username);
-  const passwordHash = await hashPassword(input.password);
+  const passwordHash = await passwords.hash(input.password);
   try {
     const [user] = await db.query<UserRow>(
       `insert into users (username, email, password_hash, display_name) values ($1, $2, $3, $4)
@@ -48,7 +48,11 @@ export async function registerUser(db: Database, input: RegisterInput): Promise<
 }
 
 /** The user with this name and password, or undefined after the same time whichever was wrong. */
-export async function checkPassword(db: Database, { username, password }: LoginInput): Promise<UserRow | undefined> {
+export async function checkPassword(
+  db: Database,
+  passwords: Passwords,
+  { username, password }: LoginInput,
+): Promise<UserRow | undefined> {
   const name = username.trim().toLowerCase();
   const usable = name.length <= MAX_EMAIL && !name.includes('\0') && password.length <= MAX_PASSWORD;
   const [found] = usable
@@ -58,7 +62,7 @@ export async function checkPassword(db: Database, { username, password }: LoginI
         [name],
       )
     : [];
-  const matches = await verifyPassword(password.slice(0, MAX_PASSWORD), found?.passwordHash);
+  const matches = await passwords.verify(password.slice(0, MAX_PASSWORD), found?.passwordHash);
   if (!matches || !found) return undefined;
   const { passwordHash: _, ...user } = found;
   return user;

@@ -7,6 +7,7 @@ import type { Caller } from '../shared/identity';
 import { createRowLoader, type Loader } from '../shared/loader';
 import type { SubgraphRequest } from '../shared/subgraph';
 import type { AccessTokens } from './access-tokens';
+import type { Passwords } from './passwords';
 import { USER_COLUMNS, type UserRow } from './rows';
 
 export interface UsersContext {
@@ -14,6 +15,9 @@ export interface UsersContext {
   readonly db: Database;
   readonly log: Log;
   readonly accessTokens: AccessTokens;
+  readonly passwords: Passwords;
+  /** Ids of those who proved in this very request who they are: the caller was decided before. */
+  readonly signedInHere: Set<string>;
   readonly usersById: Loader<UserRow | null>;
   readonly usersByUsername: Loader<UserRow | null>;
 }
@@ -21,6 +25,7 @@ export interface UsersContext {
 /** What lives as long as the subgraph. */
 export interface UsersParts {
   readonly accessTokens: AccessTokens;
+  readonly passwords: Passwords;
   readonly log: Log;
 }
 
@@ -33,6 +38,7 @@ export function createUsersContext(request: SubgraphRequest, db: Database, parts
     ...parts,
     db,
     caller: request.caller,
+    signedInHere: new Set(),
     usersById: createRowLoader(select('id', 'uuid'), (user) => user.id),
     usersByUsername: createRowLoader(select('username', 'text'), (user) => user.username, isUsername),
   };

@@ -16,7 +16,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:f
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Log } from '../../src/telemetry/log';
-import { loggable } from '../shared/errors';
+import { hasCode, loggable } from '../shared/errors';
 
 export interface SigningKey {
   readonly kid: string;
@@ -94,7 +94,7 @@ export async function addSigningKey(directory: string, at: number): Promise<stri
 
 async function readOrCreate(directory: string, now: number): Promise<SigningKey[]> {
   const names = await readdir(directory).catch((error: unknown) => {
-    if (isErrno(error, 'ENOENT')) return [];
+    if (hasCode(error, 'ENOENT')) return [];
     throw error;
   });
   if (!names.some((name) => KEY_FILE.test(name))) await createDirectory(directory, now);
@@ -112,7 +112,7 @@ async function createDirectory(directory: string, now: number): Promise<void> {
     await rename(draft, directory);
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
-    if (!isErrno(error, 'ENOTEMPTY') && !isErrno(error, 'EEXIST')) throw error;
+    if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
   }
 }
 
@@ -148,8 +148,4 @@ async function generateKey(at: number): Promise<{ kid: string; pem: string }> {
 function momentOf(kid: string): number {
   const [, year, month, day, hour, minute, second] = MOMENT.exec(kid)?.map(Number) ?? [];
   return year === undefined ? 0 : Date.UTC(year, (month ?? 1) - 1, day, hour, minute, second);
-}
-
-function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

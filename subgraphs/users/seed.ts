@@ -4,7 +4,7 @@
  */
 import type { Database } from '../shared/database';
 import type { Role } from './generated/resolvers';
-import { hashPassword } from './passwords';
+import type { Passwords } from './passwords';
 
 export const SEED_PASSWORD = 'supergate-demo';
 
@@ -44,8 +44,8 @@ export function seedUserId(number: number): string {
 }
 
 /** Inserts the twelve users, with one hash for all: they share the password anyway. */
-export async function seedUsers(db: Database): Promise<void> {
-  const passwordHash = await hashPassword(SEED_PASSWORD);
+export async function seedUsers(db: Database, passwords: Passwords): Promise<void> {
+  const passwordHash = await passwords.hash(SEED_PASSWORD);
   for (const [index, { username, displayName, bio, roles }] of users.entries()) {
     const createdAt = new Date(Date.UTC(2026, 0, 1 + index, 9));
     await db.query(

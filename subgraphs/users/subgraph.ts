@@ -9,6 +9,7 @@ import type { SubgraphDefinition } from '../shared/subgraph';
 import { createAccessTokens } from './access-tokens';
 import { createUsersContext, type UsersContext } from './context';
 import { openKeyRing } from './key-ring';
+import { createPasswords } from './passwords';
 import { resolvers } from './resolvers';
 import { seedUsers } from './seed';
 
@@ -20,7 +21,11 @@ const DEFAULT_KEYS_DIRECTORY = '.data/keys';
  * Reads `SIGNING_KEYS_DIR` (default `.data/keys`), `TOKEN_ISSUER` and `TOKEN_AUDIENCE`.
  * Rejects when the directory of keys holds something else.
  */
-export async function createUsersSubgraph(env: NodeJS.ProcessEnv, log: Log): Promise<SubgraphDefinition<UsersContext>> {
+export async function createUsersSubgraph(
+  env: NodeJS.ProcessEnv,
+  log: Log,
+  passwords = createPasswords(),
+): Promise<SubgraphDefinition<UsersContext>> {
   const keys = await openKeyRing({ directory: env.SIGNING_KEYS_DIR || DEFAULT_KEYS_DIRECTORY, log });
   const accessTokens = createAccessTokens({
     keys,
@@ -32,8 +37,8 @@ export async function createUsersSubgraph(env: NodeJS.ProcessEnv, log: Log): Pro
     schemaFile: join(__dirname, 'schema.graphql'),
     migrationsDirectory: join(__dirname, 'migrations'),
     resolvers,
-    seed: seedUsers,
-    createContext: (request, db) => createUsersContext(request, db, { accessTokens, log }),
+    seed: (db) => seedUsers(db, passwords),
+    createContext: (request, db) => createUsersContext(request, db, { accessTokens, passwords, log }),
     routes: () => [
       {
         method: 'GET',
