@@ -4,7 +4,7 @@
 import { type Connection, readPage, toConnection } from '../shared/connection';
 import { badUserInput } from '../shared/errors';
 import { DateTime } from '../shared/scalars';
-import { requireSelf, requireUser } from './access';
+import { isSelf, requireSelf, requireUser } from './access';
 import { bookmarkPost, removeBookmark } from './bookmarks';
 import type { ContentContext } from './context';
 import { conversationsOf, deleteMessage, editMessage, sendMessage, startConversation } from './conversations';
@@ -149,10 +149,9 @@ export const resolvers: Resolvers<ContentContext> = {
     sender: ({ senderId }) => ({ id: senderId }),
   },
   Bookmark: {
-    __resolveReference: ({ userId, postId }, { caller, loaders }) => {
-      requireSelf(caller, userId);
-      return loaders.bookmark.load(bookmarkKey(userId, postId));
-    },
+    // Null, not a refusal: an error here would fail every entity of the same request.
+    __resolveReference: ({ userId, postId }, { caller, loaders }) =>
+      isSelf(caller, userId) ? loaders.bookmark.load(bookmarkKey(userId, postId)) : null,
     user: ({ userId }) => ({ id: userId }),
     post: ({ postId }, _, { loaders }) => loaders.post.load(postId),
   },
