@@ -9,16 +9,6 @@ import type { Credential } from './bearer';
 import { anonymous, type Identity } from './request-context';
 import type { TokenVerifier } from './tokens';
 
-/** 401 with the challenge of RFC 6750 section 3; HTTP doors send `challenge` as `WWW-Authenticate`. */
-export class AuthenticationError extends ClientError {
-  constructor(
-    message: string,
-    readonly challenge: string,
-  ) {
-    super('UNAUTHENTICATED', message, { headers: { 'www-authenticate': challenge } });
-  }
-}
-
 export interface AuthenticatorOptions {
   readonly tokens: TokenVerifier;
   /** Whether a request without credentials is refused. */
@@ -26,7 +16,7 @@ export interface AuthenticatorOptions {
 }
 
 export interface Authenticator {
-  /** Rejects with `AuthenticationError` (UNAUTHENTICATED), and with nothing else. */
+  /** Rejects with a `ClientError` (UNAUTHENTICATED, with the header `www-authenticate`), and with nothing else. */
   authenticate(credential: Credential, log: Log): Promise<Identity>;
 }
 
@@ -41,7 +31,7 @@ export function createAuthenticator({ tokens, required }: AuthenticatorOptions):
       switch (credential.kind) {
         case 'none':
           // Without credentials there is no error to name (RFC 6750 section 3.1).
-          if (required) throw new AuthenticationError(missingText, challenge);
+          if (required) throw unauthenticated(missingText, challenge);
           return anonymous;
         case 'unreadable':
           throw refused(credential.cause, log);
@@ -56,7 +46,12 @@ export function createAuthenticator({ tokens, required }: AuthenticatorOptions):
   };
 }
 
-function refused(cause: string, log: Log): AuthenticationError {
+function refused(cause: string, log: Log): ClientError {
   log.info({ cause }, 'A credential was refused');
-  return new AuthenticationError(refusedText, `${challenge}, error="invalid_token"`);
+  return unauthenticated(refusedText, `${challenge}, error="invalid_token"`);
+}
+
+/** 401 with the challenge of RFC 6750 section 3. */
+function unauthenticated(message: string, wwwAuthenticate: string): ClientError {
+  return new ClientError('UNAUTHENTICATED', message, { headers: { 'www-authenticate': wwwAuthenticate } });
 }

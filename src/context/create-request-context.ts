@@ -34,7 +34,7 @@ export interface OpenRequest {
 export interface RequestContexts {
   /**
    * For a request over HTTP. The deadline counts from this call, so that waiting for keys is within it.
-   * Rejects with `AuthenticationError` (UNAUTHENTICATED); then there is nothing to dispose.
+   * Rejects with a `ClientError` (UNAUTHENTICATED); then there is nothing to dispose.
    */
   openHttp(request: { readonly id: string; readonly rawHeaders: readonly string[] }): Promise<OpenRequest>;
   /** For an operation of a door that has settled the identity before, at its connection. */

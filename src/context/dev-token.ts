@@ -42,7 +42,7 @@ const maximumLifetimeS = 24 * 60 * 60;
 const printable = /^[^\p{C}\p{Zl}\p{Zp}]{1,255}$/u;
 const keyFile = /^[A-Za-z0-9][A-Za-z0-9._-]*\.pem$/;
 
-/** Signs a development token with the newest key (the last by name). Never throws for what a user typed or has on disk. */
+/** Signs a development token with the newest key (the last by name whose moment has come). Never throws for what a user typed or has on disk. */
 export function createDevToken(options: DevTokenOptions): DevToken {
   const { sub, issuer = devTokenDefaults.issuer, audience = devTokenDefaults.audience, now = Date.now } = options;
   if (!printable.test(sub) || sub.trim() !== sub) {
@@ -87,7 +87,9 @@ type SigningKey = { readonly keyId: string; readonly key: KeyObject } | { readon
 function newestKey(directory: string, nowMs: number): SigningKey {
   try {
     if (keyFilesOf(directory).length === 0) createKeyDirectory(directory, nowMs);
-    const newest = keyFilesOf(directory).at(-1);
+    const files = keyFilesOf(directory);
+    // A key with a moment to come is published before it signs, so that nobody meets a token before its key.
+    const newest = files.findLast((name) => momentOf(name) <= nowMs) ?? files[0];
     if (newest === undefined) return { problem: `${directory} holds no key named <kid>.pem` };
     const key = createPrivateKey(readFileSync(join(directory, newest)));
     const isP256 = key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1';
@@ -109,6 +111,13 @@ function keyFilesOf(directory: string): readonly string[] {
     if (isMissing(error)) return [];
     throw error;
   }
+}
+
+/** The moment in `k20261121T021000Z-1f0c.pem`, in milliseconds; a key of another name has always begun. */
+function momentOf(name: string): number {
+  const parts = /^k(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/.exec(name)?.slice(1).map(Number) ?? [];
+  const [year, month = 1, ...rest] = parts;
+  return year === undefined ? 0 : Date.UTC(year, month - 1, ...rest);
 }
 
 /**

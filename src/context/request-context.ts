@@ -34,7 +34,7 @@ export interface RequestContext {
   readonly identity: Identity;
   readonly deadline: Deadline;
   readonly log: Log;
-  /** Headers (lower case names) that every subgraph call of this request carries: identity, request id, deadline. */
+  /** Headers (lower case names) that every subgraph call of this request carries: identity, request id. */
   readonly subgraphHeaders: Readonly<Record<string, string>>;
   /** What was asked of subgraphs so far; the request's log line tells it. */
   readonly calls: { count: number; failed: number };

@@ -4,7 +4,7 @@
  * Clock: per identity and half-life. It must never carry the client's token, nor a claim that is not on the list.
  */
 import type { KeyObject } from 'node:crypto';
-import { BoundedCache } from './bounded-cache';
+import { LRUCache } from 'lru-cache';
 import { signToken } from './jwt';
 import type { Identity } from './request-context';
 import { keyFromSecret } from './verification-key';
@@ -45,7 +45,9 @@ export function createSubgraphIdentity(options: SubgraphIdentityOptions): Subgra
   }
   const secret = keyFromSecret(options.secret);
   if ('unusable' in secret) throw new Error(`subgraphIdentity.secret is ${secret.unusable}`);
-  const cache = new BoundedCache<string, SignedIdentity>(options.maxCachedIdentities ?? defaultMaxCachedIdentities);
+  const cache = new LRUCache<string, SignedIdentity>({
+    max: options.maxCachedIdentities ?? defaultMaxCachedIdentities,
+  });
   // An identity lives as long as its token is remembered: the key by content need not be built for it again.
   const keys = new WeakMap<Identity, string>();
   const keyOf = (identity: Identity): string => {

@@ -3,7 +3,7 @@
  * In: the text of a bearer token. Out: a value, at once unless keys must be fetched. Clock: per request (per token
  * for all that costs). It must never tell a client the cause, nor take algorithm, key or address from the token.
  */
-import { BoundedCache } from './bounded-cache';
+import { LRUCache } from 'lru-cache';
 import { identityOf, type RefusalCause, readUnverified, refusalOfClaims, type UnverifiedToken } from './claims';
 import type { Issuer } from './issuers';
 import { type Algorithm, hasValidSignature } from './jwt';
@@ -46,7 +46,7 @@ const defaultMaxCachedTokens = 5_000;
 /** A verifier for these issuers, with a memory of the tokens that it accepted. */
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
   const { issuers, now } = options;
-  const cache = new BoundedCache<string, CachedToken>(options.maxCachedTokens ?? defaultMaxCachedTokens);
+  const cache = new LRUCache<string, CachedToken>({ max: options.maxCachedTokens ?? defaultMaxCachedTokens });
   const accept = (token: string, entry: CachedToken) => cache.set(token, entry);
   return {
     verify(token) {

@@ -2,9 +2,10 @@
  * Real: the reading of raw headers, the verifier, the refusal as a client meets it.
  * Fake: the clock and the log. Observed: the identity or the error, its challenge, and the line in the log.
  */
-import { AuthenticationError, type Authenticator, createAuthenticator } from '../../src/context/authenticate';
+import { type Authenticator, createAuthenticator } from '../../src/context/authenticate';
 import { readCredential } from '../../src/context/bearer';
 import type { Identity } from '../../src/context/request-context';
+import { ClientError } from '../../src/errors';
 import { claimsOf, createRecordingLog, createTestVerifier, ec, forge } from './forge';
 
 const key = ec();
@@ -31,9 +32,9 @@ beforeEach(() => {
 const identify = (rawHeaders: readonly string[], authenticator = open): Promise<Identity> =>
   authenticator.authenticate(readCredential(rawHeaders), log);
 
-async function refusalOf(rawHeaders: readonly string[], authenticator = open): Promise<AuthenticationError> {
+async function refusalOf(rawHeaders: readonly string[], authenticator = open): Promise<ClientError> {
   const outcome = await identify(rawHeaders, authenticator).catch((error: unknown) => error);
-  if (!(outcome instanceof AuthenticationError)) throw new Error(`expected a refusal, got ${JSON.stringify(outcome)}`);
+  if (!(outcome instanceof ClientError)) throw new Error(`expected a refusal, got ${JSON.stringify(outcome)}`);
   return outcome;
 }
 
@@ -83,7 +84,7 @@ describe('an Authorization header', () => {
   ])('is refused %s, with the same words as any other', async (_name, rawHeaders) => {
     const error = await refusalOf(rawHeaders);
     expect(error.code).toBe('UNAUTHENTICATED');
-    expect(error.challenge).toBe('Bearer realm="supergate", error="invalid_token"');
+    expect(error.headers).toEqual({ 'www-authenticate': 'Bearer realm="supergate", error="invalid_token"' });
     expect(JSON.stringify(error)).toBe(
       '{"message":"The credentials were refused.","extensions":{"code":"UNAUTHENTICATED"}}',
     );
@@ -110,7 +111,7 @@ describe('a request without credentials', () => {
   it('is refused where credentials are required, and no error is named', async () => {
     const error = await refusalOf(['Host', 'a'], closed);
     expect(error.code).toBe('UNAUTHENTICATED');
-    expect(error.challenge).toBe('Bearer realm="supergate"');
+    expect(error.headers).toEqual({ 'www-authenticate': 'Bearer realm="supergate"' });
     expect(error.message).toBe('Credentials are required.');
   });
 

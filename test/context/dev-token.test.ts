@@ -160,6 +160,14 @@ describe('the key of a development token', () => {
     expect(issue().keyId).toBe('k20261121T021000Z-0000');
   });
 
+  it('is not one whose moment is still to come, unless there is no other', () => {
+    addKey('k20270101T000000Z-ffff');
+    expect(issue().keyId).toBe('k20270101T000000Z-ffff');
+    addKey('k20261121T120000Z-0000');
+    addKey('k20261121T120001Z-0000');
+    expect(issue().keyId).toBe('k20261121T120000Z-0000');
+  });
+
   it('is not a file of another kind', () => {
     addKey('k20250101T000000Z-ffff');
     writeFileSync(join(keysDirectory, 'z.txt'), 'x');
