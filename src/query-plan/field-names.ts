@@ -60,7 +60,11 @@ export function createFieldNameTable(apiSchema: GraphQLSchema, allFieldNames: It
 export class OperationFieldNames {
   private readonly aliases = new Map<string, string>();
 
-  constructor(private readonly table: FieldNameTable) {}
+  /** `serialRoot`: the root type of a mutation, whose equal fields are run once for each response name. */
+  constructor(
+    private readonly table: FieldNameTable,
+    private readonly serialRoot: GraphQLCompositeType | undefined,
+  ) {}
 
   /**
    * The travelling name of `node`, a field written directly inside a selection set on `parentType`.
@@ -81,6 +85,7 @@ export class OperationFieldNames {
       const shape = field ? responseShapeOf(field.type) : '';
       if (shape !== plainShape) identity += `#${shape}`;
     }
+    if (parentType === this.serialRoot) identity += `=${(node.alias ?? node.name).value}`;
     if (identity === '' && !(name in Object.prototype)) return name;
     const key = `${name}(${identity}`;
     let alias = this.aliases.get(key);

@@ -100,14 +100,13 @@ function selectValue(value: unknown, select: Select, before: unknown): { value?:
   return missing ? { missing } : { value: into };
 }
 
-/** A null field of the key, when no key of the representation is complete. */
+/** A field of a key that identifies nothing, when the representation has no other: part of a key may well be null. */
 function findNullKey(value: DataObject, keys: readonly (readonly string[])[]): string | undefined {
   let nullField: string | undefined;
   for (const key of keys) {
     if (!key.every((field) => Object.hasOwn(value, field))) continue;
-    const found = key.find((field) => value[field] === null);
-    if (found === undefined) return undefined;
-    nullField ??= found;
+    if (key.some((field) => value[field] !== null)) return undefined;
+    nullField ??= key[0];
   }
   return nullField;
 }
