@@ -59,6 +59,8 @@ if (window.EmbeddedSandbox) {
     allowDynamicStyles: false,
   });
 } else {
+  document.querySelector('#sandbox').remove();
+  document.querySelector('#fallback').remove();
   document.querySelector('#offline').hidden = false;
 }
 `;
@@ -120,7 +122,7 @@ export async function renderExplorerPage(graphqlPath: string): Promise<Compresse
     subscriptionsProtocol: 'WS',
     title: 'Supergate: explorer',
     defaultQuery:
-      '# Ctrl-Enter runs the operation under the cursor, Ctrl-Space completes.\n\nquery {\n  __typename\n}\n',
+      '# Ctrl-Enter runs the query.\n# Ctrl-Space completes a name.\n\nquery {\n  __typename\n}\n',
   }).trimStart();
   const policy = contentSecurityPolicy({
     'script-src': `${hashSource(inlineScriptOf(html))} blob:`,
