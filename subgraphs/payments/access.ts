@@ -28,11 +28,15 @@ export function requireAdmin(caller: Caller): string {
   return id;
 }
 
+/** Whether the caller is user `userId` or an ADMIN. */
+export function isSelf(caller: Caller, userId: string): boolean {
+  return isAdmin(caller) || callerId(caller) === userId.toLowerCase();
+}
+
 /** Throws UNAUTHENTICATED for nobody and FORBIDDEN for everybody but user `userId` and an ADMIN. */
 export function requireSelf(caller: Caller, userId: string): void {
-  if (requireUser(caller) !== userId.toLowerCase() && !isAdmin(caller)) {
-    throw forbidden('Only the user and an ADMIN may see this.');
-  }
+  if (caller.kind === 'anonymous') throw unauthenticated();
+  if (!isSelf(caller, userId)) throw forbidden('Only the user and an ADMIN may see this.');
 }
 
 /** Payer, seller and ADMIN read a payment; for everybody else it does not exist. */
