@@ -4,7 +4,19 @@
  */
 import type { composeServices } from '@apollo/composition';
 import type { ServiceDefinition } from '@apollo/federation-internals';
-import type { ASTNode, DocumentNode, GraphQLError } from 'graphql';
+import {
+  type ASTNode,
+  type DocumentNode,
+  type GraphQLError,
+  KnownTypeNamesRule,
+  UniqueArgumentDefinitionNamesRule,
+  UniqueEnumValueNamesRule,
+  UniqueFieldDefinitionNamesRule,
+  UniqueInputFieldNamesRule,
+  UniqueTypeNamesRule,
+  visit,
+} from 'graphql';
+import { validateSDL } from 'graphql/validation/validate';
 
 type CompositionHint = NonNullable<ReturnType<typeof composeServices>['hints']>[number];
 
@@ -25,16 +37,86 @@ export interface CompositionHintIssue extends CompositionIssue {
   readonly level: string;
 }
 
-/** An error of composition, with where its subgraphs say so. */
-export function toIssue(error: GraphQLError, services: readonly ServiceDefinition[]): CompositionIssue {
+/**
+ * The errors of a composition, with where its subgraphs say so. Composition leaves a subgraph at its first mistake of
+ * plain GraphQL: where there was one, the others of its kind are added.
+ */
+export function toIssues(errors: readonly GraphQLError[], services: readonly ServiceDefinition[]): CompositionIssue[] {
+  const told = errors.map((error) => toIssue(error, services));
+  const invalid = services.filter(({ name }) =>
+    told.some(
+      ({ code, locations }) => code === 'INVALID_GRAPHQL' && locations.some(({ subgraph }) => subgraph === name),
+    ),
+  );
+  const found = invalid.flatMap((service) => findMistakes(service, services));
+  // One that has no node of its own is found again here, and better located.
+  const kept = told.filter(
+    ({ code, isGuessed, locations }) =>
+      !(
+        code === 'INVALID_GRAPHQL' &&
+        isGuessed &&
+        found.some((issue) => issue.locations[0]?.subgraph === locations[0]?.subgraph)
+      ),
+  );
+  const positions = new Set(kept.map(({ locations: [first] }) => JSON.stringify(first)));
+  const added = found.filter(({ locations: [first] }) => !positions.has(JSON.stringify(first)));
+  return [...kept.map(({ code, message, locations }) => ({ code, message, locations })), ...added].sort(
+    inOrderOf(services),
+  );
+}
+
+interface LocatedIssue extends CompositionIssue {
+  /** Located by what the message names, because the error carries no nodes. */
+  readonly isGuessed: boolean;
+}
+
+function toIssue(error: GraphQLError, services: readonly ServiceDefinition[]): LocatedIssue {
   // Errors of one subgraph begin with its name in brackets, beside what the nodes tell.
   const [prefix, name] = /^\[([^\]]+)\] /.exec(error.message) ?? [];
   const subgraph = services.find((service) => service.name === name);
   const message = subgraph === undefined ? error.message : error.message.slice(prefix?.length);
   const located = locateNodes(error.nodes ?? [], services);
-  const locations =
-    located.length > 0 ? located : locateCoordinate(message, subgraph === undefined ? services : [subgraph]);
-  return { code: String(error.extensions.code ?? 'COMPOSITION_FAILED'), message, locations };
+  const isGuessed = located.length === 0;
+  const locations = isGuessed ? locateCoordinate(message, subgraph === undefined ? services : [subgraph]) : located;
+  return { code: String(error.extensions.code ?? 'COMPOSITION_FAILED'), message, locations, isGuessed };
+}
+
+const mistakeRules = [
+  KnownTypeNamesRule,
+  UniqueTypeNamesRule,
+  UniqueFieldDefinitionNamesRule,
+  UniqueInputFieldNamesRule,
+  UniqueArgumentDefinitionNamesRule,
+  UniqueEnumValueNamesRule,
+];
+
+function findMistakes({ typeDefs }: ServiceDefinition, services: readonly ServiceDefinition[]): CompositionIssue[] {
+  const imported = importedNames(typeDefs);
+  return validateSDL(typeDefs, null, mistakeRules).flatMap(({ message, nodes }) => {
+    const name = /^Unknown type "([^"]+)"/.exec(message)?.[1];
+    if (name !== undefined && (/^_|__/.test(name) || imported.has(name))) return [];
+    // Of two that have one name, the second is one too many.
+    return [{ code: 'INVALID_GRAPHQL', message, locations: locateNodes([...(nodes ?? [])].reverse(), services) }];
+  });
+}
+
+/** Names that `@link` brings into a schema, and everything else that is written as text there. */
+function importedNames(document: DocumentNode): ReadonlySet<string> {
+  const names = new Set<string>();
+  visit(document, {
+    Directive: (node) => (node.name.value === 'link' ? undefined : false),
+    StringValue({ value }) {
+      names.add(value);
+    },
+  });
+  return names;
+}
+
+function inOrderOf(services: readonly ServiceDefinition[]) {
+  const rank = ({ locations: [first] }: CompositionIssue) => services.findIndex(({ name }) => name === first?.subgraph);
+  const line = ({ locations: [first] }: CompositionIssue) => first?.line ?? 0;
+  const column = ({ locations: [first] }: CompositionIssue) => first?.column ?? 0;
+  return (a: CompositionIssue, b: CompositionIssue) => rank(a) - rank(b) || line(a) - line(b) || column(a) - column(b);
 }
 
 /** A hint of composition: it composed, but perhaps not as meant. */

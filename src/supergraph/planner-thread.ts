@@ -18,7 +18,7 @@ import {
   Source,
   visit,
 } from 'graphql';
-import { type CompositionHintIssue, type CompositionIssue, toHintIssue, toIssue } from './composition-issues';
+import { type CompositionHintIssue, type CompositionIssue, toHintIssue, toIssues } from './composition-issues';
 
 export interface SubgraphSdl {
   readonly name: string;
@@ -115,8 +115,7 @@ function compose(subgraphs: readonly SubgraphSdl[]): PlannerResponse {
   if (errors.length > 0) return { kind: 'not-composed', errors };
   try {
     const result = composeServices(services);
-    if (result.errors !== undefined)
-      return { kind: 'not-composed', errors: result.errors.map((error) => toIssue(error, services)) };
+    if (result.errors !== undefined) return { kind: 'not-composed', errors: toIssues(result.errors, services) };
     return {
       kind: 'composed',
       supergraphSdl: result.supergraphSdl,
