@@ -21,7 +21,7 @@ import type { FormattedExecutionResult, GraphQLError } from 'graphql';
 import { InternalError } from '../errors';
 import type { Log } from '../telemetry/log';
 import type { GraphQLDoor, GraphQLParams, RequestScope } from './door';
-import { codeOf, formatErrors } from './error-format';
+import { codeOf, type ErrorSink, formatErrors } from './error-format';
 import { answerErrors, failureStatus, type HttpAnswer, responseHeaders, stringifyResult } from './graphql-response';
 import type { Negotiated } from './negotiation';
 
@@ -35,6 +35,8 @@ export interface LaneRequest {
   readonly params: GraphQLParams;
   readonly negotiated: Negotiated;
   readonly context: RequestScope;
+  /** Where masked errors are logged. */
+  readonly sink: ErrorSink;
 }
 
 export interface ApolloLane {
@@ -111,7 +113,7 @@ function observe(passages: WeakMap<object, Passage>): ApolloServerPlugin<Request
           passage.sent = context;
           const { body, http } = context.response;
           if (body.kind !== 'single' || context.errors === undefined || context.errors.length === 0) return;
-          body.singleResult.errors = formatErrors(context.errors, passage.request.context);
+          body.singleResult.errors = formatErrors(context.errors, passage.request.sink);
           if (context.errors.some(setsStatus)) return;
           const failed = body.singleResult.data === undefined;
           http.status = failed ? failureStatus(context.errors, passage.request.negotiated) : 200;
@@ -137,13 +139,13 @@ const apolloCodes = new Set(['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED'
 function toAnswer(passage: Passage, status: number, headers: HeaderMap): HttpAnswer {
   const { request, sent, unexpected } = passage;
   const { mediaType } = request.negotiated;
-  if (unexpected !== undefined) return answerErrors([unexpected], mediaType, request.context);
+  if (unexpected !== undefined) return answerErrors([unexpected], mediaType, request.sink);
   if (sent?.response.body.kind !== 'single') {
     // Everything that Apollo Server refuses before its pipeline was checked before this lane.
     return answerErrors(
       [new InternalError('Apollo Server did not answer a checked request')],
       mediaType,
-      request.context,
+      request.sink,
     );
   }
   const result: FormattedExecutionResult = sent.response.body.singleResult;

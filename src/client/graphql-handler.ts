@@ -77,7 +77,7 @@ async function answer(options: GraphQLHandlerOptions, request: GraphQLHttpReques
   }
   const context = await options.createContext(request.incoming);
   exchange.context = context;
-  const laneRequest: LaneRequest = { method, headers, params, negotiated, context };
+  const laneRequest: LaneRequest = { method, headers, params, negotiated, context, sink: exchange };
 
   const source = params.query || (hash === undefined ? undefined : await apolloLane.findPersisted(hash));
   // A hash that nobody registered: Apollo Server says so, in the words that its clients know.
