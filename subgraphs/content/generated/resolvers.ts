@@ -1,5 +1,5 @@
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
-import type { AnnouncementRow, BookmarkRow, ConversationRow, MediaRow, MessageRow, ParticipantRow, Reference, PostRow, UserReference } from '../rows';
+import type { PostRow, AnnouncementRow, MediaRow, ConversationRow, ParticipantRow, MessageRow, BookmarkRow, UserReference, Reference } from '../rows';
 import type { ContentContext } from '../context';
 export type Maybe<T> = T | null;
 export type InputMaybe<T> = T | null | undefined;
@@ -130,6 +130,7 @@ export type FeedEdge = {
   node: FeedItem;
 };
 
+/** What the feed holds. */
 export type FeedItem = Announcement | Podcast | Post | Video;
 
 /** Something to watch or to listen to. */
@@ -172,6 +173,7 @@ export type Mutation = {
   bookmarkPost: Bookmark;
   /** Tells everybody something. For an ADMIN. */
   createAnnouncement: Announcement;
+  /** Writes a post as the caller. */
   createPost: Post;
   /** Deletes an announcement and answers its id. For an ADMIN. */
   deleteAnnouncement: Scalars['ID']['output'];
@@ -403,6 +405,7 @@ export type QuerySearchArgs = {
   text: Scalars['String']['input'];
 };
 
+/** What the search finds. */
 export type SearchResult = Announcement | Podcast | Post | Video;
 
 /** At most one of `postId` and `paymentId`. */

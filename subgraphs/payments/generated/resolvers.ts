@@ -1,5 +1,5 @@
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
-import type { BookmarkReference, Reference, PaymentRow, PostReference, PriceRow, RefundRow } from '../rows';
+import type { PaymentRow, RefundRow, PriceRow, Reference, PostReference, BookmarkReference } from '../rows';
 import type { PaymentsContext } from '../context';
 export type Maybe<T> = T | null;
 export type InputMaybe<T> = T | null | undefined;
