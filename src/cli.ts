@@ -29,6 +29,7 @@ import { readSupergraphSource } from './supergraph/sources';
 
 const defaultSupergraph = './supergraph.yaml';
 const defaultConfig = './gateway.yaml';
+const sameSignalMs = 500;
 
 const commands: Readonly<Record<string, Command>> = {
   serve: {
@@ -125,7 +126,8 @@ async function serveCommand(args: Arguments): Promise<number> {
   const port = readPort(args.text('port'));
   const host = args.text('host');
   const config = args.text('config') ?? (existsSync(defaultConfig) ? defaultConfig : undefined);
-  const { serve } = await import('./main.js');
+  // Loaded here, because the other commands need nothing of the server.
+  const { serve } = require('./main') as typeof import('./main');
   const options = { supergraph, ...(config && { config }), ...(port !== undefined && { port }), ...(host && { host }) };
   try {
     const server = await serve({ ...options, env: processEnvironment() });
@@ -147,12 +149,16 @@ function readPort(text: string | undefined): number | undefined {
   return port;
 }
 
-/** The first signal closes and lets requests finish; the second ends the process at once. */
+/** The first signal closes and lets requests finish; a later one ends the process at once. */
 function closeOnSignal(close: () => Promise<void>): void {
-  let isClosing = false;
+  let closingSince: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
-    if (isClosing) process.exit(signal === 'SIGINT' ? 130 : 143);
-    isClosing = true;
+    if (closingSince !== undefined) {
+      // The terminal signals the whole group, and npm and npx hand the same signal on: that is still the first.
+      if (performance.now() - closingSince < sameSignalMs) return;
+      process.exit(signal === 'SIGINT' ? 130 : 143);
+    }
+    closingSince = performance.now();
     tell(`${signal}: closing; again to end at once`);
     close().then(
       () => process.exit(0),

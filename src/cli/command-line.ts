@@ -112,5 +112,5 @@ export function suggest(name: string, candidates: readonly string[], prefix = ''
 }
 
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return (error as { message?: string } | undefined)?.message || String(error);
 }

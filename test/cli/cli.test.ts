@@ -1,0 +1,219 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+// Real: the process, its arguments, files, output, exit status and signals. Subgraphs are not running and not asked.
+jest.setTimeout(60_000);
+const cli = join(__dirname, '../../src/cli.ts');
+const directory = mkdtempSync(join(tmpdir(), 'supergate-cli-'));
+const running = new Set<ChildProcess>();
+afterAll(() => {
+  for (const child of running) child.kill('SIGKILL');
+  rmSync(directory, { recursive: true });
+});
+
+interface Run {
+  readonly child: ChildProcess;
+  readonly output: { stdout: string; stderr: string };
+  readonly status: Promise<number | null>;
+}
+
+/** Starts `supergate ...args` in a directory of its own, without the environment of this process. */
+function start(args: readonly string[], env: Record<string, string> = {}): Run {
+  const child = spawn(process.execPath, ['--require', require.resolve('tsx/cjs'), cli, ...args], {
+    cwd: directory,
+    env: { PATH: process.env.PATH ?? '', LOG_LEVEL: 'silent', ...env },
+  });
+  running.add(child);
+  const output = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk) => {
+    output.stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    output.stderr += chunk;
+  });
+  const status = once(child, 'close').then(([code]) => {
+    running.delete(child);
+    return code;
+  });
+  return { child, output, status };
+}
+
+async function run(...args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
+  const { output, status } = start(args);
+  return { status: await status, ...output };
+}
+
+function write(name: string, text: string): string {
+  writeFileSync(join(directory, name), text);
+  return name;
+}
+
+const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable"])\n';
+write('users.graphql', `${link}type Query { user: User x: Int @shareable }\ntype User @key(fields: "id") { id: ID! }`);
+write('posts.graphql', `${link}type Query { x: Int! @shareable }\ntype User @key(fields: "id") { id: ID! posts: Int }`);
+write('broken.graphql', `${link}type Query {\n  a: Nope\n}`);
+const entry = (name: string) =>
+  `  ${name}: { routing_url: "http://127.0.0.1:9/graphql", schema: { file: ${name}.graphql } }\n`;
+write('supergraph.yaml', `federation_version: 2\nsubgraphs:\n${entry('users')}${entry('posts')}`);
+write('broken.yaml', `subgraphs:\n${entry('users')}${entry('broken')}`);
+
+describe('supergate', () => {
+  it('prints its help and its version', async () => {
+    const help = await run('--help');
+    expect(help).toMatchObject({ status: 0, stderr: '' });
+    for (const command of ['serve', 'compose', 'token', 'config'])
+      expect(help.stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
+    expect(await run('--version')).toEqual({ status: 0, stdout: '0.1.0\n', stderr: '' });
+  });
+
+  it('exits with 2 for words that it does not know, and names the nearest', async () => {
+    expect(await run('srve')).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringContaining('did you mean "serve"?'),
+    });
+    expect(await run('serve', '--prot', '1')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('did you mean "--port"?'),
+    });
+  });
+});
+
+describe('supergate compose', () => {
+  it('prints the supergraph of ./supergraph.yaml, and hints as warnings with positions', async () => {
+    const { status, stdout, stderr } = await run('compose');
+    expect(status).toBe(0);
+    expect(stdout).toContain('join__Graph');
+    expect(stderr).toMatch(
+      /^warning: posts: posts.graphql:2:14 INCONSISTENT_BUT_COMPATIBLE_FIELD_TYPE .*\n {2}also users: users.graphql:2:25$/m,
+    );
+  });
+
+  it('writes a file, and tells the rest as JSON', async () => {
+    const { status, stdout } = await run('compose', 'supergraph.yaml', '-o', 'out.graphql', '--format', 'json');
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ok: true,
+      supergraphSdl: null,
+      output: 'out.graphql',
+      errors: [],
+      hints: [{ level: 'INFO' }],
+    });
+    expect(readFileSync(join(directory, 'out.graphql'), 'utf8')).toContain('join__Graph');
+  });
+
+  it('exits with 2 and every error with its position where they do not compose', async () => {
+    const { status, stdout, stderr } = await run('compose', 'broken.yaml');
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toContain('broken: broken.graphql:3:6 INVALID_GRAPHQL Unknown type Nope\n');
+    const json = await run('compose', 'broken.yaml', '--format', 'json');
+    expect(json.status).toBe(2);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      ok: false,
+      errors: [
+        { code: 'INVALID_GRAPHQL', locations: [{ subgraph: 'broken', file: 'broken.graphql', line: 3, column: 6 }] },
+      ],
+    });
+  });
+
+  it('exits with 2 for a file that is not there', async () => {
+    expect(await run('compose', 'nope.yaml')).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/^nope.yaml cannot be read: ENOENT/),
+    });
+  });
+});
+
+describe('supergate token', () => {
+  it('prints a token on standard output and nothing else there', async () => {
+    const { status, stdout } = await run('token', '--sub', 'ada', '--roles', 'ADMIN', '--keys', 'keys');
+    expect(status).toBe(0);
+    const [, payload = ''] = stdout.trim().split('.');
+    expect(JSON.parse(Buffer.from(payload, 'base64url').toString())).toMatchObject({ sub: 'ada', roles: ['ADMIN'] });
+  });
+
+  it('exits with 2 for whom it is not told', async () => {
+    expect(await run('token')).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringContaining('--sub ID is required'),
+    });
+  });
+});
+
+describe('supergate config', () => {
+  it('exits with 2 and every problem of a configuration', async () => {
+    write('bad-gateway.yaml', 'server:\n  prot: 1\n  port: x\n');
+    expect(await run('config', 'bad-gateway.yaml')).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/^bad-gateway.yaml:2:3 .*"port"\?\nbad-gateway.yaml:3:9 server.port: .*\n$/),
+    });
+  });
+
+  it('prints its JSON Schema', async () => {
+    const { status, stdout } = await run('config', '--schema');
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ type: 'object', properties: { server: {}, limits: {} } });
+  });
+});
+
+describe('supergate serve', () => {
+  async function urlOf({ child, output }: Run): Promise<string> {
+    for (;;) {
+      const url = /ready at (http:\S+)/.exec(output.stdout)?.[1];
+      if (url !== undefined) return url;
+      await Promise.race([
+        once(child.stdout!, 'data'),
+        once(child, 'close').then(() => Promise.reject(new Error(output.stderr))),
+      ]);
+    }
+  }
+
+  it('says where it is ready, answers there, and ends with 0 on SIGTERM', async () => {
+    const server = start(['serve', '--port', '0']);
+    const url = await urlOf(server);
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"query":"{ __typename }"}',
+    });
+    expect(await response.json()).toEqual({ data: { __typename: 'Query' } });
+    server.child.kill('SIGTERM');
+    expect(await server.status).toBe(0);
+    expect(server.output.stderr).toContain('SIGTERM: closing');
+  });
+
+  it('exits with 2 before it listens where arguments, configuration or supergraph are wrong', async () => {
+    write('not-a-supergraph.graphql', 'type Query {\n  a: [\n');
+    expect(await run('serve', '--port', '70000')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('0 to 65535'),
+    });
+    expect(await run('serve', '--config', 'nope.yaml')).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/^nope.yaml cannot be read/),
+    });
+    expect(await run('serve', 'broken.yaml', '--port', '0')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('broken.graphql:3:6'),
+    });
+    expect(await run('serve', 'not-a-supergraph.graphql', '--port', '0')).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/^not-a-supergraph.graphql:3:1 .*Syntax Error/),
+    });
+  });
+
+  it('exits with 1 where the port is taken', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as { port: number };
+    const { status, stderr } = await run('serve', '--port', String(port));
+    other.close();
+    expect(status).toBe(1);
+    expect(stderr).toContain('EADDRINUSE');
+  });
+});
