@@ -4,6 +4,7 @@
  * Clock: the process. It decides nothing of its own: every command calls one function of the gateway.
  */
 import { existsSync, writeFileSync } from 'node:fs';
+import { ConfigError, configJsonSchema, createConfig, loadConfig, processEnvironment } from './config';
 import {
   type Arguments,
   type Command,
@@ -13,8 +14,7 @@ import {
   readArguments,
   suggest,
   UsageError,
-} from './cli/command-line';
-import { ConfigError, configJsonSchema, createConfig, loadConfig, processEnvironment } from './config';
+} from './config/command-line';
 import { createDevToken, devTokenDefaults } from './context/dev-token';
 import {
   type Composition,

@@ -1,9 +1,9 @@
 /**
  * How the command line is read: a table of commands in, checked arguments, help texts and refusals out.
- * Clock: the process. It knows no command.
+ * The floor: it knows no command. Clock: the process.
  */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { nearestName } from '../config/yaml-file';
+import { nearestName } from './yaml-file';
 
 export interface OptionHelp {
   readonly type: 'string' | 'boolean';

@@ -1,4 +1,4 @@
-import { type Command, commandHelp, generalHelp, readArguments, UsageError } from '../../src/cli/command-line';
+import { type Command, commandHelp, generalHelp, readArguments, UsageError } from '../../src/config/command-line';
 
 // Real: the reading of words. Given: a command that does nothing.
 const paint: Command = {
