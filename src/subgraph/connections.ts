@@ -222,7 +222,8 @@ export class Connections implements FlightOwner {
   readonly #connections: Connection[] = [];
   /** Those with room; the last one is taken first, so that the others may fall idle and close. */
   readonly #free: Connection[] = [];
-  readonly #waiting = new Set<Flight>();
+  /** An array: a `Set` that lives long while entries come and go keeps dead ones from being collected. */
+  readonly #waiting: Flight[] = [];
   readonly #sockets = new Set<Socket>();
   readonly #connect: Connect;
   #running = 0;
@@ -247,7 +248,7 @@ export class Connections implements FlightOwner {
   }
 
   get stats(): ConnectionsStats {
-    return { sockets: this.#sockets.size, running: this.#running, waiting: this.#waiting.size };
+    return { sockets: this.#sockets.size, running: this.#running, waiting: this.#waiting.length };
   }
 
   /** Sends a POST; returns what cancels it. `sink.onFailure` may be called before this returns. */
@@ -257,8 +258,8 @@ export class Connections implements FlightOwner {
       flight.fail('CLOSED');
       return () => {};
     }
-    const connection = this.#waiting.size === 0 ? this.#take(flight.exclusive) : undefined;
-    if (connection === undefined) this.#waiting.add(flight);
+    const connection = this.#waiting.length === 0 ? this.#take(flight.exclusive) : undefined;
+    if (connection === undefined) this.#waiting.push(flight);
     else this.#launch(flight, connection);
     return () => flight.cancel();
   }
@@ -266,7 +267,7 @@ export class Connections implements FlightOwner {
   /** Takes no more calls, lets those under way finish, then closes all sockets. */
   async close(): Promise<void> {
     if (this.#phase === 'open') this.#phase = 'closing';
-    if (this.#running > 0 || this.#waiting.size > 0) {
+    if (this.#running > 0 || this.#waiting.length > 0) {
       await new Promise<void>((resolve) => {
         const earlier = this.#onDrained;
         this.#onDrained = () => {
@@ -281,8 +282,7 @@ export class Connections implements FlightOwner {
   /** Closes all sockets at once; calls under way fail. */
   async destroy(): Promise<void> {
     this.#phase = 'closed';
-    for (const flight of this.#waiting) flight.fail('CLOSED');
-    this.#waiting.clear();
+    for (const flight of this.#waiting.splice(0)) flight.fail('CLOSED');
     const destroyed = this.#connections.map((connection) => connection.client.destroy());
     const closed = [...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
     for (const socket of this.#sockets) socket.destroy(new Error('the connections were destroyed'));
@@ -303,7 +303,8 @@ export class Connections implements FlightOwner {
   }
 
   onLeftQueue(flight: Flight): void {
-    this.#waiting.delete(flight);
+    const index = this.#waiting.indexOf(flight);
+    if (index !== -1) this.#waiting.splice(index, 1);
     this.#tellDrained();
   }
 
@@ -352,16 +353,16 @@ export class Connections implements FlightOwner {
   }
 
   #serveWaiting(): void {
-    for (const flight of this.#waiting) {
+    for (let flight = this.#waiting[0]; flight !== undefined; flight = this.#waiting[0]) {
       const connection = this.#take(flight.exclusive);
       if (connection === undefined) return;
-      this.#waiting.delete(flight);
+      this.#waiting.shift();
       this.#launch(flight, connection);
     }
   }
 
   #tellDrained(): void {
-    if (this.#phase === 'open' || this.#running > 0 || this.#waiting.size > 0) return;
+    if (this.#phase === 'open' || this.#running > 0 || this.#waiting.length > 0) return;
     const onDrained = this.#onDrained;
     this.#onDrained = undefined;
     onDrained?.();

@@ -31,8 +31,8 @@ function setUp(options: SharingOptions = { ignoredHeaders: ['x-request-id'] }) {
   const ask = (more: Partial<Exchange> = {}) => {
     const told: ExchangeOutcome[] = [];
     const exchange: Exchange = { subgraph: 'users', body: '{"query":"{ me }"}', kind: 'query', headers: [], ...more };
-    const { shared, cancel } = share(exchange, (outcome) => told.push(outcome));
-    return { told, shared, cancel };
+    const started = share(exchange, (outcome) => told.push(outcome));
+    return { told, shared: started.shared, cancel: () => started.cancel() };
   };
   return { exchanges, deferred, clock, ask, share };
 }
@@ -161,6 +161,20 @@ describe('identical queries in flight', () => {
     exchanges[0]!.finish(failed);
     expect(ask().shared).toBe(true);
     expect(third.told).toEqual([]);
+  });
+
+  it('are told apart among thousands, whichever ends first', () => {
+    const { exchanges, ask } = setUp();
+    const bodyOf = (i: number) => `{"query":"query($id:ID!){user(id:$id){name}}","variables":{"id":"${i}"}}`;
+    const waiters = Array.from({ length: 3_000 }, (_, i) => ask({ body: bodyOf(i) }));
+    const joined = waiters.map((_, i) => ask({ body: bodyOf(i) }));
+    expect(joined.every((waiter) => waiter.shared)).toBe(true);
+    expect(exchanges).toHaveLength(3_000);
+    // 1,999 has no factor in common with 3,000: every exchange ends once, in a scattered order.
+    for (let i = 0; i < 3_000; i++) exchanges[(i * 1_999) % 3_000]!.finish(answered(`${(i * 1_999) % 3_000}`));
+    expect(waiters.map((waiter) => waiter.told)).toEqual(waiters.map((_, i) => [answered(`${i}`)]));
+    expect(joined.map((waiter) => waiter.told)).toEqual(waiters.map((_, i) => [answered(`${i}`)]));
+    expect(ask({ body: bodyOf(7) }).shared).toBe(false);
   });
 
   it('get large answers over several turns of the event loop', () => {
