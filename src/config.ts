@@ -10,6 +10,7 @@ import {
   checkValue,
   type Environment,
   formatProblem,
+  nearestName,
   type ParsedYaml,
   type Problem,
   parseYaml,
@@ -313,6 +314,18 @@ export function subgraphSettings({ subgraphs: { defaults, overrides } }: Config,
     ([, value]) => value !== undefined,
   );
   return { ...defaults, ...Object.fromEntries(given) };
+}
+
+/** What is set for subgraphs that the supergraph does not have, one sentence each: it composes without them. */
+export function strayOverrides({ subgraphs: { overrides } }: Config, names: readonly string[]): readonly string[] {
+  const known = new Set(names.flatMap((name) => [name, variableKey(name)]));
+  return Object.keys(overrides)
+    .filter((key) => !known.has(key))
+    .map((key) => {
+      const nearest = nearestName(key, names);
+      const hint = nearest === undefined ? `it has ${names.join(', ')}` : `did you mean "${nearest}"?`;
+      return `settings for "${key}", which the supergraph does not have; ${hint}`;
+    });
 }
 
 const emptyFile: ParsedYaml = {

@@ -7,6 +7,7 @@ import {
   configJsonSchema,
   createConfig,
   loadConfig,
+  strayOverrides,
   subgraphSettings,
 } from '../../src/config';
 import { formatProblem } from '../../src/config/yaml-file';
@@ -300,6 +301,19 @@ describe('settings of a subgraph', () => {
   it('are not read from what every object has', () => {
     expect(subgraphSettings(createConfig(), 'constructor')).toEqual(createConfig().subgraphs.defaults);
     expect(subgraphSettings(createConfig(), '__proto__')).toEqual(createConfig().subgraphs.defaults);
+  });
+});
+
+describe('settings of a subgraph that there is not', () => {
+  it('are told with the nearest name, also when they come from a variable', () => {
+    const config = configOf('subgraphs: { overrides: { my-users: {}, uzers: {} } }', {
+      SUBGRAPH_CATALOG_URL: 'http://c',
+    });
+    expect(strayOverrides(config, ['my-users', 'users'])).toEqual([
+      'settings for "uzers", which the supergraph does not have; did you mean "users"?',
+      'settings for "catalog", which the supergraph does not have; it has my-users, users',
+    ]);
+    expect(strayOverrides(config, ['my-users', 'uzers', 'Catalog'])).toEqual([]);
   });
 });
 
