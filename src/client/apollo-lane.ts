@@ -142,11 +142,7 @@ function toAnswer(passage: Passage, status: number, headers: HeaderMap): HttpAns
   if (unexpected !== undefined) return answerErrors([unexpected], mediaType, request.sink);
   if (sent?.response.body.kind !== 'single') {
     // Everything that Apollo Server refuses before its pipeline was checked before this lane.
-    return answerErrors(
-      [new InternalError('Apollo Server did not answer a checked request')],
-      mediaType,
-      request.sink,
-    );
+    return answerErrors([new InternalError('Apollo Server did not answer a checked request')], mediaType, request.sink);
   }
   const result: FormattedExecutionResult = sent.response.body.singleResult;
   return {

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { ErrorCode } from '../errors';
 import { bareRefusal } from './graphql-response';
 
@@ -145,23 +146,47 @@ function endWith(socket: Duplex, code: ErrorCode): void {
 
 async function untilGone(server: Server, { idleGraceMs, timeoutMs }: DrainOptions): Promise<void> {
   const timers: NodeJS.Timeout[] = [];
-  const timeout = new Promise<void>((resolve) => {
-    timers.push(
-      setTimeout(() => {
-        server.closeAllConnections();
-        resolve();
-      }, timeoutMs),
-    );
+  const late = new Promise<'late'>((resolve) => {
+    timers.push(setTimeout(() => resolve('late'), timeoutMs));
   });
   const closeIdle = () => {
     server.closeIdleConnections();
-    timers.push(setTimeout(closeIdle, 50));
+    timers.push(setTimeout(closeIdle, idleCheckMs));
   };
+  await acceptWaiting(server, idleGraceMs);
   timers.push(setTimeout(closeIdle, idleGraceMs));
-  const gone = new Promise<void>((resolve) => {
+  const gone = new Promise<'gone'>((resolve) => {
     // http.Server's own close would cut idle connections now, under requests that are on their way.
-    NetServer.prototype.close.call(server, () => resolve());
+    NetServer.prototype.close.call(server, () => resolve('gone'));
   });
-  await Promise.race([gone, timeout]);
+  const end = await Promise.race([gone, late]);
   for (const timer of timers) clearTimeout(timer);
+  if (end === 'gone') return;
+  server.closeAllConnections();
+  // Those who still work for a cut connection hear of it, and may say so in the log.
+  await sleep(cutMs);
+}
+
+const idleCheckMs = 50;
+const cutMs = 100;
+
+/** Turns of the event loop without a new connection, after which none waits: each turn accepts one. */
+const quietTurns = 3;
+
+/**
+ * Connections that the kernel took and this process has not would be reset with the listening socket.
+ * Resolves when they are accepted, after `timeoutMs` at the latest: a flood must not keep the server open.
+ */
+async function acceptWaiting(server: Server, timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  let quiet = 0;
+  const onConnection = () => {
+    quiet = 0;
+  };
+  server.on('connection', onConnection);
+  while (quiet < quietTurns && performance.now() < deadline) {
+    quiet++;
+    await nextTurn();
+  }
+  server.off('connection', onConnection);
 }

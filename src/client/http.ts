@@ -100,6 +100,12 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
   });
   await app.ready();
 
+  let closing: Promise<void> | undefined;
+  const close = async ({ timeoutMs = 10_000, idleGraceMs = Math.min(1_000, timeoutMs / 4) }: Partial<DrainOptions>) => {
+    await connections.drain({ timeoutMs, idleGraceMs });
+    await apolloLane.stop();
+    await app.close();
+  };
   return {
     server: connections.server,
     inject: app.inject.bind(app) as FastifyInstance['inject'],
@@ -107,10 +113,9 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
       await app.listen({ port, host });
       return urlOf(connections.server.address() as AddressInfo, config.graphqlPath);
     },
-    async close({ timeoutMs = 10_000, idleGraceMs = Math.min(1_000, timeoutMs / 4) } = {}) {
-      await connections.drain({ timeoutMs, idleGraceMs });
-      await apolloLane.stop();
-      await app.close();
+    close(options = {}) {
+      closing ??= close(options);
+      return closing;
     },
   };
 }

@@ -121,8 +121,7 @@ export async function renderExplorerPage(graphqlPath: string): Promise<Compresse
     endpoint: graphqlPath,
     subscriptionsProtocol: 'WS',
     title: 'Supergate: explorer',
-    defaultQuery:
-      '# Ctrl-Enter runs the query.\n# Ctrl-Space completes a name.\n\nquery {\n  __typename\n}\n',
+    defaultQuery: '# Ctrl-Enter runs the query.\n# Ctrl-Space completes a name.\n\nquery {\n  __typename\n}\n',
   }).trimStart();
   const policy = contentSecurityPolicy({
     'script-src': `${hashSource(inlineScriptOf(html))} blob:`,
