@@ -8,7 +8,12 @@ import { parse } from 'graphql';
 import { createConfig } from '../../src/config';
 import { createGateway, type Gateway } from '../../src/gateway';
 import { silentLog } from '../../src/telemetry/log';
-import { createSubgraphServer, type LoggedRequest, type SubgraphServerOptions } from './subgraph-server';
+import {
+  createSubgraphServer,
+  type LoggedRequest,
+  type SubgraphServer,
+  type SubgraphServerOptions,
+} from './subgraph-server';
 
 export interface GraphSubgraph {
   readonly name: string;
@@ -39,19 +44,13 @@ export interface GraphOptions extends SubgraphServerOptions {
 /** Starts the subgraphs and the gateway. Throws the first composition error. */
 export async function startGraph(
   subgraphs: readonly GraphSubgraph[],
-  { config: configured = {}, ...options }: GraphOptions = {},
+  { config = {}, ...options }: GraphOptions = {},
 ): Promise<Graph> {
   const server = await createSubgraphServer(options);
-  const services = subgraphs.map(({ name, sdl, resolvers }) => {
-    const typeDefs = parse(sdl.trimStart().startsWith('extend schema') ? sdl : federation + sdl);
-    const url = server.mount({ name, typeDefs, resolvers: resolvers as never });
-    return { name, typeDefs, url };
+  const gateway = await openGateway(subgraphs, server, config).catch(async (error: unknown) => {
+    await server.close();
+    throw error;
   });
-  const composed = composeServices(services);
-  if (composed.errors) throw composed.errors[0];
-  const config = createConfig({ ...configured, telemetry: { logLevel: 'silent' } });
-  const gateway = createGateway({ supergraph: { sdl: composed.supergraphSdl }, config }, { log: silentLog });
-  await gateway.load();
   const query: Graph['query'] = (text, variables = {}, operationName = undefined) =>
     gateway.query({ query: text, variables, operationName });
   return {
@@ -64,4 +63,27 @@ export async function startGraph(
       await server.close();
     },
   };
+}
+
+async function openGateway(
+  subgraphs: readonly GraphSubgraph[],
+  server: SubgraphServer,
+  config: GraphOptions['config'],
+): Promise<Gateway> {
+  const services = subgraphs.map(({ name, sdl, resolvers }) => {
+    const typeDefs = parse(sdl.trimStart().startsWith('extend schema') ? sdl : federation + sdl);
+    const url = server.mount({ name, typeDefs, resolvers: resolvers as never });
+    return { name, typeDefs, url };
+  });
+  const composed = composeServices(services);
+  if (composed.errors) throw composed.errors[0];
+  const gateway = createGateway(
+    {
+      supergraph: { sdl: composed.supergraphSdl },
+      config: createConfig({ ...config, telemetry: { logLevel: 'silent' } }),
+    },
+    { log: silentLog },
+  );
+  await gateway.load();
+  return gateway;
 }
