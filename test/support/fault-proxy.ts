@@ -203,7 +203,7 @@ export const faults = {
   'thousands of errors': answer(
     JSON.stringify({ data: { user: null }, errors: Array(5_000).fill({ message: 'No.' }) }),
   ),
-  'deep JSON': answer(`{"data":{"user":${'['.repeat(100_000)}${']'.repeat(100_000)}}}`),
+  'deep JSON': answer(`{"data":{"user":${'['.repeat(20_000)}${']'.repeat(20_000)}}}`),
   '__proto__ keys': answer(
     '{"data":{"__proto__":{"polluted":true},"user":{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}},"__proto__":{"polluted":true},"extensions":{"__proto__":{"polluted":true}}}',
   ),
