@@ -20,7 +20,7 @@ export async function initialiseCluster(installation: Installation): Promise<voi
   const version = await readFile(join(directory, 'PG_VERSION'), 'utf8').catch(() => undefined);
   if (version !== undefined) return;
   await removeDrafts(directory);
-  const draft = `${directory}${DRAFT}${process.pid}`;
+  const draft = `${directory}${DRAFT}${process.pid}-${randomBytes(4).toString('hex')}`;
   const passwordFile = `${draft}.password`;
   await mkdir(draft, { mode: 0o700 });
   await writeSecret(installation, passwordFile, randomBytes(24).toString('base64url'));
@@ -65,7 +65,7 @@ async function removeDrafts(directory: string): Promise<void> {
 function exists(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return pid !== process.pid;
+    return true;
   } catch (error) {
     return hasCode(error, 'EPERM');
   }

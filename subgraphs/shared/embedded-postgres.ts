@@ -7,7 +7,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat, truncate } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -56,6 +56,7 @@ exit "$status"
 const READY_MS = 60_000;
 const STOP_MS = 10_000;
 const ATTEMPTS = 3;
+const MAX_LOG_BYTES = 1_000_000;
 
 /**
  * Starts the server, initialising its data directory first when that is new (about two seconds).
@@ -70,6 +71,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const password = await readPassword(installation);
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
+    const logStart = await rotateLog(installation);
     const keeper = launch(installation, port, options.durable ?? true);
     const url = `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`;
     const ended = once(keeper, 'exit').then(() => undefined);
@@ -77,7 +79,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       return { url, directory: installation.directory, ended, close: () => stop(keeper, ended) };
     }
     await stop(keeper, ended);
-    const words = await lastWords(installation);
+    const words = await lastWords(installation, logStart);
     if (words.includes('"postmaster.pid" already exists'))
       await releaseDataDirectory(installation.directory, options.log);
     else if (attempt >= ATTEMPTS || !words.includes('could not bind')) {
@@ -98,7 +100,7 @@ function launch(installation: Installation, port: number, durable: boolean): Chi
     ...(durable ? {} : { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' }),
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const log = openSync(logFile(installation), 'w', 0o600);
+  const log = openSync(logFile(installation), 'a', 0o600);
   try {
     return spawn('/bin/sh', ['-c', KEEPER, 'keeper', installation.postgres, '-D', installation.directory, ...flags], {
       ...installation.account,
@@ -139,9 +141,17 @@ function logFile(installation: Installation): string {
   return `${installation.directory}.log`;
 }
 
-async function lastWords(installation: Installation): Promise<string> {
-  const text = await readFile(logFile(installation), 'utf8').catch(() => '');
-  return text.trim().split('\n').slice(-15).join('\n');
+/** Empties the log when it is large; answers where the words of the next start will begin. */
+async function rotateLog(installation: Installation): Promise<number> {
+  const { size } = await stat(logFile(installation)).catch(() => ({ size: 0 }));
+  if (size < MAX_LOG_BYTES) return size;
+  await truncate(logFile(installation));
+  return 0;
+}
+
+async function lastWords(installation: Installation, logStart: number): Promise<string> {
+  const bytes = await readFile(logFile(installation)).catch(() => Buffer.alloc(0));
+  return bytes.subarray(logStart).toString('utf8').trim().split('\n').slice(-15).join('\n');
 }
 
 /** A TCP port of 127.0.0.1 that is free now. */

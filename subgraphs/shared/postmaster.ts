@@ -11,6 +11,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../src/telemetry/log';
 import { hasCode } from './errors';
 
+/** The owner may be ending just now: restarted tools overlap. */
+const OWNER_GRACE_MS = 1_000;
 const FAST_SHUTDOWN_MS = 10_000;
 const IMMEDIATE_SHUTDOWN_MS = 5_000;
 
@@ -28,7 +30,7 @@ export async function releaseDataDirectory(directory: string, log: Log): Promise
     return;
   }
   const owner = await readOwner(directory);
-  if (owner !== undefined && isAlive(owner)) {
+  if (owner !== undefined && (await outlives(owner, OWNER_GRACE_MS))) {
     throw new Error(
       `The data directory ${directory} is in use by another supergate (process ${owner.pid}). ` +
         'Stop that one, or give this one another place with SUPERGATE_DATA_DIR or DATABASE_URL.',
@@ -77,8 +79,13 @@ async function readOwner(directory: string): Promise<ProcessIdentity | undefined
   return pid === undefined || startedAt === undefined ? undefined : { pid: Number(pid), startedAt };
 }
 
-function isAlive(owner: ProcessIdentity): boolean {
-  return startTime(owner.pid) === owner.startedAt;
+async function outlives(owner: ProcessIdentity, graceMs: number): Promise<boolean> {
+  const deadline = Date.now() + graceMs;
+  while (startTime(owner.pid) === owner.startedAt) {
+    if (owner.pid === process.pid || Date.now() >= deadline) return true;
+    await sleep(25);
+  }
+  return false;
 }
 
 /** Undefined when there is no such process (a zombie is none). */
