@@ -51,6 +51,7 @@ export function generalise(message: string): string {
   return message
     .replace(/"(?:[^"\\]|\\.)*"|'[^']*'|`[^`]*`/g, '…')
     .replace(/\{.*\}/gs, '{…}')
+    .replace(/\b\w+\.\w+\b/g, '….…')
     .replace(/\b[0-9a-f-]{36}\b|\d+/g, '#')
     .slice(0, 140);
 }

@@ -2,7 +2,7 @@
  * `npm run fuzz -- --cases N --seed S [--gateway ours|stock] [--keep-going] [--graph G] [--report FILE]`
  * The long run of the conformance fuzzer. Exit code 1 when an answer was wrong.
  */
-import { writeFileSync } from 'node:fs';
+import { appendFileSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ourGateway, stockGateway } from './gateways';
 import { describeMismatch, describeSummary } from './report';
@@ -22,6 +22,7 @@ async function main(): Promise<number> {
     },
   });
   const gateway = values.gateway === 'stock' ? stockGateway() : ourGateway();
+  if (values.report) rmSync(values.report, { force: true });
   const started = performance.now();
   let told = started;
   try {
@@ -33,6 +34,12 @@ async function main(): Promise<number> {
       keepGoing: values['keep-going'],
       graph: values.graph === undefined ? undefined : Number(values.graph),
       minimise: !values['no-minimise'],
+      onMismatch(mismatch) {
+        const story = describeMismatch(mismatch, { seed: values.seed, gateway: gateway.name });
+        const text = `## ${mismatch.difference.fingerprint}\n\n${story}\n\n`;
+        if (values.report) appendFileSync(values.report, text);
+        else console.log(text);
+      },
       onProgress({ cases, mismatches }) {
         if (performance.now() - told < 5_000) return;
         told = performance.now();
@@ -41,12 +48,6 @@ async function main(): Promise<number> {
       },
     });
     const seconds = (performance.now() - started) / 1_000;
-    const stories = [...summary.kinds].map(
-      ([kind, { first, count }]) =>
-        `## ${kind} (${count})\n\n${describeMismatch(first, { seed: values.seed, gateway: gateway.name })}\n`,
-    );
-    if (values.report) writeFileSync(values.report, stories.join('\n'));
-    else for (const story of stories) console.log(story);
     console.log(`${describeSummary(summary)}\n${(summary.cases / seconds).toFixed(0)} cases/s, seed ${values.seed}`);
     return summary.mismatches > 0 ? 1 : 0;
   } finally {

@@ -3,7 +3,7 @@
  * In: a seed. Out: a graph, or why the candidate was dropped. Composition is the judge of what a valid division is.
  */
 import { composeServices } from '@apollo/composition';
-import { type DocumentNode, lexicographicSortSchema, parse, printSchema } from 'graphql';
+import { type DocumentNode, GraphQLError, lexicographicSortSchema, parse, printSchema } from 'graphql';
 import type { SubgraphServer } from '../support/subgraph-server';
 import { generateSchema } from './generate-schema';
 import { buildReference, type Reference } from './monolith';
@@ -60,12 +60,21 @@ export function composeGraph(
   const documents = new Map<string, DocumentNode>([...subgraphs].map(([name, sdl]) => [name, parse(sdl)]));
   const path = group.replace(/\W/g, '-');
   const services = [...documents].map(([name, typeDefs]) => ({ name, typeDefs, url: server.urlOf(name, path) }));
-  const { errors, supergraphSdl, schema } = composeServices(services);
+  const { errors, supergraphSdl, schema } = compose(services);
   if (errors) return { dropped: String(errors[0]?.extensions.code) };
   if (supergraphSdl === undefined) return { dropped: 'no supergraph' };
   for (const name of documents.keys()) server.mount({ name, schema: buildSubgraph(world, name, documents) }, path);
   const apiSdl = (): string => printSchema(lexicographicSortSchema(schema.toAPISchema().toGraphQLJSSchema()));
   return { supergraphSdl, apiSdl };
+}
+
+/** Composition throws on some invalid graphs instead of telling errors. */
+function compose(services: Parameters<typeof composeServices>[0]): ReturnType<typeof composeServices> {
+  try {
+    return composeServices(services);
+  } catch (error) {
+    return { errors: [new GraphQLError(String(error), { extensions: { code: 'THROWN' } })] };
+  }
 }
 
 function compareSchemas(apiSdl: string, reference: Reference): string | undefined {

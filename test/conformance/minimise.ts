@@ -27,10 +27,11 @@ export async function minimiseCase(mismatch: Mismatch, attempt: Attempt): Promis
     for (const candidate of smallerCases(best.case)) {
       if (attempts >= maxAttempts) break;
       const tidy = withoutUnused(candidate);
+      if (!hasOperation(tidy.document)) continue;
       if (validate(best.graph.reference.schema, tidy.document).length > 0) continue;
       attempts++;
       const result = await attempt(tidy);
-      if (result?.difference.kind !== mismatch.difference.kind) continue;
+      if (result?.difference.fingerprint !== mismatch.difference.fingerprint) continue;
       best = result;
       changed = true;
       break;
@@ -108,6 +109,12 @@ function countSelections(document: DocumentNode): number {
     },
   });
   return count;
+}
+
+/** Whether deletion left something to ask. */
+function hasOperation(document: DocumentNode): boolean {
+  const operations = document.definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
+  return operations.length > 0 && operations.every(({ selectionSet }) => selectionSet.selections.length > 0);
 }
 
 /** Replaces the selection with the given number, counted in document order. */

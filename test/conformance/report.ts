@@ -4,6 +4,7 @@
  */
 import { operationFromDocument, Supergraph } from '@apollo/federation-internals';
 import { prettyFormatQueryPlan, QueryPlanner } from '@apollo/query-planner';
+import type { LoggedRequest } from '../support/subgraph-server';
 import { printCase } from './generate-operation';
 import type { Mismatch, Summary } from './run';
 
@@ -20,8 +21,13 @@ export function describeMismatch(mismatch: Mismatch, run: { seed: string; gatewa
     `expected: ${JSON.stringify(expected)}`,
     `got:      ${JSON.stringify(got)}`,
     ...[...graph.subgraphs].map(([name, sdl]) => `--- subgraph ${name}\n${sdl}`),
+    ...mismatch.requests.map(describeRequest),
     `--- Apollo's plan\n${planOf(mismatch)}`,
   ].join('\n');
+}
+
+function describeRequest({ subgraph, query, variables, answer }: LoggedRequest): string {
+  return `>>> ${subgraph}: ${query} ${JSON.stringify(variables)}\n<<< ${answer ?? '(no answer)'}`;
 }
 
 /** Apollo's plan for the client's operation: ours may be another. */

@@ -3,12 +3,13 @@
  * In: options. Out: a summary with the mismatches, each already made small. Deterministic by its seed.
  */
 
-import { createSubgraphServer, type SubgraphServer } from '../support/subgraph-server';
+import { createSubgraphServer, type LoggedRequest, type SubgraphServer } from '../support/subgraph-server';
 import { type Answer, compareAnswers, type Difference } from './compare';
 import type { GatewayUnderTest, RunningGateway } from './gateways';
 import { type Case, generateCase, printCase } from './generate-operation';
-import { buildGraph, type Graph } from './graph';
+import { buildGraph, composeGraph, type Graph } from './graph';
 import { minimiseCase } from './minimise';
+import { minimiseGraph } from './minimise-graph';
 import { Random } from './random';
 
 export interface FuzzOptions {
@@ -22,6 +23,8 @@ export interface FuzzOptions {
   readonly graph?: number | undefined;
   /** Makes each kind of mismatch small, at the cost of time. */
   readonly minimise: boolean;
+  /** Told of the first mismatch of each kind, made small. */
+  readonly onMismatch?: (mismatch: Mismatch) => void;
   readonly onProgress?: (summary: Summary) => void;
 }
 
@@ -33,6 +36,8 @@ export interface Mismatch {
   readonly difference: Difference;
   readonly expected: Answer;
   readonly got: Answer;
+  /** What the gateway asked the subgraphs. */
+  readonly requests: readonly LoggedRequest[];
 }
 
 export interface Summary {
@@ -52,7 +57,7 @@ const timeoutMs = 20_000;
 /** Runs the fuzzer to the end, or to the first mismatch. */
 export async function runFuzz(options: FuzzOptions): Promise<Summary> {
   const summary: Summary = { cases: 0, graphs: 0, dropped: new Map(), invalid: 0, mismatches: 0, kinds: new Map() };
-  const server = await createSubgraphServer({ silent: true });
+  const server = await createSubgraphServer();
   try {
     for (let index = options.graph ?? 0; summary.cases < options.cases; index++) {
       await runGraph(options, index, server, summary);
@@ -82,10 +87,10 @@ async function runGraph(options: FuzzOptions, index: number, server: SubgraphSer
         continue;
       }
       summary.cases++;
-      const mismatch = await runCase(graph, gateway, drawn, `${index}/${operation}`);
+      const mismatch = await runCase({ graph, gateway, server }, drawn, `${index}/${operation}`);
       if (!mismatch) continue;
       summary.mismatches++;
-      await record(options, summary, mismatch, gateway);
+      await record(options, summary, mismatch, { graph, gateway, server });
       if (!options.keepGoing) return;
     }
   } finally {
@@ -94,30 +99,52 @@ async function runGraph(options: FuzzOptions, index: number, server: SubgraphSer
   }
 }
 
-async function record(
-  options: FuzzOptions,
-  summary: Summary,
-  mismatch: Mismatch,
-  gateway: RunningGateway,
-): Promise<void> {
-  const small = options.minimise ? await minimiseCase(mismatch, (drawn) => again(mismatch, gateway, drawn)) : mismatch;
-  const kind = small.difference.fingerprint;
-  const known = summary.kinds.get(kind);
-  if (known) known.count++;
-  if (!known) summary.kinds.set(kind, { first: small, count: 1 });
+/** Counts a mismatch; the first of its kind is made small. */
+async function record(options: FuzzOptions, summary: Summary, mismatch: Mismatch, bench: Bench): Promise<void> {
+  const known = summary.kinds.get(mismatch.difference.fingerprint);
+  if (known) {
+    known.count++;
+    return;
+  }
+  let small = mismatch;
+  if (options.minimise) {
+    small = await minimiseCase(small, (drawn) => runCase(bench, drawn, mismatch.place));
+    small = await minimiseGraph(small, (subgraphs) => tryDivision(options, bench.server, small, subgraphs));
+  }
+  summary.kinds.set(mismatch.difference.fingerprint, { first: small, count: 1 });
+  options.onMismatch?.(small);
 }
 
-function again(mismatch: Mismatch, gateway: RunningGateway, drawn: Case): Promise<Mismatch | undefined> {
-  return runCase(mismatch.graph, gateway, drawn, mismatch.place);
+/** Asks the same of a gateway over other subgraphs, if they compose. */
+async function tryDivision(
+  options: FuzzOptions,
+  server: SubgraphServer,
+  mismatch: Mismatch,
+  subgraphs: ReadonlyMap<string, string>,
+): Promise<Mismatch | undefined> {
+  const group = 'smaller';
+  const composed = composeGraph(mismatch.graph.world, subgraphs, group, server);
+  if ('dropped' in composed) return undefined;
+  const graph: Graph = { ...mismatch.graph, subgraphs, supergraphSdl: composed.supergraphSdl };
+  const gateway = await options.gateway.start(graph.supergraphSdl);
+  try {
+    return await runCase({ graph, gateway, server }, mismatch.case, mismatch.place);
+  } finally {
+    await gateway.stop();
+    server.unmount(group);
+  }
+}
+
+/** What a case runs on. */
+export interface Bench {
+  readonly graph: Graph;
+  readonly gateway: RunningGateway;
+  readonly server: SubgraphServer;
 }
 
 /** Asks both and compares; the mismatch, if it is one. */
-export async function runCase(
-  graph: Graph,
-  gateway: RunningGateway,
-  drawn: Case,
-  place: string,
-): Promise<Mismatch | undefined> {
+export async function runCase(bench: Bench, drawn: Case, place: string): Promise<Mismatch | undefined> {
+  const { graph, gateway, server } = bench;
   const { counter } = graph.world;
   counter.mutations = 0;
   counter.log.length = 0;
@@ -125,6 +152,7 @@ export async function runCase(
   const expectedLog = counter.log.join('\n');
   counter.mutations = 0;
   counter.log.length = 0;
+  server.requests.length = 0;
   const got = await ask(gateway, drawn);
   const mutationsDiffer = counter.log.join('\n') !== expectedLog;
   const difference =
@@ -136,7 +164,7 @@ export async function runCase(
           detail: `${expectedLog}\nbut:\n${counter.log.join('\n')}`,
         }
       : undefined);
-  return difference && { graph, case: drawn, place, difference, expected, got };
+  return difference && { graph, case: drawn, place, difference, expected, got, requests: [...server.requests] };
 }
 
 async function ask(gateway: RunningGateway, drawn: Case): Promise<Answer> {

@@ -88,6 +88,7 @@ function requiredField(
   });
   const common = base.kind === 'interface' && base.fields.some((other) => other.name === 'id') && rng.chance(0.4);
   const nested = common ? [select('id'), ...fragments] : fragments;
+  if (nested.length > 0 && rng.chance(0.3)) nested.unshift(select('__typename'));
   return nested.length > 0 ? select(field.name, nested, args) : undefined;
 }
 
@@ -194,7 +195,7 @@ export function markFailures(model: GraphModel, rng: Random): void {
   const needed = neededFields(model);
   for (const type of objectsOf(model)) {
     for (const field of type.fields) {
-      if (field.owners.size > 1 && field.type.kind !== 'nonNull' && rng.chance(0.15)) {
+      if (!field.role && field.owners.size > 1 && field.type.kind !== 'nonNull' && rng.chance(0.15)) {
         field.nonNullIn.add(rng.pick([...field.owners]));
       }
       const nullableRoot = type.name !== 'Mutation' || field.type.kind !== 'nonNull';

@@ -23,7 +23,15 @@ import {
   parse,
   type SelectionSetNode,
 } from 'graphql';
-import { baseOf, type FieldModel, fieldOf, type ObjectModel, type RequiredSelection, select } from './model';
+import {
+  baseOf,
+  concreteTypes,
+  type FieldModel,
+  fieldOf,
+  type ObjectModel,
+  type RequiredSelection,
+  select,
+} from './model';
 import { recordMutation } from './monolith';
 import {
   canonical,
@@ -121,11 +129,26 @@ function readRepresentation(
       if (typeof value !== 'object' || value === null) return 'misshapen requirement';
       const part = value as Representation;
       const base = baseOf(field.type);
-      const concrete = world.model.types.get(base)?.kind === 'object' ? base : part.__typename;
-      if (typeof concrete !== 'string') return 'requirement without its type';
-      return readRepresentation(world, concrete, part, nested);
+      return readRepresentation(world, typeOfPart(world, base, part, nested), part, nested);
     },
   );
+}
+
+/** A requirement tells its type only when it asks for it: else the fragment tells it whose fields are all there. */
+function typeOfPart(
+  world: World,
+  base: string,
+  part: Representation,
+  selections: readonly RequiredSelection[],
+): string {
+  if (world.model.types.get(base)?.kind === 'object') return base;
+  if (typeof part.__typename === 'string') return part.__typename;
+  const fragments = selections.flatMap((selection) => (selection.kind === 'fragment' ? [selection] : []));
+  const fits = fragments.find((fragment) =>
+    fragment.selections.every((selection) => 'name' in selection && Object.hasOwn(part, selection.name)),
+  );
+  const others = concreteTypes(world.model, base).filter((name) => !fragments.some(({ on }) => on === name));
+  return fits?.on ?? others[0] ?? base;
 }
 
 /** Marks the instances in a value with what a @provides brings along. */
@@ -208,7 +231,7 @@ function addEntities(world: World, schema: GraphQLSchema, typeDefs: DocumentNode
     args.representations.map((representation) => {
       try {
         const lookup = lookups.get(String(representation.__typename));
-        if (!lookup) throw new Error(`no entity type ${representation.__typename} here`);
+        if (!lookup) throw new Error(`no entity type "${representation.__typename}" here`);
         return lookup(representation);
       } catch (error) {
         return error;
@@ -250,7 +273,7 @@ function lookupOf(
       );
     const [instance] = found;
     if (!instance || found.some((other) => other !== instance)) {
-      throw new Error(`no ${name} for ${JSON.stringify(representation)}`);
+      throw new Error(`no entity "${name}" for ${JSON.stringify(representation)}`);
     }
     if (isGhost(world, instance)) return null;
     const asObject = world.model.types.get(name)?.kind === 'interface' && !isInterface;

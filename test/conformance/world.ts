@@ -80,6 +80,7 @@ export function fieldValue(
   required: unknown,
 ): unknown {
   const { role } = field;
+  if (field.name === '__typename') return object.type;
   if (role?.kind === 'key') return keyComponent(world, field, Number(object.seed));
   if (role?.kind === 'keyObject') return { type: baseOf(field.type), seed: object.seed };
   if (role?.kind === 'version') return world.counter.mutations;
@@ -211,6 +212,21 @@ export function requiredTruth(
   );
 }
 
+const typenameField: FieldModel = {
+  name: '__typename',
+  type: { kind: 'named', name: 'String' },
+  args: [],
+  rank: -1,
+  dataOf: '',
+  members: [],
+  owners: new Set(),
+  provides: new Map(),
+  provided: false,
+  inaccessible: false,
+  mayFail: false,
+  nonNullIn: new Set(),
+};
+
 type Descend = (value: unknown, nested: readonly RequiredSelection[], field: FieldModel) => unknown;
 
 /**
@@ -231,7 +247,7 @@ export function collect(
         Object.assign(result, collect(model, typeName, selection.selections, read, descend));
       continue;
     }
-    const field = fieldOf(model, typeName, selection.name);
+    const field = selection.name === '__typename' ? typenameField : fieldOf(model, typeName, selection.name);
     if (!field) throw new Error(`${typeName}.${selection.name} is required and unknown`);
     const value = read(field, withDefaults(field, selection.args));
     result[selection.name] =

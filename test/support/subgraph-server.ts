@@ -23,6 +23,8 @@ export interface LoggedRequest {
   readonly variables: Readonly<Record<string, unknown>>;
   readonly operationName?: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The body that was answered, once it was. */
+  answer?: string;
 }
 
 /** What resolvers get as context value. */
@@ -150,7 +152,9 @@ async function answer(
   };
   if (!options.silent) requests.push(logged);
   const raw = options.intercept ? await options.intercept(logged) : undefined;
-  return raw ?? { body: JSON.stringify(await run(target, logged)) };
+  const finished = raw ?? { body: JSON.stringify(await run(target, logged)) };
+  if (!options.silent) logged.answer = finished.body;
+  return finished;
 }
 
 async function run(target: Mounted, request: LoggedRequest): Promise<unknown> {
