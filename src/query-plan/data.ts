@@ -16,8 +16,9 @@ export function readOwn(object: DataObject, key: string): unknown {
 }
 
 /**
- * Adds what `source` knows to `target`. Both describe the same object: values that are there stay, objects and lists
- * are merged part by part, and the concrete `__typename` wins over the interface that an `@interfaceObject` names.
+ * Adds what `source` knows to `target`. Both describe the same object: objects and lists are merged part by part, of
+ * leaves the later one counts unless it is null, and the concrete `__typename` wins over the interface that an
+ * `@interfaceObject` names.
  */
 export function mergeObject(target: DataObject, source: DataObject, types: SupergraphTypes): void {
   for (const key of Object.keys(source)) {
@@ -28,8 +29,10 @@ export function mergeObject(target: DataObject, source: DataObject, types: Super
       target[key] = value;
     } else if (key === '__typename') {
       if (!types.isObject(String(existing)) && value !== null) target[key] = value;
-    } else if (typeof existing === 'object') {
+    } else if (typeof existing === 'object' && typeof value === 'object') {
       mergeValue(existing, value, types);
+    } else if (value !== null) {
+      target[key] = value;
     }
   }
 }

@@ -46,7 +46,10 @@ export function compileRepresentation(
 function compileSelections(selections: readonly QueryPlanSelectionNode[], types: SupergraphTypes): Select {
   const steps = selections.map((selection) => {
     const inner = selection.selections ? compileSelections(selection.selections, types) : undefined;
-    if (selection.kind === 'Field') return compileField(selection.alias ?? selection.name, inner);
+    if (selection.kind === 'Field') {
+      const isAbstract = selection.selections?.some(({ kind }) => kind === 'InlineFragment');
+      return compileField(selection.alias ?? selection.name, inner && isAbstract ? withTypename(inner) : inner);
+    }
     return compileFragment(selection.typeCondition, inner, types);
   });
   return (source, into) => {
@@ -65,6 +68,14 @@ function compileFragment(condition: string | undefined, inner: Select | undefine
       if (typeof typeName !== 'string' || !types.matches(typeName, condition)) return undefined;
     }
     return inner?.(source, into);
+  };
+}
+
+/** A required object of several possible types brings its type: a subgraph could not tell what it was given. */
+function withTypename(select: Select): Select {
+  return (source, into) => {
+    if (Object.hasOwn(source, '__typename')) into.__typename = source.__typename;
+    return select(source, into);
   };
 }
 
