@@ -15,25 +15,45 @@ export interface ErrorDefinition {
   readonly description: string;
 }
 
-function define(httpStatus: number, description: string, more: { retry?: boolean; closeCode?: number } = {}): ErrorDefinition {
+function define(
+  httpStatus: number,
+  description: string,
+  more: { retry?: boolean; closeCode?: number } = {},
+): ErrorDefinition {
   return { httpStatus, closeCode: more.closeCode ?? 0, retry: more.retry ?? false, description };
 }
 
 /** Codes follow Apollo Server's, then Apollo Router's, before any of our own. */
 export const errorTable = {
-  BAD_REQUEST: define(400, 'The request is not a GraphQL request: malformed JSON, wrong shape, missing query, batching.'),
+  BAD_REQUEST: define(
+    400,
+    'The request is not a GraphQL request: malformed JSON, wrong shape, missing query, batching.',
+  ),
   GRAPHQL_PARSE_FAILED: define(400, 'The document is not GraphQL: a syntax error, with its position.'),
   GRAPHQL_VALIDATION_FAILED: define(400, 'The document does not fit the schema.'),
   BAD_USER_INPUT: define(400, 'A variable has a value its type does not allow.'),
-  OPERATION_RESOLUTION_FAILURE: define(400, 'No operation, an unknown operation name, or several operations and no name.'),
-  PERSISTED_QUERY_NOT_FOUND: define(200, 'The hash of an automatic persisted query is unknown: send it again with the text.', { retry: true }),
+  OPERATION_RESOLUTION_FAILURE: define(
+    400,
+    'No operation, an unknown operation name, or several operations and no name.',
+  ),
+  PERSISTED_QUERY_NOT_FOUND: define(
+    200,
+    'The hash of an automatic persisted query is unknown: send it again with the text.',
+    { retry: true },
+  ),
   PERSISTED_QUERY_NOT_SUPPORTED: define(200, 'Automatic persisted queries are switched off.'),
-  CSRF_PREVENTED: define(400, 'A simple request that a foreign page could have made: send a content type of JSON or a preflight header.'),
+  CSRF_PREVENTED: define(
+    400,
+    'A simple request that a foreign page could have made: send a content type of JSON or a preflight header.',
+  ),
   MAX_TOKENS_LIMIT: define(400, 'The document has more tokens than allowed.'),
   MAX_DEPTH_LIMIT: define(400, 'The operation is nested deeper than allowed.'),
   MAX_ALIASES_LIMIT: define(400, 'The operation has more aliases than allowed.'),
   MAX_ROOT_FIELDS_LIMIT: define(400, 'The operation has more root fields than allowed.'),
-  MAX_SELECTIONS_LIMIT: define(400, 'The operation has more selections than allowed, counted with its fragments expanded.'),
+  MAX_SELECTIONS_LIMIT: define(
+    400,
+    'The operation has more selections than allowed, counted with its fragments expanded.',
+  ),
   MAX_DIRECTIVES_LIMIT: define(400, 'The document has more directives than allowed.'),
   UNAUTHENTICATED: define(401, 'Credentials are missing or were refused.', { closeCode: 4401 }),
   METHOD_NOT_ALLOWED: define(405, 'The HTTP method is not one of this path, or a GET asks for a mutation.'),
@@ -43,10 +63,17 @@ export const errorTable = {
   PAYLOAD_TOO_LARGE: define(413, 'The request body is larger than allowed.'),
   UNSUPPORTED_MEDIA_TYPE: define(415, 'The content type or charset of the body is not supported.'),
   REQUEST_HEADERS_TOO_LARGE: define(431, 'The request headers are larger or more numerous than allowed.'),
-  SUBREQUEST_HTTP_ERROR: define(502, 'A subgraph could not be reached, or its HTTP answer was an error.', { retry: true }),
-  SUBREQUEST_MALFORMED_RESPONSE: define(502, 'A subgraph answered with something that is not a GraphQL response.', { retry: true }),
+  SUBREQUEST_HTTP_ERROR: define(502, 'A subgraph could not be reached, or its HTTP answer was an error.', {
+    retry: true,
+  }),
+  SUBREQUEST_MALFORMED_RESPONSE: define(502, 'A subgraph answered with something that is not a GraphQL response.', {
+    retry: true,
+  }),
   SUBREQUEST_ABORTED: define(499, 'The client left before the answer was complete.'),
-  INVALID_SUBGRAPH_DATA: define(502, 'A subgraph sent a value that the schema does not allow: null where it may not be, or of another type.'),
+  INVALID_SUBGRAPH_DATA: define(
+    502,
+    'A subgraph sent a value that the schema does not allow: null where it may not be, or of another type.',
+  ),
   DOWNSTREAM_SERVICE_ERROR: define(502, 'A subgraph answered with GraphQL errors of its own.'),
   GATEWAY_TIMEOUT: define(504, 'A subgraph did not answer before the deadline.', { retry: true }),
   QUERY_PLAN_FAILED: define(500, 'No query plan answers this operation.'),
@@ -54,7 +81,10 @@ export const errorTable = {
   QUERY_PLAN_TOO_LARGE: define(400, 'The query plan of the operation needs more fetches than allowed.'),
   SUPERGRAPH_NOT_READY: define(503, 'No supergraph has been loaded yet.', { retry: true }),
   SUBSCRIPTION_NOT_SUPPORTED: define(400, 'Subscriptions are not served on this transport.'),
-  INTERNAL_SERVER_ERROR: define(500, 'A defect of the gateway: the message is masked, the request id finds it in the log.'),
+  INTERNAL_SERVER_ERROR: define(
+    500,
+    'A defect of the gateway: the message is masked, the request id finds it in the log.',
+  ),
 } as const satisfies Record<string, ErrorDefinition>;
 
 export type ErrorCode = keyof typeof errorTable;

@@ -39,6 +39,13 @@ export interface GatewayDependencies {
   readonly log?: Log;
   /** A planner thread that is running already. The gateway closes it when it stops. */
   readonly planner?: PlannerThread;
+  /**
+   * Names of the headers that every subgraph gets; of all others in `subgraphHeaders` each gets what its
+   * `forwardHeaders` name. Without it, every subgraph gets all of them.
+   */
+  readonly ownHeaders?: readonly string[];
+  /** Headers of the gateway's own calls to subgraphs: is it there? */
+  readonly subgraphHealthHeaders?: () => Readonly<Record<string, string>>;
   /** Told of each finished call to a subgraph. */
   readonly onSubgraphCall?: (record: CallRecord) => void;
   /** The request context behind a context value of Apollo Server; without it one is made for each operation. */
@@ -115,12 +122,15 @@ class Supergate implements Gateway {
 
   private createTransport(subgraphs: readonly { readonly name: string; readonly url: string }[]): SubgraphTransport {
     const endpoints = subgraphs.map(({ name, url }) => {
-      const { timeoutMs, maxResponseBytes, maxConnections, http2, url: override } = subgraphSettings(this.config, name);
-      return { name, url: override ?? url, options: { timeoutMs, maxResponseBytes, maxConnections, http2 } };
+      const { url: override, forwardHeaders, ...settings } = subgraphSettings(this.config, name);
+      const allowed = [...forwardHeaders, ...(this.dependencies.ownHeaders ?? [])];
+      const forward = this.dependencies.ownHeaders && { forwardHeaders: allowed };
+      return { name, url: override ?? url, options: { ...settings, ...forward } };
     });
-    const { onSubgraphCall } = this.dependencies;
+    const { onSubgraphCall, subgraphHealthHeaders } = this.dependencies;
     return createSubgraphTransport(endpoints, defaultTransportOptions, {
       log: this.log,
+      ...(subgraphHealthHeaders && { healthHeaders: subgraphHealthHeaders }),
       ...(onSubgraphCall && { onCall: onSubgraphCall }),
     });
   }

@@ -6,9 +6,9 @@
 import type { CreateContext, GraphQLDoor, RequestScope } from './client/door';
 import type { HealthCheck, HealthSource } from './client/health';
 import { createHttpServer } from './client/http';
-import { type Config, ConfigError, loadConfig } from './config';
+import { type Config, ConfigError, loadConfig, strayOverrides } from './config';
 import { createAuthenticator } from './context/authenticate';
-import { createRequestContexts, type RequestContexts } from './context/create-request-context';
+import { createRequestContexts, type RequestContexts, requestIdHeader } from './context/create-request-context';
 import { createIssuers } from './context/issuers';
 import { createFetchText } from './context/jwks-fetch';
 import { anonymous, type RequestContext } from './context/request-context';
@@ -65,13 +65,17 @@ async function composeFile(
   identity: SubgraphIdentity | undefined,
   log: Log,
 ): Promise<string> {
-  const headers = () => (identity ? { [subgraphIdentityHeader]: identity.tokenFor(anonymous) } : {});
-  const read = await readSupergraphSource(supergraph, { env, headers });
+  const read = await readSupergraphSource(supergraph, { env, headers: () => identityHeaders(identity) });
   if (read.kind === 'problems') throw new ConfigError(read.problems);
   const composition = await composeSupergraph(read.source, planner);
   if (composition.kind === 'failed') throw new CompositionError(supergraph, composition.errors);
   for (const { code, message } of composition.hints) log.debug({ code }, message);
   return composition.supergraphSdl;
+}
+
+/** What a call of the gateway itself carries, so that subgraphs know it. */
+function identityHeaders(identity: SubgraphIdentity | undefined): Readonly<Record<string, string>> {
+  return identity ? { [subgraphIdentityHeader]: identity.tokenFor(anonymous) } : {};
 }
 
 async function open(
@@ -88,6 +92,8 @@ async function open(
     {
       log,
       planner,
+      ownHeaders: [requestIdHeader, subgraphIdentityHeader],
+      subgraphHealthHeaders: () => identityHeaders(identity),
       onSubgraphCall: ({ subgraph, outcome, durationMs }) =>
         metrics.subgraphRequest(subgraph, outcome, durationMs / 1_000),
       contextOf: (contextValue) => contextValue as RequestContext,
@@ -103,6 +109,7 @@ async function open(
       log,
     },
   );
+  for (const stray of strayOverrides(config, gateway.current?.subgraphNames ?? [])) log.warn({}, stray);
   const graphqlUrl = await http.listen(options.port ?? config.server.port, options.host ?? config.server.host);
   log.info({ url: graphqlUrl, subgraphs: gateway.current?.subgraphNames, generation: gateway.current?.id }, 'ready');
   return {
@@ -119,13 +126,23 @@ async function open(
 function createContexts(config: Config, identity: SubgraphIdentity | undefined, log: Log): RequestContexts {
   const { required } = config.authentication;
   const issuers = createIssuers(config.authentication.issuers, { fetchText: createFetchText(), now: Date.now, log });
+  const tokens = createTokenVerifier({ issuers, now: Date.now });
+  // The keys are fetched while the gateway starts; an issuer that is down does not hold it up.
+  void tokens.warm();
   return createRequestContexts({
-    authenticator: createAuthenticator({ tokens: createTokenVerifier({ issuers, now: Date.now }), required }),
+    authenticator: createAuthenticator({ tokens, required }),
     ...(identity && { subgraphIdentity: identity }),
+    forwardHeaders: forwardedHeaders(config),
     log,
     now: Date.now,
     timeoutMs: config.timeouts.operationMs,
   });
+}
+
+/** The client's headers that at least one subgraph gets. */
+function forwardedHeaders({ subgraphs: { defaults, overrides } }: Config): readonly string[] {
+  const all = [defaults, ...Object.values(overrides)].flatMap(({ forwardHeaders }) => forwardHeaders ?? []);
+  return [...new Set(all)];
 }
 
 /** The doors know a context as a scope: they pass it on unread, and say when it is over. */

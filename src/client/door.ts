@@ -36,6 +36,8 @@ export interface RequestScope {
   readonly id: string;
   readonly log: Log;
   readonly calls: { readonly count: number; readonly failed: number };
+  /** The answer is made: nothing of this request may fire any more. */
+  dispose(): void;
 }
 
 /** The part of an HTTP request that decides who asks and until when. */

@@ -61,6 +61,8 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
       return await answer(options, request);
     } catch (error) {
       return answerErrors([error], exchange.negotiated?.mediaType ?? 'application/json', exchange);
+    } finally {
+      exchange.context?.dispose();
     }
   };
 }

@@ -17,6 +17,8 @@ export interface RequestContextOptions {
   readonly authenticator: Authenticator;
   /** Absent: subgraphs are not told who asks. */
   readonly subgraphIdentity?: SubgraphIdentity;
+  /** Names (lower case) of the client's headers that some subgraph gets. Default: none. */
+  readonly forwardHeaders?: readonly string[];
   readonly log: Log;
   readonly now: () => number;
   /** From the arrival of a request to its answer. */
@@ -49,10 +51,11 @@ export function createRequestContexts(options: RequestContextOptions): RequestCo
       const arrivedAt = now();
       const log = logOfRequest(options.log, id);
       const identity = await authenticator.authenticate(readCredential(rawHeaders), log);
-      return openRequest(options, { id, identity, arrivedAt, log });
+      const forwarded = readForwarded(rawHeaders, options.forwardHeaders ?? []);
+      return openRequest(options, { id, identity, arrivedAt, log, forwarded });
     },
     open({ id, identity, arrivedAt = now() }) {
-      return openRequest(options, { id, identity, arrivedAt, log: logOfRequest(options.log, id) });
+      return openRequest(options, { id, identity, arrivedAt, log: logOfRequest(options.log, id), forwarded: {} });
     },
   };
 }
@@ -65,12 +68,28 @@ export function requestIdFrom(rawHeaders: readonly string[], newId: () => string
   return given !== undefined && others.length === 0 && acceptableId.test(given) ? given : newId();
 }
 
+function readForwarded(rawHeaders: readonly string[], names: readonly string[]): Readonly<Record<string, string>> {
+  const forwarded: Record<string, string> = {};
+  for (const name of names) {
+    const values = headerValues(rawHeaders, name);
+    if (name !== subgraphIdentityHeader && values.length > 0) forwarded[name] = values.join(', ');
+  }
+  return forwarded;
+}
+
 function openRequest(
   { subgraphIdentity, now, timeoutMs, startTimer = startNodeTimer }: RequestContextOptions,
-  request: { readonly id: string; readonly identity: Identity; readonly arrivedAt: number; readonly log: Log },
+  request: {
+    readonly id: string;
+    readonly identity: Identity;
+    readonly arrivedAt: number;
+    readonly log: Log;
+    readonly forwarded: Readonly<Record<string, string>>;
+  },
 ): OpenRequest {
-  const { id, identity, arrivedAt, log } = request;
-  const subgraphHeaders: Record<string, string> = { [requestIdHeader]: id };
+  const { id, identity, arrivedAt, log, forwarded } = request;
+  // Our own names come last: a client cannot forward an identity of its making.
+  const subgraphHeaders: Record<string, string> = { ...forwarded, [requestIdHeader]: id };
   if (subgraphIdentity !== undefined) subgraphHeaders[subgraphIdentityHeader] = subgraphIdentity.tokenFor(identity);
   const { deadline, clientLeft, dispose } = openDeadline(arrivedAt + timeoutMs, now, startTimer);
   const context: RequestContext = { id, identity, deadline, log, subgraphHeaders, calls: { count: 0, failed: 0 } };

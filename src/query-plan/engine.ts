@@ -107,10 +107,7 @@ export class Engine {
     if (!rootType) throw new InternalError('a validated operation has no root type');
     const conditions = new Map(operation.conditionVariables.map((name) => [name, variables.coerced[name] === true]));
     const reader = new SelectionReader(apiSchema, operation.fragments, conditions);
-    const names = new OperationFieldNames(
-      this.fieldNames,
-      operation.type === 'mutation' ? rootType : undefined,
-    );
+    const names = new OperationFieldNames(this.fieldNames, operation.type === 'mutation' ? rootType : undefined);
     const sets = [{ set: operation.node.selectionSet, type: rootType }];
     const rootFields = buildRootFields(operation, rootType, {
       reader,

@@ -52,6 +52,8 @@ export interface SubgraphEndpoint {
 export interface TransportDependencies {
   readonly log: Log;
   readonly clock?: CallClock;
+  /** Headers of health checks: the gateway's own identity. */
+  readonly healthHeaders?: () => Readonly<Record<string, string>>;
   /** Told of each finished call, health checks excepted. */
   readonly onCall?: (record: CallRecord) => void;
 }
@@ -108,7 +110,8 @@ export function createSubgraphTransport(
       onCall: dependencies.onCall,
     }),
     checkHealth: (timeoutMs) => {
-      health ??= checkAll(endpoints, startAny, clock, timeoutMs).finally(() => {
+      const headers = Object.entries(dependencies.healthHeaders?.() ?? {}).flat();
+      health ??= checkAll(endpoints, headers, startAny, clock, timeoutMs).finally(() => {
         health = undefined;
       });
       return health;
@@ -155,16 +158,20 @@ function startIn(
 
 async function checkAll(
   endpoints: readonly SubgraphEndpoint[],
+  headers: readonly string[],
   start: StartExchange,
   clock: CallClock,
   timeoutMs: number,
 ): Promise<ReadonlyMap<string, SubgraphHealth>> {
-  const checks = endpoints.map(async ({ name }) => [name, await checkOne(name, start, clock, timeoutMs)] as const);
+  const checks = endpoints.map(
+    async ({ name }) => [name, await checkOne(name, headers, start, clock, timeoutMs)] as const,
+  );
   return new Map(await Promise.all(checks));
 }
 
 function checkOne(
   subgraph: string,
+  headers: readonly string[],
   start: StartExchange,
   clock: CallClock,
   timeoutMs: number,
@@ -180,7 +187,7 @@ function checkOne(
       cancel();
       finish(false);
     }, timeoutMs);
-    const exchange: Exchange = { subgraph, body: healthBody, kind: 'query', headers: [] };
+    const exchange: Exchange = { subgraph, body: healthBody, kind: 'query', headers };
     const started = start(exchange, (outcome) => finish(isGraphQL(subgraph, outcome)));
     cancel = () => started.cancel();
   });
