@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RunningGateway } from '../src/main';
 import { createLog, type Log, type LogLevel } from '../src/telemetry/log';
 import { createContentSubgraph } from './content/subgraph';
 import { createPaymentsSubgraph } from './payments/subgraph';
@@ -66,13 +67,8 @@ async function serveGraph(
   const subgraphs = await startSubgraphs(options, env, { log, database, identitySecret, lifecycle });
   let gatewayUrl: string | undefined;
   if (options.gateway) {
-    const addresses = subgraphs.map(({ name, url }) => [`SUBGRAPH_${name.toUpperCase()}_URL`, `${url}/graphql`]);
-    const gateway = await startGateway({
-      supergraph: join(ROOT, 'supergraph.yaml'),
-      ...(existsSync(join(ROOT, 'gateway.yaml')) && { config: join(ROOT, 'gateway.yaml') }),
-      ...(options.gateway.port !== undefined && { port: options.gateway.port }),
-      env: { ...env, ...Object.fromEntries(addresses), SUPERGATE_IDENTITY_SECRET: identitySecret },
-    });
+    const gatewayEnv = { ...addressesOf(subgraphs), ...env, SUPERGATE_IDENTITY_SECRET: identitySecret };
+    const gateway = await startGateway(options.gateway.port, gatewayEnv);
     lifecycle.onEnd('The gateway', () => gateway.close());
     gatewayUrl = gateway.url;
   }
@@ -140,17 +136,27 @@ function starter<Context extends object>(definition: SubgraphDefinition<Context>
   return (options) => startSubgraph(definition, options);
 }
 
-interface GatewayOptions {
-  readonly supergraph: string;
-  readonly config?: string;
-  readonly port?: number;
-  readonly env: NodeJS.ProcessEnv;
+/** Where the gateway finds the subgraphs of this run, whatever ports they have; variables that are set stand above. */
+function addressesOf(subgraphs: readonly RunningSubgraph[]): Record<string, string> {
+  const addresses = subgraphs.map(({ name, url }) => [`SUBGRAPH_${name.toUpperCase()}_URL`, `${url}/graphql`]);
+  const users = subgraphs.find(({ name }) => name === 'users');
+  return {
+    ...Object.fromEntries(addresses),
+    ...(users && { USERS_JWKS_URL: `${users.url}/.well-known/jwks.json` }),
+  };
 }
 
-/** Loaded only when wanted: a subgraph alone must not carry composition and planner. */
-async function startGateway(options: GatewayOptions): Promise<{ url: string; close(): Promise<void> }> {
+async function startGateway(port: number | undefined, env: NodeJS.ProcessEnv): Promise<RunningGateway> {
+  // Loaded only when wanted: a subgraph alone must not carry composition and planner.
   const { serve } = await import('../src/main.js');
-  return await serve(options);
+  const config = join(ROOT, 'gateway.yaml');
+  const options = { supergraph: join(ROOT, 'supergraph.yaml'), config: existsSync(config) ? config : undefined };
+  try {
+    return await serve({ ...options, port, env });
+  } catch (error) {
+    if (!hasCode(error, 'EADDRINUSE')) throw error;
+    throw new StartProblem('The port of the gateway is taken: stop what uses it, or choose another with --port.');
+  }
 }
 
 function describe(error: unknown): string {
