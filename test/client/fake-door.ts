@@ -137,7 +137,7 @@ export function createFakeDoor(options: { introspection?: boolean } = {}): FakeD
       }
       if (headers.authorization === 'Bearer crash') throw new Error(`cannot reach ${secret}`);
       signals.push(signal);
-      return { id, log: silentLog, calls: { count: 2, failed: 0 }, signal };
+      return { id, log: silentLog, calls: { count: 2, failed: 0 }, signal, dispose: () => {} };
     },
   };
 
