@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createSecureServer } from 'node:http2';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type ConnectionFailure, Connections, type ConnectionsOptions } from '../../src/subgraph/connections';
 
@@ -187,12 +187,23 @@ describe('connections to a subgraph', () => {
   });
 
   it('are given up while they are being made when nobody waits', async () => {
-    // 192.0.2.0/24 (RFC 5737) leads nowhere: a connect stays pending, or fails at once without a route.
-    const connections = connect('http://192.0.2.1:80', { connectTimeoutMs: 60_000 });
+    // A server that never takes part in the TLS handshake: the connection is never made.
+    const sockets = new Set<Socket>();
+    const server = createTcpServer((socket) => {
+      sockets.add(socket.once('close', () => sockets.delete(socket)).resume());
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    opened.push(() => new Promise((resolve) => server.close(resolve)));
+    const { port } = server.address() as AddressInfo;
+    const connections = connect(`https://127.0.0.1:${port}`, { connectTimeoutMs: 60_000 });
+
     const call = send(connections);
+    await until(() => sockets.size === 1);
     call.cancel();
-    await until(() => connections.stats.sockets === 0);
+
+    await until(() => sockets.size === 0 && connections.stats.sockets === 0);
     expect(connections.stats).toMatchObject({ running: 0, waiting: 0 });
+    expect(call).toMatchObject({ ended: false, failure: undefined });
   });
 
   it('are not lost when the first connect fails', async () => {
@@ -364,6 +375,22 @@ describe('connections that speak HTTP/2', () => {
     await until(() => calls[1]!.failure !== undefined);
     expect(seen.bodies.filter((body) => body === 'pay')).toHaveLength(1);
     for (const call of calls) call.cancel();
+  });
+
+  it('let no query join a mutation', async () => {
+    const { answer, waiting, arrived } = gate();
+    const { seen, origin } = await serve(answer, 'h2');
+    const connections = connect(origin, { http2: true, ca: cert });
+    const first = send(connections, '0');
+    await arrived(1);
+    waiting.shift()!();
+    await first.done;
+
+    const calls = [send(connections, 'pay', 'mutation'), send(connections, 'a')];
+    await arrived(2);
+    expect(seen.accepted).toBe(2);
+    for (const finish of waiting) finish();
+    await Promise.all(calls.map((call) => call.done));
   });
 
   it('send a query again when the connection was closed under it', async () => {
