@@ -49,7 +49,11 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     types: { getTypeParser: typeParser as typeof types.getTypeParser },
   });
   // Without a listener, a restart of the server would end this process.
-  pool.on('error', (error) => options.onConnectionError?.(error));
+  let isOpen = true;
+  pool.on('error', (error) => {
+    // While we close, the server may end a connection before our goodbye arrives.
+    if (isOpen) options.onConnectionError?.(error);
+  });
   const onQuery = options.onQuery ?? (() => {});
   return {
     async query<Row extends object>(sql: string, params: readonly unknown[] = []): Promise<Row[]> {
@@ -57,7 +61,10 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
       return (await pool.query<Row>(sql, [...params])).rows;
     },
     transaction: (work) => runTransaction(pool, onQuery, work),
-    close: () => pool.end(),
+    close() {
+      isOpen = false;
+      return pool.end();
+    },
   };
 }
 
