@@ -17,11 +17,6 @@ export interface ErrorSink {
   readonly log: Log;
 }
 
-/** A `ClientError` with headers for its response, such as `Allow`. */
-export function refusal(code: ErrorCode, message: string, headers: Readonly<Record<string, string>>): ClientError {
-  return new ClientError(code, message, { headers });
-}
-
 /** The response headers that an error asks for: `WWW-Authenticate` of a refused credential, `Allow` of a 405. */
 export function headersOf(error: unknown): Readonly<Record<string, string>> {
   if (!(error instanceof ClientError)) return {};

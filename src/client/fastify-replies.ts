@@ -5,7 +5,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { ClientError } from '../errors';
 import type { Log } from '../telemetry/log';
-import { refusal } from './error-format';
 import { Exchange } from './exchange';
 import { answerErrors, type HttpAnswer } from './graphql-response';
 import { tooLarge } from './request-body';
@@ -59,7 +58,7 @@ export function createNotFoundHandler(allowed: ReadonlyMap<string, string>, maxB
     const error =
       allow === undefined
         ? new ClientError('NOT_FOUND', 'There is nothing at this path.')
-        : refusal('METHOD_NOT_ALLOWED', 'This path does not have this method.', { allow });
+        : new ClientError('METHOD_NOT_ALLOWED', 'This path does not have this method.', { headers: { allow } });
     return sendError(error, reply, exchangeOf(request), maxBodyBytes);
   };
 }

@@ -6,7 +6,6 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { ClientError } from '../errors';
 import type { ApolloLane, LaneRequest } from './apollo-lane';
 import type { CreateContext, GraphQLDoor, IncomingRequest, PreparedOperation } from './door';
-import { refusal } from './error-format';
 import type { Exchange } from './exchange';
 import { checkHeaders, persistedQueryOf, readGet, readPost } from './graphql-request';
 import { answerErrors, answerRefusal, answerResult, type HttpAnswer } from './graphql-response';
@@ -103,6 +102,8 @@ function checkOperation(method: 'GET' | 'POST', { operation }: PreparedOperation
     );
   }
   if (method === 'GET' && operation === 'mutation') {
-    throw refusal('METHOD_NOT_ALLOWED', 'A mutation needs a POST: a GET must not change anything.', { allow: 'POST' });
+    throw new ClientError('METHOD_NOT_ALLOWED', 'A mutation needs a POST: a GET must not change anything.', {
+      headers: { allow: 'POST' },
+    });
   }
 }

@@ -7,7 +7,6 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import { ClientError } from '../errors';
-import { refusal } from './error-format';
 
 /** A header such as `application/json; charset=utf-8`, taken apart. */
 export interface ContentType {
@@ -68,8 +67,8 @@ function codingOf(header: string | undefined): Coding {
     case 'x-gzip':
       return 'gzip';
     default:
-      throw refusal('UNSUPPORTED_MEDIA_TYPE', 'The content coding of the body is not supported.', {
-        'accept-encoding': 'gzip, deflate, br',
+      throw new ClientError('UNSUPPORTED_MEDIA_TYPE', 'The content coding of the body is not supported.', {
+        headers: { 'accept-encoding': 'gzip, deflate, br' },
       });
   }
 }

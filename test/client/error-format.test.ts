@@ -1,5 +1,5 @@
 import { GraphQLError } from 'graphql';
-import { codeOf, formatErrors, headersOf, refusal, statusOf } from '../../src/client/error-format';
+import { codeOf, formatErrors, headersOf, statusOf } from '../../src/client/error-format';
 import { ClientError, errorTable, InternalError, SubgraphError } from '../../src/errors';
 
 function createSink() {
@@ -98,7 +98,9 @@ describe('an error', () => {
   });
 
   it('may ask for headers', () => {
-    expect(headersOf(refusal('METHOD_NOT_ALLOWED', 'no', { allow: 'POST' }))).toEqual({ allow: 'POST' });
+    expect(headersOf(new ClientError('METHOD_NOT_ALLOWED', 'no', { headers: { allow: 'POST' } }))).toEqual({
+      allow: 'POST',
+    });
     expect(headersOf(new ClientError('UNAUTHENTICATED', 'no'))).toEqual({ 'www-authenticate': 'Bearer' });
     expect(headersOf(new Error('no'))).toEqual({});
   });

@@ -49,7 +49,7 @@ const secret = 'postgres://root:hunter2@db.internal:5432';
 
 export interface FakeDoor extends GraphQLDoor {
   /** How many documents were prepared, and how many operations were executed. */
-  readonly counts: { prepared: number; executed: number; incremented: number };
+  readonly counts: { prepared: number; executed: number; incremented: number; disposed: number };
   /** Lets every `gated` field answer. */
   openGate(): void;
   /** Resolves when a `gated` field was reached. */
@@ -65,7 +65,7 @@ interface Prepared extends PreparedOperation {
 
 export function createFakeDoor(options: { introspection?: boolean } = {}): FakeDoor {
   const schema = buildSchema(typeDefs);
-  const counts = { prepared: 0, executed: 0, incremented: 0 };
+  const counts = { prepared: 0, executed: 0, incremented: 0, disposed: 0 };
   const signals: AbortSignal[] = [];
   let openGate = () => {};
   const gate = new Promise<void>((resolve) => {
@@ -137,7 +137,7 @@ export function createFakeDoor(options: { introspection?: boolean } = {}): FakeD
       }
       if (headers.authorization === 'Bearer crash') throw new Error(`cannot reach ${secret}`);
       signals.push(signal);
-      return { id, log: silentLog, calls: { count: 2, failed: 0 }, signal, dispose: () => {} };
+      return { id, log: silentLog, calls: { count: 2, failed: 0 }, signal, dispose: () => void counts.disposed++ };
     },
   };
 

@@ -167,11 +167,25 @@ describe('automatic persisted queries', () => {
   });
 });
 
+describe('the context of a request', () => {
+  it.each([
+    ['on the express lane', true],
+    ['through Apollo Server', false],
+  ])('is disposed of once, however the request ends %s', async (_lane, expressLane) => {
+    const { http, door } = await start({ expressLane });
+    await http.inject(post({ query: '{ hello }' }));
+    await http.inject(post({ query: '{ broken }' }));
+    await http.inject(post({ query: '{' }));
+    await http.inject(post({ query: 'subscription { ticks }' }));
+    expect(door.counts.disposed).toBe(4);
+  });
+});
+
 describe('a document', () => {
   it('is prepared before Apollo Server sees it, and not executed when it is refused', async () => {
     const { http, door } = await start();
     await http.inject(post({ query: '{ nope }' }));
-    expect(door.counts).toEqual({ prepared: 1, executed: 0, incremented: 0 });
+    expect(door.counts).toMatchObject({ prepared: 1, executed: 0 });
   });
 
   it('is not prepared for a client whose credentials are refused', async () => {
