@@ -23,7 +23,10 @@ interface Missing {
 
 type Select = (source: DataObject, into: DataObject) => Missing | undefined;
 
-/** Compiles `requires` for a fetch from `subgraph`. An entity whose keys are all null has no representation. */
+/**
+ * Compiles `requires` for a fetch from `subgraph`. An entity whose keys are all null has no representation; one part of
+ * a key may well be null.
+ */
 export function compileRepresentation(
   subgraph: string,
   requires: readonly QueryPlanSelectionNode[],
@@ -37,10 +40,17 @@ export function compileRepresentation(
     if (missing) return { kind: 'missing', ...missing };
     if (typeof value.__typename !== 'string') return { kind: 'other type' };
     rewrite?.(value);
-    const nullKey = findNullKey(value, types.keysOf(subgraph, value.__typename));
-    if (nullKey !== undefined) return { kind: 'missing', container: object, key: nullKey };
-    return { kind: 'representation', value };
+    const keys = types.keysOf(subgraph, value.__typename).filter((key) => isComplete(key, value));
+    // Below `@interfaceObject` a plan may select requirements of every object, and a key only of those it is about.
+    const [first] = keys;
+    if (first === undefined) return { kind: 'other type' };
+    const identifies = keys.some((key) => key.some((field) => value[field] !== null));
+    return identifies ? { kind: 'representation', value } : { kind: 'missing', container: object, key: first[0] ?? '' };
   };
+}
+
+function isComplete(key: readonly string[], value: DataObject): boolean {
+  return key.every((field) => Object.hasOwn(value, field));
 }
 
 function compileSelections(selections: readonly QueryPlanSelectionNode[], types: SupergraphTypes): Select {
@@ -109,15 +119,4 @@ function selectValue(value: unknown, select: Select, before: unknown): { value?:
   const into = isDataObject(before) ? before : {};
   const missing = select(value, into);
   return missing ? { missing } : { value: into };
-}
-
-/** A field of a key that identifies nothing, when the representation has no other: part of a key may well be null. */
-function findNullKey(value: DataObject, keys: readonly (readonly string[])[]): string | undefined {
-  let nullField: string | undefined;
-  for (const key of keys) {
-    if (!key.every((field) => Object.hasOwn(value, field))) continue;
-    if (key.some((field) => value[field] !== null)) return undefined;
-    nullField ??= key[0];
-  }
-  return nullField;
 }

@@ -76,7 +76,7 @@ describe('@override', () => {
   let graph: Graph;
   beforeAll(async () => {
     graph = await startGraph(subgraphs);
-  });
+  }, 30_000);
   afterAll(() => graph.close());
   beforeEach(() => {
     graph.requests.length = 0;

@@ -62,7 +62,7 @@ describe('@provides', () => {
   let graph: Graph;
   beforeAll(async () => {
     graph = await startGraph(subgraphs);
-  });
+  }, 30_000);
   afterAll(() => graph.close());
   beforeEach(() => {
     graph.requests.length = 0;

@@ -183,7 +183,7 @@ describe('@requires', () => {
   let graph: Graph;
   beforeAll(async () => {
     graph = await startGraph(subgraphs);
-  });
+  }, 30_000);
   afterAll(() => graph.close());
 
   it('fetches what a field requires and leaves it out of the answer', async () => {
