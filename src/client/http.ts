@@ -74,7 +74,7 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
   const apolloLane = createApolloLane({ door: deps.door, introspection: config.introspection, plugins, log });
   await apolloLane.start();
 
-  const securityHeaders = await readSecurityHeaders();
+  const securityHeaders = await readSecurityHeaders(fastify());
   const { app, connections } = createApp(config, deps, securityHeaders);
   const handle = createGraphQLHandler({
     door: deps.door,

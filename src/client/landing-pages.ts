@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { hashSource, pagePolicy } from './security-headers';
 
 export const explorerPath = '/graphiql';
 
@@ -26,23 +27,6 @@ export interface CompressedPage {
 
 const sandboxHost = 'https://embeddable-sandbox.cdn.apollographql.com';
 const sandboxFrame = 'https://sandbox.embed.apollographql.com';
-
-function contentSecurityPolicy(directives: Readonly<Record<string, string>>): string {
-  const all = {
-    'default-src': "'none'",
-    'base-uri': "'none'",
-    'form-action': "'none'",
-    'frame-ancestors': "'none'",
-    ...directives,
-  };
-  return Object.entries(all)
-    .map(([name, value]) => `${name} ${value}`)
-    .join('; ');
-}
-
-function hashSource(script: string): string {
-  return `'sha256-${createHash('sha256').update(script).digest('base64')}'`;
-}
 
 const sandboxScript = `
 const endpoint = new URL(location.pathname, location.origin);
@@ -100,7 +84,7 @@ export function renderSandboxPage(): Page {
 </body>
 </html>
 `;
-  const policy = contentSecurityPolicy({
+  const policy = pagePolicy({
     'script-src': `${hashSource(sandboxScript)} ${sandboxHost}`,
     'style-src': hashSource(sandboxStyle),
     'frame-src': sandboxFrame,
@@ -123,7 +107,7 @@ export async function renderExplorerPage(graphqlPath: string): Promise<Compresse
     title: 'Supergate: explorer',
     defaultQuery: '# Ctrl-Enter runs the query.\n# Ctrl-Space completes a name.\n\nquery {\n  __typename\n}\n',
   }).trimStart();
-  const policy = contentSecurityPolicy({
+  const policy = pagePolicy({
     'script-src': `${hashSource(inlineScriptOf(html))} blob:`,
     'worker-src': 'blob:',
     // The editor writes style elements as it goes.

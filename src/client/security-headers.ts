@@ -1,13 +1,16 @@
 /**
- * The security headers that helmet sets, as a plain table. Clock: per start.
- * Helmet computes the same headers for every answer; asked once, they cost nothing per request.
+ * The headers that tell a browser what an answer may do: helmet's, for data, and the policies of the pages.
+ * Clock: per start. Helmet computes the same headers for every answer; asked once, they cost nothing per request.
  */
+import { createHash } from 'node:crypto';
 import helmet from '@fastify/helmet';
-import fastify from 'fastify';
+import type { FastifyInstance } from 'fastify';
 
-/** For answers that are data: nothing may run, be framed, or be guessed to be a page. Pages bring their own policy. */
-export async function readSecurityHeaders(): Promise<Readonly<Record<string, string>>> {
-  const probe = fastify();
+/**
+ * For answers that are data: nothing may run, be framed, or be guessed to be a page. Pages bring their own policy.
+ * `probe` is an instance of fastify for this question alone; it is closed with the answer.
+ */
+export async function readSecurityHeaders(probe: FastifyInstance): Promise<Readonly<Record<string, string>>> {
   await probe.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
     frameguard: { action: 'deny' },
@@ -19,4 +22,23 @@ export async function readSecurityHeaders(): Promise<Readonly<Record<string, str
   return Object.fromEntries(
     Object.entries(headers).flatMap(([name, value]) => (own.has(name) ? [] : [[name, String(value)]])),
   );
+}
+
+/** The policy of a page: nothing is allowed but what `directives` name, and nobody may frame it. */
+export function pagePolicy(directives: Readonly<Record<string, string>>): string {
+  const all = {
+    'default-src': "'none'",
+    'base-uri': "'none'",
+    'form-action': "'none'",
+    'frame-ancestors': "'none'",
+    ...directives,
+  };
+  return Object.entries(all)
+    .map(([name, value]) => `${name} ${value}`)
+    .join('; ');
+}
+
+/** Allows one inline script or style, by its text. */
+export function hashSource(script: string): string {
+  return `'sha256-${createHash('sha256').update(script).digest('base64')}'`;
 }
