@@ -12,16 +12,21 @@ export interface ErrorDefinition {
   readonly closeCode: number;
   /** Whether the same request may succeed later, unchanged. */
   readonly retry: boolean;
+  /** Whether it only ever stands beside data: the HTTP status of such an answer is 200. */
+  readonly inAnswer: boolean;
   readonly description: string;
 }
 
 function define(
   httpStatus: number,
   description: string,
-  more: { retry?: boolean; closeCode?: number } = {},
+  { closeCode = 0, retry = false, inAnswer = false }: Partial<ErrorDefinition> = {},
 ): ErrorDefinition {
-  return { httpStatus, closeCode: more.closeCode ?? 0, retry: more.retry ?? false, description };
+  return { httpStatus, closeCode, retry, inAnswer, description };
 }
+
+/** What befell a part of the data. */
+const inAnswer = true;
 
 /** Codes follow Apollo Server's, then Apollo Router's, before any of our own. */
 export const errorTable = {
@@ -41,7 +46,6 @@ export const errorTable = {
     'The hash of an automatic persisted query is unknown: send it again with the text.',
     { retry: true },
   ),
-  PERSISTED_QUERY_NOT_SUPPORTED: define(200, 'Automatic persisted queries are switched off.'),
   CSRF_PREVENTED: define(
     400,
     'A simple request that a foreign page could have made: send a content type of JSON or a preflight header.',
@@ -65,17 +69,20 @@ export const errorTable = {
   REQUEST_HEADERS_TOO_LARGE: define(431, 'The request headers are larger or more numerous than allowed.'),
   SUBREQUEST_HTTP_ERROR: define(502, 'A subgraph could not be reached, or its HTTP answer was an error.', {
     retry: true,
+    inAnswer,
   }),
   SUBREQUEST_MALFORMED_RESPONSE: define(502, 'A subgraph answered with something that is not a GraphQL response.', {
     retry: true,
+    inAnswer,
   }),
-  SUBREQUEST_ABORTED: define(499, 'The client left before the answer was complete.'),
+  SUBREQUEST_ABORTED: define(499, 'The client left before the answer was complete.', { inAnswer }),
   INVALID_SUBGRAPH_DATA: define(
     502,
     'A subgraph sent a value that the schema does not allow: null where it may not be, or of another type.',
+    { inAnswer },
   ),
-  DOWNSTREAM_SERVICE_ERROR: define(502, 'A subgraph answered with GraphQL errors of its own.'),
-  GATEWAY_TIMEOUT: define(504, 'A subgraph did not answer before the deadline.', { retry: true }),
+  DOWNSTREAM_SERVICE_ERROR: define(502, 'A subgraph answered with GraphQL errors of its own.', { inAnswer }),
+  GATEWAY_TIMEOUT: define(504, 'A subgraph did not answer before the deadline.', { retry: true, inAnswer }),
   QUERY_PLAN_FAILED: define(500, 'No query plan answers this operation.'),
   QUERY_PLAN_TIMEOUT: define(503, 'The operation could not be planned in time.', { retry: true }),
   QUERY_PLAN_TOO_LARGE: define(400, 'The query plan of the operation needs more fetches than allowed.'),
