@@ -18,7 +18,7 @@ export interface Log {
 
 /** A line waits at most so long: one write for many lines costs a busy gateway a fifth of one write for each. */
 const flushIntervalMs = 200;
-const bufferBytes = 16_384;
+const bufferBytes = 8_192;
 
 /** A log that writes JSON lines to standard output, at `level` and above. */
 export function createLog(level: LogLevel): Log {
