@@ -9,7 +9,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { composeServices } from '@apollo/composition';
-import { parse } from 'graphql';
+import { GraphQLError, parse } from 'graphql';
 import { createConfig } from '../src/config';
 import { type ErrorCode, errorTable } from '../src/errors';
 import { createGateway } from '../src/gateway';
@@ -24,7 +24,7 @@ jest.setTimeout(30_000);
 
 const schemas: Readonly<Record<string, string>> = {
   things: `
-    type Query { thing: Thing html: Int never: Int refuses: Int lies: Int! number(value: Int): Int }
+    type Query { thing: Thing html: Int never: Int refuses: Int forbids: Int lies: Int! number(value: Int): Int }
     type Mutation { touch: Int }
     type Subscription { ticks: Int }
     type Thing @key(fields: "id") { id: ID! name: String child: Thing }`,
@@ -39,6 +39,9 @@ const resolvers = {
     number: (_: unknown, { value }: { value: number }) => value,
     refuses: () => {
       throw new Error('no');
+    },
+    forbids: () => {
+      throw new GraphQLError('Not yours.', { extensions: { code: 'FORBIDDEN' } });
     },
   },
 };
@@ -128,6 +131,10 @@ async function sendBeginning(): Promise<Observed> {
   return { status: Number(head.split(' ')[1]), code: JSON.parse(body).errors[0].extensions.code };
 }
 
+async function readMetrics(): Promise<string> {
+  return await (await fetch(new URL('/metrics', server.url))).text();
+}
+
 /** A client that leaves while a subgraph works: nobody reads the code, so the metrics are asked for it. */
 async function leave(): Promise<Observed> {
   const body = JSON.stringify({ query: '{ never }' });
@@ -135,11 +142,8 @@ async function leave(): Promise<Observed> {
     () => undefined,
   );
   for (let attempt = 0; attempt < 100; attempt++) {
-    const metrics = await (await fetch(new URL('/metrics', server.url))).text();
-    const code = /supergate_subgraph_requests_total\{[^}]*outcome="(SUBREQUEST_\w+)"/.exec(
-      metrics.split('\n').filter((line) => line.includes('ABORTED'))[0] ?? '',
-    )?.[1];
-    if (code !== undefined) return { code, status: undefined };
+    const counted = (await readMetrics()).includes('subgraph="things",outcome="SUBREQUEST_ABORTED"} 1');
+    if (counted) return { code: 'SUBREQUEST_ABORTED', status: undefined };
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   return { code: undefined, status: undefined };
@@ -194,6 +198,10 @@ const scenarios: Readonly<Record<ErrorCode, () => Promise<Observed>>> = {
   INTERNAL_SERVER_ERROR: () => embedded('without its planner thread'),
 };
 
+function countOf(metrics: string): number {
+  return Number(/supergate_request_errors_total\{code="DOWNSTREAM_SERVICE_ERROR"\} (\d+)/.exec(metrics)?.[1] ?? 0);
+}
+
 describe('the error table', () => {
   it('has a scenario for every code', () => {
     expect(Object.keys(scenarios).sort()).toEqual(Object.keys(errorTable).sort());
@@ -204,5 +212,11 @@ describe('the error table', () => {
     const observed = await produce();
     expect(observed.code).toBe(code);
     if (observed.status !== undefined) expect(observed.status).toBe(inAnswer ? 200 : httpStatus);
+  });
+
+  it('leaves a subgraph the code that it chose, and counts it as the error of a subgraph', async () => {
+    const before = countOf(await readMetrics());
+    expect(await ask('{ forbids }')).toEqual({ code: 'FORBIDDEN', status: 200 });
+    expect(countOf(await readMetrics())).toBe(before + 1);
   });
 });

@@ -81,13 +81,17 @@ function whereabouts(error: unknown): Pick<GraphQLFormattedError, 'locations' | 
   };
 }
 
-/** The code of an error as the client will read it; INTERNAL_SERVER_ERROR for what is not in the table. */
+/**
+ * The code of an error for status, log and metrics: always one of the table. A code that a subgraph chose itself is
+ * DOWNSTREAM_SERVICE_ERROR there, any other that is not in the table INTERNAL_SERVER_ERROR.
+ */
 export function codeOf(error: unknown): ErrorCode {
   const cause = rootCause(error);
   if (cause instanceof SubgraphError) return cause.code;
   if (!(cause instanceof GraphQLError)) return 'INTERNAL_SERVER_ERROR';
   const code = (error instanceof GraphQLError ? error.extensions.code : undefined) ?? cause.extensions.code;
-  return isErrorCode(code) ? code : 'INTERNAL_SERVER_ERROR';
+  if (isErrorCode(code)) return code;
+  return cause.extensions.serviceName === undefined ? 'INTERNAL_SERVER_ERROR' : 'DOWNSTREAM_SERVICE_ERROR';
 }
 
 function isErrorCode(code: unknown): code is ErrorCode {

@@ -48,13 +48,13 @@ export const metricCatalogue = {
     type: 'counter',
     unit: 'requests',
     labels: ['subgraph', 'outcome'],
-    help: 'Requests sent to a subgraph, by outcome: ok, graphql_error, or the code of the transport error.',
+    help: 'Calls to a subgraph, by outcome: ok, or an error code (DOWNSTREAM_SERVICE_ERROR: it answered with GraphQL errors). Identical queries in flight share one HTTP request and count each.',
   },
   supergate_subgraph_request_duration_seconds: {
     type: 'histogram',
     unit: 'seconds',
     labels: ['subgraph'],
-    help: 'Time from sending a request to a subgraph to having read its answer.',
+    help: 'Time from a call to a subgraph to its parsed answer.',
   },
   supergate_event_loop_lag_seconds: {
     type: 'gauge',
@@ -90,7 +90,7 @@ export interface Metrics {
   /** `code` is that of the answer's first error. */
   requestFinished(operation: MeasuredOperation, status: number, seconds: number, code: string | undefined): void;
   connectionRefused(code: string): void;
-  /** `outcome` is `ok`, `graphql_error` or an error code: a fixed set, never text from outside. */
+  /** `outcome` is `ok` or an error code: a fixed set, never text from outside. */
   subgraphRequest(subgraph: string, outcome: string, seconds: number): void;
   /** The exposition format of Prometheus. */
   render(): Promise<{ contentType: string; body: string }>;
