@@ -66,7 +66,8 @@ const serverSchema = z
     graphqlPath: z
       .string()
       .regex(/^\/[^?#\s]*$/, { error: 'expected a path that begins with "/"' })
-      .default('/graphql'),
+      .default('/graphql')
+      .describe('Where GraphQL is answered.'),
     maxBodyBytes: count().default(1_000_000).describe('Request bodies over it are refused with 413, after inflation.'),
     maxHeaderBytes: count().default(16_384).describe('Request headers over it are refused with 431.'),
     headersTimeoutMs: milliseconds().default(10_000).describe('Time for a request to send its headers.'),
@@ -111,12 +112,13 @@ const issuerSchema = z
       .describe('A token must be meant for one of these (`aud`).'),
     algorithms: z
       .array(z.enum([...asymmetricAlgorithms, ...symmetricAlgorithms]))
-      .min(1, { error: 'name at least one algorithm' }),
-    jwksUrl: httpUrl().optional(),
+      .min(1, { error: 'name at least one algorithm' })
+      .describe('No other one is accepted.'),
+    jwksUrl: httpUrl().optional().describe('A JWK set to fetch. Give exactly one of the four sources of keys.'),
     jwksFile: text().optional().describe('A JWK set; the path is relative to this file.'),
     publicKeyFile: text().optional().describe('Public keys or certificates as PEM; the path is relative to this file.'),
     sharedSecret: secret().optional().describe('For HS algorithms alone.'),
-    clockToleranceMs: z.int().min(0).max(60_000).default(5_000),
+    clockToleranceMs: z.int().min(0).max(60_000).default(5_000).describe('How far clocks may differ.'),
     rolesClaim: text().exactOptional().describe('The claim, or path of claims, that lists roles (default `roles`).'),
     scopesClaim: text().exactOptional().describe('The claim that lists scopes (default `scopes`, else `scope`).'),
   })
@@ -165,7 +167,7 @@ const authenticationSchema = z
 
 const subgraphIdentitySchema = z.strictObject({
   secret: secret().describe('Signs the header that tells subgraphs who asks.'),
-  lifetimeMs: milliseconds().default(60_000),
+  lifetimeMs: z.int().min(2_000).max(60_000).default(60_000).describe('How long such a header is good.'),
   claims: list(text()).describe('Claims of the token to pass on besides subject, roles and scopes.'),
 });
 
@@ -237,7 +239,7 @@ const subgraphsSchema = z
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const telemetrySchema = z
   .strictObject({
-    logLevel: z.enum(logLevels).default('info'),
+    logLevel: z.enum(logLevels).default('info').describe('Of the JSON lines on standard output.'),
     metrics: z.boolean().default(true).describe('Serve /metrics.'),
   })
   .prefault({});

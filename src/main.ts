@@ -100,7 +100,7 @@ async function open(
     },
   );
   const http = await createHttpServer(
-    { ...config.server, expressLane: true, trustedProxies: [] },
+    { ...config.server, metrics: config.telemetry.metrics, expressLane: true, trustedProxies: [] },
     {
       door: doorOf(gateway),
       createContext: contextMaker(createContexts(config, identity, log)),

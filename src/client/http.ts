@@ -38,6 +38,8 @@ export interface HttpConfig extends ConnectionLimits {
   readonly introspection: boolean;
   /** Apollo Sandbox at the GraphQL path, GraphiQL at `/graphiql`. */
   readonly explorer: boolean;
+  /** Prometheus's numbers at `/metrics`. */
+  readonly metrics: boolean;
   /** Whether prepared POSTs skip Apollo Server. Off by itself when a plugin with request hooks is installed. */
   readonly expressLane: boolean;
   /** Addresses or CIDR ranges whose `X-Forwarded-For` is believed. */
@@ -94,10 +96,12 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
   addGraphQLRoute(app, config, connections, createExchangeObserver(metrics), handle);
   if (config.explorer) addPageRoutes(app, config.graphqlPath);
   addHealthRoutes(app, deps.health, connections.isClosing);
-  app.get('/metrics', async (_request, reply) => {
-    const { contentType, body } = await metrics.render();
-    return reply.header('content-type', contentType).header('cache-control', 'no-store').send(body);
-  });
+  if (config.metrics) {
+    app.get('/metrics', async (_request, reply) => {
+      const { contentType, body } = await metrics.render();
+      return reply.header('content-type', contentType).header('cache-control', 'no-store').send(body);
+    });
+  }
   await app.ready();
 
   let closing: Promise<void> | undefined;
@@ -226,7 +230,7 @@ function allowedMethods(config: HttpConfig): ReadonlyMap<string, string> {
     '/health',
     '/health/live',
     '/health/ready',
-    '/metrics',
+    ...(config.metrics ? ['/metrics'] : []),
     ...(config.explorer ? ['/', explorerPath] : []),
   ];
   return new Map([[config.graphqlPath, 'GET, POST, OPTIONS'], ...reads.map((path): [string, string] => [path, get])]);

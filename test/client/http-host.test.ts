@@ -131,6 +131,12 @@ describe('GET /metrics', () => {
     expect(headers['content-type']).toMatch(/^text\/plain; version=0\.0\.4/);
     expect(headers['cache-control']).toBe('no-store');
   });
+
+  it('is not there when metrics are switched off', async () => {
+    const { http } = await start({ metrics: false });
+    expect((await http.inject({ url: '/metrics' })).statusCode).toBe(404);
+    expect((await http.inject({ method: 'POST', url: '/metrics' })).statusCode).toBe(404);
+  });
 });
 
 describe('automatic persisted queries', () => {

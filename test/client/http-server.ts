@@ -15,6 +15,7 @@ export const httpDefaults: HttpConfig = {
   cors: { origins: [], credentials: false },
   introspection: true,
   explorer: true,
+  metrics: true,
   expressLane: false,
   trustedProxies: [],
 };
