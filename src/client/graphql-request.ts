@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { ClientError } from '../errors';
 import type { GraphQLParams } from './door';
+import { parseJson } from './json-text';
 import { checkBodyHeaders, checkJsonType, inflateBody, parseContentType, parseJsonBody } from './request-body';
 
 /** A browser sends these to another origin without a preflight, so they prove nothing about who wrote the request. */
@@ -65,12 +66,7 @@ function single(given: URLSearchParams, name: string): string | undefined {
 
 function jsonOf(given: URLSearchParams, name: string): unknown {
   const text = single(given, name);
-  if (text === undefined || text === '') return undefined;
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    throw new ClientError('BAD_REQUEST', `"${name}" in the URL is not valid JSON.`);
-  }
+  return text === undefined || text === '' ? undefined : parseJson(text, `"${name}" in the URL`);
 }
 
 /** The one place where the parameters stop being unknown. `null` means absent (GraphQL over HTTP, section 5.1). */

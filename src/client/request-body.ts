@@ -7,6 +7,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import { ClientError } from '../errors';
+import { parseJson } from './json-text';
 
 /** A header such as `application/json; charset=utf-8`, taken apart. */
 export interface ContentType {
@@ -94,25 +95,16 @@ export function tooLarge(maxBytes: number): ClientError {
   return new ClientError('PAYLOAD_TOO_LARGE', `The request body is larger than ${maxBytes} bytes.`);
 }
 
-/**
- * The JSON object that a body holds. Throws BAD_REQUEST for anything else, and for a member that is given twice:
- * two readers of one request (a firewall and this gateway) must never see two different queries.
- */
+/** Two readers of one request (a firewall and this gateway) must never see two different ones of these. */
+const parameters: readonly string[] = ['query', 'operationName', 'variables', 'extensions'];
+
+/** The JSON object that a body holds. Throws BAD_REQUEST for anything else, and for a parameter that is given twice. */
 export function parseJsonBody(body: Buffer | undefined): Readonly<Record<string, unknown>> {
   if (body === undefined || body.length === 0) throw badRequest('The body is empty.');
   if (!isUtf8(body)) throw badRequest('The body is not valid UTF-8.');
-  const json = withoutByteOrderMark(body.toString('utf8'));
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch {
-    // The parser's own message quotes the body, and differs from one version of Node to the next.
-    throw badRequest('The body is not valid JSON.');
-  }
+  const value = parseJson(withoutByteOrderMark(body.toString('utf8')), 'The body', parameters);
   if (Array.isArray(value)) throw badRequest('Batching is off: the body is an array, but must be one object.');
   if (typeof value !== 'object' || value === null) throw badRequest('The body must be a JSON object.');
-  const repeated = repeatedParameter(json);
-  if (repeated !== undefined) throw badRequest(`The body gives "${repeated}" twice.`);
   return value as Readonly<Record<string, unknown>>;
 }
 
@@ -123,62 +115,4 @@ function badRequest(message: string): ClientError {
 /** RFC 8259, section 8.1: a parser may ignore it. */
 function withoutByteOrderMark(text: string): string {
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
-}
-
-const quote = 0x22;
-const comma = 0x2c;
-const backslash = 0x5c;
-
-const parameters: readonly string[] = ['query', 'operationName', 'variables', 'extensions'];
-
-/**
- * The request parameter that the top level of valid JSON text names twice.
- * It jumps over strings, so that a long document costs next to nothing.
- */
-function repeatedParameter(json: string): string | undefined {
-  const seen: string[] = [];
-  let depth = 0;
-  let atKey = false;
-  for (let index = 0; index < json.length; index++) {
-    switch (json.charCodeAt(index)) {
-      case 0x7b: // {
-      case 0x5b: // [
-        depth++;
-        atKey = depth === 1;
-        break;
-      case 0x7d: // }
-      case 0x5d: // ]
-        depth--;
-        break;
-      case comma:
-        atKey = depth === 1;
-        break;
-      case quote: {
-        const end = endOfString(json, index);
-        const key = atKey ? keyName(json.slice(index, end + 1)) : '';
-        if (seen.includes(key)) return key;
-        if (parameters.includes(key)) seen.push(key);
-        atKey = false;
-        index = end;
-      }
-    }
-  }
-  return undefined;
-}
-
-function keyName(literal: string): string {
-  return literal.includes('\\') ? (JSON.parse(literal) as string) : literal.slice(1, -1);
-}
-
-/** The index of the quote that ends the string which begins at `start`: one after an even number of backslashes. */
-function endOfString(json: string, start: number): number {
-  let end = json.indexOf('"', start + 1);
-  while (isEscaped(json, end)) end = json.indexOf('"', end + 1);
-  return end;
-}
-
-function isEscaped(json: string, position: number): boolean {
-  let first = position;
-  while (json.charCodeAt(first - 1) === backslash) first--;
-  return (position - first) % 2 === 1;
 }

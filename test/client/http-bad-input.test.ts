@@ -41,6 +41,12 @@ const cases: Case[] = [
   ['an array (batching is off)', query([{ query: '{ hello }' }]), 'BAD_REQUEST'],
   ['an empty array', post('[]'), 'BAD_REQUEST'],
   ['arrays nested 100,000 deep', post(nested(100_000)), 'BAD_REQUEST'],
+  ['variables nested 400,000 deep', post(`{"query":"{ hello }","variables":{"x":${nested(400_000)}}}`), 'BAD_REQUEST'],
+  [
+    'objects nested 1,000 deep',
+    post(`{"query":"{ hello }","extensions":${'{"x":'.repeat(1_000)}1${'}'.repeat(1_000)}}`),
+    'BAD_REQUEST',
+  ],
   ['an object without members', post('{}'), 'BAD_REQUEST'],
   ['a raw NUL in the body', post('{"query":"{ hello \u0000 }"}'), 'BAD_REQUEST'],
   ['bytes that are not UTF-8', post(Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d])), 'BAD_REQUEST'],
@@ -169,6 +175,11 @@ const cases: Case[] = [
   ['a GET with two queries', get('?query={hello}&query={echo}'), 'BAD_REQUEST'],
   ['a GET whose variables are not JSON', get('?query={hello}&variables={'), 'BAD_REQUEST'],
   ['a GET whose variables are a list', get('?query={hello}&variables=[]'), 'BAD_REQUEST'],
+  [
+    'a GET whose variables are nested 1,000 deep',
+    get(`?query={hello}&variables={"x":${nested(1_000)}}`),
+    'BAD_REQUEST',
+  ],
   ['a GET whose extensions are a string', get('?query={hello}&extensions="x"'), 'BAD_REQUEST'],
   ['a GET with a broken percent escape', get('?query=%7Bhello%E0%A4%A'), 'GRAPHQL_PARSE_FAILED'],
   ['a GET with a type of text', get('?query={hello}', { 'content-type': 'text/plain' }), 'UNSUPPORTED_MEDIA_TYPE'],
@@ -285,6 +296,16 @@ describe('an odd but good request', () => {
     ['a deflate body', post(deflateSync(hello), { 'content-encoding': 'deflate' }), { hello: 'hello world' }],
     ['a brotli body', post(brotliCompressSync(hello), { 'content-encoding': 'br' }), { hello: 'hello world' }],
     ['a coding of identity', post(hello, { 'content-encoding': 'identity' }), { hello: 'hello world' }],
+    [
+      'variables nested 400 deep',
+      post(`{"query":"{ hello }","variables":{"x":${nested(400)}}}`),
+      { hello: 'hello world' },
+    ],
+    [
+      'brackets inside a string',
+      query({ query: `{ echo(text: "${'['.repeat(1_000)}") }` }),
+      { echo: '['.repeat(1_000) },
+    ],
     ['an unknown member', query({ query: '{ hello }', id: 7 }), { hello: 'hello world' }],
     [
       'a member called __proto__',
