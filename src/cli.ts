@@ -16,6 +16,7 @@ import {
   UsageError,
 } from './config/command-line';
 import { createDevToken, devTokenDefaults } from './context/dev-token';
+import { configuredIssuerProblems } from './context/issuers';
 import {
   type Composition,
   CompositionError,
@@ -248,7 +249,7 @@ function tokenCommand(args: Arguments): number {
 function configCommand(args: Arguments): number {
   if (args.flag('schema')) return print(JSON.stringify(configJsonSchema(), null, 2));
   const file = args.positional ?? defaultConfig;
-  const loaded = loadConfig({ file, env: processEnvironment() });
+  const loaded = loadConfig({ file, env: processEnvironment(), check: configuredIssuerProblems });
   if (loaded.kind === 'problems') throw new ConfigError(loaded.problems);
   return print(`${file} is a valid configuration`);
 }

@@ -9,9 +9,11 @@ import { overlayEnvironment, variableKey } from './config/environment';
 import {
   checkValue,
   type Environment,
+  formatPath,
   formatProblem,
   nearestName,
   type ParsedYaml,
+  type Path,
   type Problem,
   parseYaml,
 } from './config/yaml-file';
@@ -278,20 +280,29 @@ export function processEnvironment(): Environment {
   return process.env;
 }
 
-/** Reads `file` (none: defaults alone), lays the environment variables over it and checks the whole. */
+/**
+ * Reads `file` (none: defaults alone), lays the environment variables over it and checks the whole.
+ * `check` looks at what the schema cannot see, such as the files that a valid configuration names.
+ */
 export function loadConfig({
   file,
   env,
+  check = () => [],
 }: {
   readonly file?: string | undefined;
   readonly env: Environment;
+  readonly check?: (config: Config) => readonly { readonly path: Path; readonly message: string }[];
 }): LoadedConfig {
   const parsed = file === undefined ? emptyFile : readConfigFile(file, env);
   if (parsed.problems.length > 0) return { kind: 'problems', problems: parsed.problems };
   const { value, origin } = overlayEnvironment(parsed, env);
   if (file !== undefined) resolvePaths(value, dirname(file));
   const checked = checkValue(configSchema, value, origin);
-  return checked.kind === 'problems' ? checked : { kind: 'config', config: checked.value };
+  if (checked.kind === 'problems') return checked;
+  const problems = check(checked.value).map(({ path, message }) => {
+    return { ...origin.locate(path, 'value'), path: formatPath(path), message };
+  });
+  return problems.length > 0 ? { kind: 'problems', problems } : { kind: 'config', config: checked.value };
 }
 
 /** A configuration from a value, for embedders: `createConfig({ limits: { maxDepth: 20 } })`. Throws `ConfigError`. */

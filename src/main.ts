@@ -9,7 +9,7 @@ import { createHttpServer } from './client/http';
 import { type Config, ConfigError, loadConfig, strayOverrides } from './config';
 import { createAuthenticator } from './context/authenticate';
 import { createRequestContexts, type RequestContexts, requestIdHeader } from './context/create-request-context';
-import { createIssuers } from './context/issuers';
+import { configuredIssuerProblems, createIssuers } from './context/issuers';
 import { createFetchText } from './context/jwks-fetch';
 import { anonymous, type RequestContext } from './context/request-context';
 import { createSubgraphIdentity, type SubgraphIdentity, subgraphIdentityHeader } from './context/subgraph-identity';
@@ -44,7 +44,7 @@ const healthTimeoutMs = 1_500;
 
 /** Starts a gateway; everything that was started is ended again when it fails. */
 export async function serve(options: ServeOptions): Promise<RunningGateway> {
-  const loaded = loadConfig({ file: options.config, env: options.env });
+  const loaded = loadConfig({ file: options.config, env: options.env, check: configuredIssuerProblems });
   if (loaded.kind === 'problems') throw new ConfigError(loaded.problems);
   const { config } = loaded;
   const log = createLog(config.telemetry.logLevel);

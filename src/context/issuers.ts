@@ -7,6 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { isNativeError } from 'node:util/types';
+import type { Config } from '../config';
 import type { Log } from '../telemetry/log';
 import type { ClaimRules } from './claims';
 import type { FetchText } from './jwks-fetch';
@@ -80,6 +81,15 @@ export function issuerProblems(issuers: readonly IssuerOptions[]): readonly Issu
     }
   });
   return problems;
+}
+
+/** What is wrong with the issuers of a configuration, where its author wrote it: `authentication.issuers[0].jwksFile`. */
+export function configuredIssuerProblems({ authentication: { issuers } }: Config): readonly IssuerProblem[] {
+  return issuerProblems(issuers).map(({ path: [index = 0, key, ...rest], message }) => {
+    const kind = issuers[Number(index)]?.keys.kind;
+    const written = key === 'keys' && kind !== undefined ? [kind] : key === undefined ? [] : [key, ...rest];
+    return { path: ['authentication', 'issuers', index, ...written], message };
+  });
 }
 
 /** The issuers by name. Throws one `Error` that lists every problem. Opens no connection: `warm` does. */

@@ -11,6 +11,7 @@ import {
   subgraphSettings,
 } from '../../src/config';
 import { formatProblem } from '../../src/config/yaml-file';
+import { configuredIssuerProblems } from '../../src/context/issuers';
 
 // Real: the YAML file on disk. Given: the environment, as a value. Observed: the configuration, or the printed problems.
 const directory = mkdtempSync(join(tmpdir(), 'supergate-config-'));
@@ -38,6 +39,18 @@ function problemsOf(yaml: string, env?: Record<string, string>): string[] {
 }
 
 const secret = 's3cret-s3cret-s3cret-s3cret-s3cret';
+
+describe('files of keys', () => {
+  it('are checked with the rest, and told where they are named', () => {
+    const issuer = 'issuer: https://a.example\n      audiences: [us]\n      algorithms: [RS256]';
+    writeFileSync(file, `authentication:\n  issuers:\n    - ${issuer}\n      publicKeyFile: missing.pem\n`);
+    const loaded = loadConfig({ file, env: {}, check: configuredIssuerProblems });
+    expect(loaded).toMatchObject({
+      kind: 'problems',
+      problems: [{ line: 6, column: 22, path: 'authentication.issuers[0].publicKeyFile' }],
+    });
+  });
+});
 
 describe('defaults', () => {
   it('fills in every section of an empty file', () => {
