@@ -1,5 +1,5 @@
 /**
- * `npm run fuzz -- --cases N --seed S [--gateway ours|stock] [--keep-going] [--graph G] [--report FILE]`
+ * `npm run fuzz -- --cases N --seed S [--gateway ours|stock] [--keep-going] [--graph G [--operation O]] [--report FILE]`
  * The long run of the conformance fuzzer. Exit code 1 when an answer was wrong.
  */
 import { appendFileSync, rmSync } from 'node:fs';
@@ -15,6 +15,7 @@ async function main(): Promise<number> {
       seed: { type: 'string', default: '1' },
       gateway: { type: 'string', default: 'ours' },
       graph: { type: 'string' },
+      operation: { type: 'string' },
       operations: { type: 'string', default: '50' },
       report: { type: 'string' },
       'keep-going': { type: 'boolean', default: false },
@@ -33,6 +34,7 @@ async function main(): Promise<number> {
       operationsPerGraph: Number(values.operations),
       keepGoing: values['keep-going'],
       graph: values.graph === undefined ? undefined : Number(values.graph),
+      operation: values.operation === undefined ? undefined : Number(values.operation),
       minimise: !values['no-minimise'],
       onMismatch(mismatch) {
         const story = describeMismatch(mismatch, { seed: values.seed, gateway: gateway.name });

@@ -26,8 +26,8 @@ import type { Random } from './random';
 export function generateFields(draft: Draft): void {
   for (const type of interfacesOf(draft.model)) addInterfaceFields(draft, type);
   for (const type of objectsOf(draft.model)) {
-    if (type.role === 'entity') addOwnFields(draft, type, draft.rng.between(2, 6));
-    else if (type.role === 'value') addOwnFields(draft, type, draft.rng.between(1, 4));
+    if (type.role === 'entity') addOwnFields(draft, type, draft.rng.between(3, 7));
+    else if (type.role === 'value') addOwnFields(draft, type, draft.rng.between(1, 3));
   }
   for (const type of objectsOf(draft.model)) {
     if (type.role === 'entity' && draft.rng.chance(0.25)) addDividedValue(draft, type);
@@ -188,7 +188,9 @@ function randomOutputName({ rng, model }: Draft, dataOf: string): string {
   const known = model.types.has(leaf) || !['JSON', 'Stamp'].includes(leaf) ? leaf : 'String';
   // Types inside values stay mostly leaves: nesting through entities is what matters.
   const leafWeight = model.types.get(dataOf)?.kind === 'object' && isValue(model, dataOf) ? 0.75 : 0.5;
-  return rng.chance(leafWeight) ? known : rng.pick(compositeNames(model));
+  if (rng.chance(leafWeight)) return known;
+  const entities = objectsOf(model).filter((type) => type.role === 'entity');
+  return rng.chance(0.45) ? rng.pick(entities).name : rng.pick(compositeNames(model));
 }
 
 function isValue(model: GraphModel, name: string): boolean {

@@ -10,6 +10,7 @@ import {
   type FragmentSpreadNode,
   type GraphQLCompositeType,
   type GraphQLField,
+  type GraphQLObjectType,
   type GraphQLSchema,
   getNamedType,
   type InlineFragmentNode,
@@ -19,22 +20,15 @@ import {
   Kind,
   type OperationDefinitionNode,
   OperationTypeNode,
-  print,
   type SelectionNode,
   type SelectionSetNode,
   validate,
 } from 'graphql';
+import { type Case, pruneCase } from './case';
 import { ArgumentWriter } from './generate-arguments';
 import { hostileAliases } from './names';
 import type { Random } from './random';
 import { ResponseScope } from './response-scope';
-
-/** One request. */
-export interface Case {
-  readonly document: DocumentNode;
-  readonly variables: Record<string, unknown>;
-  readonly operationName?: string;
-}
 
 const nameNode = (value: string) => ({ kind: Kind.NAME as const, value });
 
@@ -55,20 +49,17 @@ export function generateCase(schema: GraphQLSchema, rng: Random): Case | undefin
     kind: Kind.DOCUMENT,
     definitions: rng.chance(0.2) ? rng.shuffle(definitions) : definitions,
   };
-  if (validate(schema, document).length > 0) return undefined;
   const named = name !== undefined && (several || rng.chance(0.5));
-  return { document, variables: main.variables(), ...(named ? { operationName: name } : {}) };
-}
-
-/** For messages: the document as text. */
-export function printCase(drawn: Case): string {
-  return print(drawn.document);
+  const drawn = pruneCase({ document, variables: main.variables(), ...(named ? { operationName: name } : {}) });
+  return validate(schema, drawn.document).length > 0 ? undefined : drawn;
 }
 
 class OperationWriter {
   private readonly fragments: FragmentDefinitionNode[] = [];
   private readonly args: ArgumentWriter;
   private budget: number;
+  /** Concrete types that the place being written can have, fragments around it considered. */
+  private possible: readonly GraphQLObjectType[] = [];
 
   constructor(
     private readonly schema: GraphQLSchema,
@@ -76,7 +67,7 @@ class OperationWriter {
     private readonly prefix: string,
   ) {
     this.args = new ArgumentWriter(rng);
-    this.budget = rng.between(5, 32);
+    this.budget = rng.between(6, 40);
   }
 
   variables(): Record<string, unknown> {
@@ -86,14 +77,14 @@ class OperationWriter {
   write(operation: OperationTypeNode): (OperationDefinitionNode | FragmentDefinitionNode)[] {
     const root = this.schema.getRootType(operation)!;
     const scope = new ResponseScope(this.schema);
-    const selectionSet = this.selectionSet(root, scope, 0);
+    const selectionSet = this.within([root], () => this.selectionSet(root, scope, 0));
     const variableDefinitions = this.args.definitions;
     return [{ kind: Kind.OPERATION_DEFINITION, operation, variableDefinitions, selectionSet }, ...this.fragments];
   }
 
   private selectionSet(type: GraphQLCompositeType, scope: ResponseScope, depth: number): SelectionSetNode {
     const { rng } = this;
-    const count = depth === 0 ? rng.between(1, 3) : rng.between(1, 4);
+    const count = depth === 0 ? rng.between(1, 3) : rng.between(1, 5);
     const selections: SelectionNode[] = [];
     for (let index = 0; index < count; index++) {
       if (this.budget <= 0 && selections.length > 0) break;
@@ -102,7 +93,7 @@ class OperationWriter {
       if (selection) selections.push(selection);
     }
     if (selections.length === 0) selections.push(this.typename(type, scope));
-    if (rng.chance(0.08)) selections.push(rng.pick(selections));
+    if (rng.chance(0.04)) selections.push(rng.pick(selections));
     return { kind: Kind.SELECTION_SET, selections };
   }
 
@@ -110,7 +101,7 @@ class OperationWriter {
     const { rng } = this;
     const fragments = isAbstractType(type) ? 0.55 : 0.18;
     if (depth < 7 && rng.chance(fragments)) return this.fragment(type, scope, depth);
-    if (rng.chance(0.08)) return this.typename(type, scope);
+    if (rng.chance(depth === 0 ? 0.03 : 0.08)) return this.typename(type, scope);
     if (depth === 0 && type === this.schema.getQueryType() && rng.chance(0.02)) return this.introspection(scope);
     return this.field(type, scope, depth);
   }
@@ -157,7 +148,11 @@ class OperationWriter {
     if (!('getFields' in type)) return this.typename(type, scope);
     const all = Object.values(type.getFields());
     const leaves = all.filter((field) => !isCompositeType(getNamedType(field.type)));
-    const choices = depth >= 6 || this.budget <= 0 ? leaves : all;
+    const composites = all.filter((field) => !leaves.includes(field));
+    // Ways onward first: a wrong route shows only where subgraphs meet.
+    const onward = depth === 0 ? 0.85 : depth < 4 ? 0.4 : 0.15;
+    const deep = depth < 7 && this.budget > 0 && rng.chance(onward);
+    const choices = deep && composites.length > 0 ? composites : leaves.length > 0 || this.budget <= 0 ? leaves : all;
     if (choices.length === 0) return this.typename(type, scope);
     const field: GraphQLField<unknown, unknown> = rng.pick(choices);
     const target = getNamedType(field.type);
@@ -169,11 +164,13 @@ class OperationWriter {
         name: nameNode(field.name),
         ...(alias ? { alias: nameNode(alias) } : {}),
         arguments: args,
-        ...this.directives(),
+        ...this.directives(depth === 0),
       };
       const nested = scope.add(type, head);
       if (nested) {
-        return isCompositeType(target) ? { ...head, selectionSet: this.selectionSet(target, nested, depth + 1) } : head;
+        if (!isCompositeType(target)) return head;
+        const write = (): SelectionSetNode => this.selectionSet(target, nested, depth + 1);
+        return { ...head, selectionSet: this.within(this.concrete(target), write) };
       }
       alias = attempt === 0 ? this.alias(type, field.name) : `x${rng.below(1e6)}`;
     }
@@ -201,7 +198,7 @@ class OperationWriter {
       kind: Kind.INLINE_FRAGMENT,
       ...(condition ? { typeCondition: { kind: Kind.NAMED_TYPE, name: nameNode(condition.name) } } : {}),
       ...this.directives(),
-      selectionSet: this.selectionSet(condition ?? type, scope, depth + 1),
+      selectionSet: this.narrowed(condition ?? type, () => this.selectionSet(condition ?? type, scope, depth + 1)),
     };
     return node;
   }
@@ -210,15 +207,40 @@ class OperationWriter {
   private condition(type: GraphQLCompositeType): GraphQLCompositeType | undefined {
     const { rng, schema } = this;
     if (rng.chance(0.1)) return undefined;
-    const possible = isObjectType(type) ? [type] : schema.getPossibleTypes(type);
+    // Seldom a condition that nothing here meets.
+    const here = this.possible.length > 0 && !rng.chance(0.08) ? this.possible : this.concrete(type);
+    const possible = here.filter((one) => this.concrete(type).includes(one));
+    if (possible.length === 0) return undefined;
     if (isAbstractType(type) && rng.chance(0.65)) return rng.pick(possible);
     const overlapping = Object.values(schema.getTypeMap()).filter(
       (other): other is GraphQLCompositeType =>
         isCompositeType(other) &&
         !other.name.startsWith('__') &&
-        (isObjectType(other) ? possible.includes(other) : possible.some((one) => schema.isSubType(other, one))),
+        this.concrete(other).some((one) => possible.includes(one)),
     );
     return rng.pick(overlapping);
+  }
+
+  private concrete(type: GraphQLCompositeType): readonly GraphQLObjectType[] {
+    return isObjectType(type) ? [type] : this.schema.getPossibleTypes(type);
+  }
+
+  private narrowed<T>(type: GraphQLCompositeType, write: () => T): T {
+    const concrete = this.concrete(type);
+    return this.within(
+      this.possible.filter((one) => concrete.includes(one)),
+      write,
+    );
+  }
+
+  private within<T>(possible: readonly GraphQLObjectType[], write: () => T): T {
+    const outer = this.possible;
+    this.possible = possible;
+    try {
+      return write();
+    } finally {
+      this.possible = outer;
+    }
   }
 
   private spread(type: GraphQLCompositeType, scope: ResponseScope, depth: number): FragmentSpreadNode | undefined {
@@ -228,7 +250,7 @@ class OperationWriter {
     if (reused && scope.addAll(type, reused.selectionSet, this.fragments)) return this.spreadOf(reused.name.value);
     const name = rng.chance(0.05) ? `${this.prefix}constructor` : `${this.prefix}F${this.fragments.length}`;
     if (this.fragments.some((fragment) => fragment.name.value === name)) return undefined;
-    const selectionSet = this.selectionSet(type, scope, depth + 1);
+    const selectionSet = this.narrowed(type, () => this.selectionSet(type, scope, depth + 1));
     if (this.fragments.some((fragment) => fragment.name.value === name)) return undefined;
     this.fragments.push({
       kind: Kind.FRAGMENT_DEFINITION,
@@ -243,9 +265,9 @@ class OperationWriter {
     return { kind: Kind.FRAGMENT_SPREAD, name: nameNode(name), ...this.directives() };
   }
 
-  private directives(): { directives?: readonly DirectiveNode[] } {
+  private directives(root = false): { directives?: readonly DirectiveNode[] } {
     const { rng } = this;
-    if (!rng.chance(0.07)) return {};
+    if (!rng.chance(root ? 0.02 : 0.06)) return {};
     const names = rng.chance(0.1) ? rng.shuffle(['skip', 'include']) : [rng.pick(['skip', 'include'])];
     return {
       directives: names.map((name) => ({

@@ -29,7 +29,7 @@ export function generateSchema(seed: string): GraphModel {
   const count = rng.weighted([
     [2, 2],
     [4, 3],
-    [3, 4],
+    [4, 4],
     [1, 5],
     [1, 6],
   ]);
@@ -206,7 +206,7 @@ function isLeafKey(key: KeyModel): boolean {
 }
 
 function addValueTypes(draft: Draft): void {
-  for (const name of draft.rng.sample(valueNames, draft.rng.between(1, 3))) makeObject(draft, name, 'value');
+  for (const name of draft.rng.sample(valueNames, draft.rng.between(1, 2))) makeObject(draft, name, 'value');
 }
 
 function addUnions({ rng, model }: Draft): void {

@@ -11,7 +11,7 @@ import {
   validate,
   visit,
 } from 'graphql';
-import type { Case } from './generate-operation';
+import { type Case, pruneCase } from './case';
 import type { Mismatch } from './run';
 
 type Attempt = (drawn: Case) => Promise<Mismatch | undefined>;
@@ -26,7 +26,7 @@ export async function minimiseCase(mismatch: Mismatch, attempt: Attempt): Promis
     changed = false;
     for (const candidate of smallerCases(best.case)) {
       if (attempts >= maxAttempts) break;
-      const tidy = withoutUnused(candidate);
+      const tidy = pruneCase(candidate);
       if (!hasOperation(tidy.document)) continue;
       if (validate(best.graph.reference.schema, tidy.document).length > 0) continue;
       attempts++;
@@ -133,47 +133,4 @@ function changeSelection(
       return { ...set, selections };
     },
   });
-}
-
-/** Without empty selection sets, unused fragments and unused variables. */
-function withoutUnused(drawn: Case): Case {
-  let document = drawn.document;
-  for (let round = 0; round < 6; round++) {
-    const pruned = pruneOnce(document);
-    if (pruned === document) break;
-    document = pruned;
-  }
-  const names = new Set<string>();
-  visit(document, { VariableDefinition: (definition) => void names.add(definition.variable.name.value) });
-  const variables = Object.fromEntries(Object.entries(drawn.variables).filter(([name]) => names.has(name)));
-  return { ...drawn, document, variables };
-}
-
-function pruneOnce(document: DocumentNode): DocumentNode {
-  let changed = false;
-  const drop = (): null => {
-    changed = true;
-    return null;
-  };
-  const spread = new Set<string>();
-  visit(document, { FragmentSpread: (node) => void spread.add(node.name.value) });
-  const kept = visit(document, {
-    FragmentDefinition: (node) => (spread.has(node.name.value) ? undefined : drop()),
-    Field: { leave: (node) => (node.selectionSet?.selections.length === 0 ? drop() : undefined) },
-    InlineFragment: { leave: (node) => (node.selectionSet.selections.length === 0 ? drop() : undefined) },
-    OperationDefinition: {
-      leave(node) {
-        const used = new Set<string>();
-        const collect = { Variable: (variable: { name: { value: string } }) => void used.add(variable.name.value) };
-        visit(node.selectionSet, collect);
-        for (const other of document.definitions) if (other.kind === Kind.FRAGMENT_DEFINITION) visit(other, collect);
-        const definitions = node.variableDefinitions ?? [];
-        const variableDefinitions = definitions.filter(({ variable }) => used.has(variable.name.value));
-        if (variableDefinitions.length === definitions.length) return undefined;
-        changed = true;
-        return { ...node, variableDefinitions };
-      },
-    },
-  });
-  return changed ? kept : document;
 }

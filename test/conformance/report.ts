@@ -5,16 +5,16 @@
 import { operationFromDocument, Supergraph } from '@apollo/federation-internals';
 import { prettyFormatQueryPlan, QueryPlanner } from '@apollo/query-planner';
 import type { LoggedRequest } from '../support/subgraph-server';
-import { printCase } from './generate-operation';
+import { printCase } from './case';
 import type { Mismatch, Summary } from './run';
 
 /** The whole story of one mismatch. */
 export function describeMismatch(mismatch: Mismatch, run: { seed: string; gateway: string }): string {
   const { graph, case: drawn, difference, expected, got, place } = mismatch;
-  const [index] = place.split('/');
+  const [index, operation] = place.split('/');
   return [
     `${difference.detail}`,
-    `again: npm run fuzz -- --gateway ${run.gateway} --seed ${run.seed} --graph ${index}   (operation ${place})`,
+    `again: npm run fuzz -- --gateway ${run.gateway} --seed ${run.seed} --graph ${index} --operation ${operation}`,
     `weather: ${JSON.stringify(graph.world.weather)}`,
     `operation${drawn.operationName ? ` ${drawn.operationName}` : ''}:\n${printCase(drawn)}`,
     `variables: ${JSON.stringify(drawn.variables)}`,

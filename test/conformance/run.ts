@@ -4,9 +4,10 @@
  */
 
 import { createSubgraphServer, type LoggedRequest, type SubgraphServer } from '../support/subgraph-server';
+import { type Case, isMutation, printCase } from './case';
 import { type Answer, compareAnswers, type Difference } from './compare';
 import type { GatewayUnderTest, RunningGateway } from './gateways';
-import { type Case, generateCase, printCase } from './generate-operation';
+import { generateCase } from './generate-operation';
 import { buildGraph, composeGraph, type Graph } from './graph';
 import { minimiseCase } from './minimise';
 import { minimiseGraph } from './minimise-graph';
@@ -21,6 +22,8 @@ export interface FuzzOptions {
   readonly keepGoing: boolean;
   /** One graph only, by its number in the run. */
   readonly graph?: number | undefined;
+  /** One operation of that graph only. */
+  readonly operation?: number | undefined;
   /** Makes each kind of mismatch small, at the cost of time. */
   readonly minimise: boolean;
   /** Told of the first mismatch of each kind, made small. */
@@ -54,6 +57,9 @@ export interface Summary {
 
 const timeoutMs = 20_000;
 
+/** Queries under way at once. */
+const atOnce = 6;
+
 /** Runs the fuzzer to the end, or to the first mismatch. */
 export async function runFuzz(options: FuzzOptions): Promise<Summary> {
   const summary: Summary = { cases: 0, graphs: 0, dropped: new Map(), invalid: 0, mismatches: 0, kinds: new Map() };
@@ -80,23 +86,65 @@ async function runGraph(options: FuzzOptions, index: number, server: SubgraphSer
   summary.graphs++;
   const gateway = await options.gateway.start(graph.supergraphSdl);
   try {
-    for (let operation = 0; operation < options.operationsPerGraph && summary.cases < options.cases; operation++) {
-      const drawn = generateCase(graph.reference.schema, new Random(`${seed}/${operation}`));
-      if (!drawn) {
-        summary.invalid++;
-        continue;
-      }
-      summary.cases++;
-      const mismatch = await runCase({ graph, gateway, server }, drawn, `${index}/${operation}`);
-      if (!mismatch) continue;
-      summary.mismatches++;
-      await record(options, summary, mismatch, { graph, gateway, server });
-      if (!options.keepGoing) return;
+    for (const batch of batchesOf(drawCases(options, graph, index, summary))) {
+      const mismatches = await runBatch({ graph, gateway, server }, batch);
+      summary.cases += batch.length;
+      summary.mismatches += mismatches.length;
+      for (const mismatch of mismatches) await record(options, summary, mismatch, { graph, gateway, server });
+      if (mismatches.length > 0 && !options.keepGoing) return;
     }
   } finally {
     await gateway.stop();
     server.unmount(seed.replace(/\W/g, '-'));
   }
+}
+
+interface PlacedCase {
+  readonly place: string;
+  readonly drawn: Case;
+}
+
+function drawCases(options: FuzzOptions, graph: Graph, index: number, summary: Summary): PlacedCase[] {
+  const cases: PlacedCase[] = [];
+  const wanted = Math.min(options.operationsPerGraph, options.cases - summary.cases);
+  const last = options.operation === undefined ? options.operationsPerGraph : options.operation + 1;
+  for (let operation = options.operation ?? 0; operation < last && cases.length < wanted; operation++) {
+    const drawn = generateCase(graph.reference.schema, new Random(`${graph.seed}/${operation}`));
+    if (drawn) cases.push({ place: `${index}/${operation}`, drawn });
+    else summary.invalid++;
+  }
+  return cases;
+}
+
+/** Queries that may run at once; each mutation alone, since mutations count. */
+function batchesOf(cases: readonly PlacedCase[]): PlacedCase[][] {
+  const batches: PlacedCase[][] = [];
+  let open: PlacedCase[] = [];
+  for (const one of cases) {
+    const mutation = isMutation(one.drawn);
+    if (open.length > 0 && (mutation || open.length === atOnce)) {
+      batches.push(open);
+      open = [];
+    }
+    if (mutation) batches.push([one]);
+    else open.push(one);
+  }
+  if (open.length > 0) batches.push(open);
+  return batches;
+}
+
+/** Runs cases at once. A mismatch is asked again alone: then its subgraph requests are known. */
+async function runBatch(bench: Bench, batch: readonly PlacedCase[]): Promise<Mismatch[]> {
+  const results = await Promise.all(batch.map(({ drawn, place }) => runCase(bench, drawn, place)));
+  const mismatches: Mismatch[] = [];
+  for (const found of results) {
+    if (!found) continue;
+    const alone = await runCase(bench, found.case, found.place);
+    const { difference } = found;
+    const together = { ...difference, fingerprint: `only beside others: ${difference.fingerprint}` };
+    mismatches.push(alone ?? { ...found, difference: together });
+  }
+  return mismatches;
 }
 
 /** Counts a mismatch; the first of its kind is made small. */
@@ -107,9 +155,11 @@ async function record(options: FuzzOptions, summary: Summary, mismatch: Mismatch
     return;
   }
   let small = mismatch;
-  if (options.minimise) {
+  // Of very many kinds only the first are worth the time.
+  if (options.minimise && summary.kinds.size < 15) {
     small = await minimiseCase(small, (drawn) => runCase(bench, drawn, mismatch.place));
-    small = await minimiseGraph(small, (subgraphs) => tryDivision(options, bench.server, small, subgraphs));
+    const reduced = small;
+    small = await minimiseGraph(reduced, (subgraphs) => tryDivision(options, bench.server, reduced, subgraphs));
   }
   summary.kinds.set(mismatch.difference.fingerprint, { first: small, count: 1 });
   options.onMismatch?.(small);

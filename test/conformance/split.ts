@@ -74,10 +74,10 @@ function placeEntity(model: GraphModel, entity: ObjectModel, rng: Random): void 
   const keyed = keyedInterfaceOf(model, entity)?.keyed;
   const hub = keyed?.home ?? rng.pick(allowed);
   const count = rng.weighted([
-    [2, 1],
+    [1, 1],
     [4, 2],
-    [3, 3],
-    [1, 4],
+    [4, 3],
+    [2, 4],
   ]);
   const others = rng.sample(
     allowed.filter((subgraph) => subgraph !== hub),

@@ -98,9 +98,9 @@ function build(world: World, field: FieldModel, type: TypeRef, place: string, ma
     const fails = world.weather.nulls && field.mayFail && hashOf(`${place}|null!`) % 20 === 0;
     return fails ? null : build(world, field, type.of, place, false);
   }
-  if (mayBeNull && hashOf(`${place}|null`) % 12 === 0) return null;
+  if (mayBeNull && hashOf(`${place}|null`) % 15 === 0) return null;
   if (type.kind === 'list') {
-    const length = [0, 1, 1, 2, 2, 3][hashOf(`${place}|length`) % 6]!;
+    const length = [0, 1, 1, 2, 2, 2, 3, 3][hashOf(`${place}|length`) % 8]!;
     return Array.from({ length }, (_, index) => build(world, field, type.of, `${place}.${index}`, true));
   }
   const custom = world.model.types.get(type.name);
