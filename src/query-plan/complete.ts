@@ -52,11 +52,10 @@ class Completion {
   constructor(private readonly input: CompletionInput) {}
 
   completeRoot(): ResponseObject | undefined {
-    const data = this.completeObject(this.input.shape, this.input.data);
-    for (const { failure, path } of this.input.failures.unplaced) {
-      this.report(failure, clientPath(this.input.shape, path));
-    }
-    return data;
+    const { shape, data, failures } = this.input;
+    const completed = this.completeObject(shape, data);
+    for (const failure of failures.unplaced) this.report(failure, undefined);
+    return completed;
   }
 
   private completeObject(selection: SelectionShape, source: Record<string, unknown>): ResponseObject | undefined {
@@ -66,6 +65,7 @@ class Completion {
       this.fail(`A value of type "${selection.type.name}" is of a type that cannot stand here.`);
       return undefined;
     }
+    if (this.input.failures.notes.size > 0) this.reportNotes(selection, source);
     // Client response names may be `__proto__`: an object without a prototype takes any name.
     const result: ResponseObject = Object.create(null);
     for (const field of fields) {
@@ -186,7 +186,14 @@ class Completion {
     return true;
   }
 
-  private report(failure: Failure, path: DataPath): void {
+  /** Reports what happened below an object and left no null there. */
+  private reportNotes(selection: SelectionShape, source: object): void {
+    for (const { failure, path } of this.input.failures.notes.get(source) ?? []) {
+      this.report(failure, [...this.path, ...clientPath(selection, path)]);
+    }
+  }
+
+  private report(failure: Failure, path: DataPath | undefined): void {
     const identity = JSON.stringify([failure.message, path]);
     if (this.reported.has(identity) || this.errors.length >= this.input.maxErrors) return;
     this.reported.add(identity);

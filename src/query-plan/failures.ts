@@ -28,12 +28,10 @@ export interface ExpectedField {
 
 export class Failures {
   private readonly byContainer = new Map<object, Map<string | number, PlacedFailure[]>>();
-  /** Failures that left no null behind, or none that can be found. */
-  readonly unplaced: PlacedFailure[] = [];
-
-  get isEmpty(): boolean {
-    return this.byContainer.size === 0 && this.unplaced.length === 0;
-  }
+  /** Failures that left no null behind, by the object they happened below. */
+  readonly notes = new Map<object, PlacedFailure[]>();
+  /** Failures that say nothing of where they happened and left no null behind. */
+  readonly unplaced: Failure[] = [];
 
   /** `key` of `container` is null because of `failure`, which happened at `path` from the container. */
   place(container: object, key: string | number, failure: Failure, path: DataPath): void {
@@ -82,7 +80,7 @@ export class Failures {
     return placed;
   }
 
-  /** A subgraph's error at `path` below `root`: placed at the null that it left. */
+  /** A subgraph's error at `path` below `root`: placed at the null that it left, or else noted at `root`. */
   placeAtPath(root: Record<string, unknown>, path: DataPath, failure: Failure): void {
     let container: object = root;
     for (const [index, key] of path.entries()) {
@@ -96,6 +94,8 @@ export class Failures {
       if (typeof value !== 'object') break;
       container = value;
     }
-    this.unplaced.push({ failure, path });
+    const noted = this.notes.get(root);
+    if (noted) noted.push({ failure, path });
+    else this.notes.set(root, [{ failure, path }]);
   }
 }

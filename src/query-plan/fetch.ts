@@ -163,7 +163,7 @@ async function runEntityFetch(
     const [first] = errors;
     return failAll(fetch, run, groups, first ? failureOf(first, fetch.subgraph) : malformedEntities(fetch));
   }
-  const byEntity = errorsByEntity(errors);
+  const byEntity = errorsByEntity(errors, groups.length);
   for (const [index, targets] of groups.entries()) {
     const entity: unknown = entities[index];
     if (isDataObject(entity)) fetch.rewriteOutput?.(entity);
@@ -176,8 +176,7 @@ async function runEntityFetch(
       placeErrors(fetch, run, target, own, 2, !isDataObject(entity));
     }
   }
-  const general = byEntity.get(undefined) ?? [];
-  for (const targets of groups) for (const target of targets) placeErrors(fetch, run, target, general, Infinity, false);
+  placeGeneralErrors(fetch, run, groups.flat(), byEntity.get(undefined) ?? []);
 }
 
 /** Objects at `path` by the representation that stands for them: equal ones are asked once. */
@@ -206,7 +205,7 @@ function collectRepresentations(
 
 function malformedEntities(fetch: CompiledFetch): Failure {
   const code: ErrorCode = 'SUBREQUEST_MALFORMED_RESPONSE';
-  const message = `Subgraph "${fetch.subgraph}" did not answer with the entities it was asked for.`;
+  const message = `Subgraph '${fetch.subgraph}' did not answer with the entities it was asked for.`;
   return { message, extensions: { code, serviceName: fetch.subgraph } };
 }
 
@@ -216,12 +215,15 @@ function failAll(fetch: CompiledFetch, run: Run, groups: readonly (readonly Data
   }
 }
 
-/** Errors by the index in `_entities` that their path names; under `undefined` those that name none. */
-function errorsByEntity(errors: readonly SubgraphGraphQLError[]): Map<number | undefined, SubgraphGraphQLError[]> {
+/** Errors by the index in `_entities` that their path names; under `undefined` those that name none of them. */
+function errorsByEntity(
+  errors: readonly SubgraphGraphQLError[],
+  count: number,
+): Map<number | undefined, SubgraphGraphQLError[]> {
   const groups = new Map<number | undefined, SubgraphGraphQLError[]>();
   for (const error of errors) {
     const index = error.path?.[0] === '_entities' ? error.path[1] : undefined;
-    const key = typeof index === 'number' ? index : undefined;
+    const key = typeof index === 'number' && index < count ? index : undefined;
     const group = groups.get(key);
     if (group) group.push(error);
     else groups.set(key, [error]);
@@ -243,16 +245,27 @@ function placeErrors(
   isEmptied: boolean,
 ): void {
   for (const error of errors) {
-    const failure = failureOf(error, fetch.subgraph);
     const path = error.path?.slice(skip) ?? [];
-    if (path.length > 0) run.failures.placeAtPath(target, path, failure);
-    else if (!run.failures.placeAtMissing(target, fetch.expected, failure)) {
-      run.failures.unplaced.push({ failure, path: [] });
-    }
+    if (path.length > 0) run.failures.placeAtPath(target, path, failureOf(error, fetch.subgraph));
+    else placeGeneralErrors(fetch, run, [target], [error]);
   }
   const [first] = errors;
   const path = first?.path?.slice(skip) ?? [];
   if (isEmptied && first && path.length > 0) {
     run.failures.placeAtMissing(target, fetch.expected, failureOf(first, fetch.subgraph), path);
+  }
+}
+
+/** Places errors that say nothing of where they happened at whatever is missing. */
+function placeGeneralErrors(
+  fetch: CompiledFetch,
+  run: Run,
+  targets: readonly DataObject[],
+  errors: readonly SubgraphGraphQLError[],
+): void {
+  for (const error of errors) {
+    const failure = failureOf(error, fetch.subgraph);
+    const placed = targets.filter((target) => run.failures.placeAtMissing(target, fetch.expected, failure));
+    if (placed.length === 0) run.failures.unplaced.push(failure);
   }
 }
