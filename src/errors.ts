@@ -75,7 +75,9 @@ export const errorTable = {
     retry: true,
     inAnswer,
   }),
-  SUBREQUEST_ABORTED: define(499, 'The client left before the answer was complete.', { inAnswer }),
+  SUBREQUEST_ABORTED: define(499, 'The client left before the answer was complete: seen in metrics alone.', {
+    inAnswer,
+  }),
   INVALID_SUBGRAPH_DATA: define(
     502,
     'A subgraph sent a value that the schema does not allow: null where it may not be, or of another type.',

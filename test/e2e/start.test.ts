@@ -1,0 +1,163 @@
+/**
+ * What a new user does first: `npm start`, the printed commands, the pages, Ctrl-C.
+ * Real: npm, the processes, the embedded Postgres with a fresh data directory, bash and curl. Nothing is fake.
+ * Observed: what is printed and answered, and that no process outlives the signal.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { seedUserId } from '../../subgraphs/users/seed';
+
+jest.setTimeout(90_000);
+
+const root = join(__dirname, '../..');
+const home = mkdtempSync(join(tmpdir(), 'supergate-start-'));
+const freePorts = { PORT: '0', PORT_USERS: '0', PORT_PAYMENTS: '0', PORT_CONTENT: '0' };
+
+let npm: ChildProcess;
+let output = '';
+let url: string;
+
+beforeAll(async () => {
+  // Started by root, Postgres runs as another user, who must get in.
+  chmodSync(home, 0o755);
+  npm = spawn('npm', ['start'], {
+    cwd: root,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, SUPERGATE_DATA_DIR: home, ...freePorts },
+    // A process group of its own, as in a terminal: Ctrl-C reaches all of it.
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  for (const stream of [npm.stdout, npm.stderr]) {
+    stream?.on('data', (chunk) => {
+      output += chunk;
+    });
+  }
+  await waitUntil(() => output.includes('Ctrl-C stops everything') || npm.exitCode !== null, 60_000);
+  url = /^ {2}gateway +(\S+)\/graphql$/m.exec(output)?.[1] ?? '';
+  if (url === '') throw new Error(`npm start did not become ready:\n${output}`);
+});
+
+afterAll(() => {
+  signalGroup('SIGKILL');
+  rmSync(home, { recursive: true, force: true });
+});
+
+async function waitUntil(condition: () => boolean, timeoutMs: number): Promise<void> {
+  for (const end = Date.now() + timeoutMs; !condition() && Date.now() < end; ) await sleep(50);
+}
+
+function signalGroup(signal: NodeJS.Signals): void {
+  try {
+    process.kill(-(npm.pid ?? 0), signal);
+  } catch {
+    // Nobody is left in it.
+  }
+}
+
+/** The processes of the group, and Postgres with its keeper, which have groups of their own. */
+function leftovers(): string {
+  const of = (...args: string[]) => spawnSync('pgrep', ['--list-full', ...args], { encoding: 'utf8' }).stdout;
+  return of('--pgroup', String(npm.pid)) + of('--full', home);
+}
+
+const get = (path: string, accept = '*/*') => fetch(url + path, { headers: { accept } });
+
+function post(query: string, authorization?: string): Promise<Response> {
+  return fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(authorization && { authorization }) },
+    body: JSON.stringify({ query }),
+  });
+}
+
+describe('npm start', () => {
+  it('prints commands that answer what the README says', () => {
+    const commands = output.split('\n').filter((line) => /^(TOKEN=|curl )/.test(line));
+    expect(commands).toHaveLength(2);
+    const { stdout, stderr } = spawnSync('bash', ['-c', commands.join('\n')], { encoding: 'utf8' });
+    expect(stderr).toBe('');
+    const readme = readFileSync(join(root, 'README.md'), 'utf8');
+    const told = /<!-- answer -->\n```json\n([\s\S]*?)```/.exec(readme)?.[1] ?? 'null';
+    expect(JSON.parse(stdout)).toEqual(JSON.parse(told));
+  });
+
+  it('takes the token that `supergate token` signs with its keys, and no other', async () => {
+    const words = ['token', '--sub', seedUserId(1), '--roles', 'USER,ADMIN', '--keys', join(home, 'keys')];
+    const { stdout } = spawnSync('node', ['--require', 'tsx/cjs', 'src/cli.ts', ...words], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    const token = stdout.trim();
+    const answer = await post('{ me { username } }', `Bearer ${token}`);
+    expect(await answer.json()).toEqual({ data: { me: { username: 'ada' } } });
+    const [head, body] = token.split('.');
+    const forged = await post('{ me { username } }', `Bearer ${head}.${body}.${'A'.repeat(86)}`);
+    expect(forged.status).toBe(401);
+    expect(forged.headers.get('www-authenticate')).toMatch(/^Bearer/);
+  });
+
+  it('answers anonymous requests, and leaves refusals to the subgraphs', async () => {
+    const open = await post('{ me { username } search(text: "compiler", first: 1) { __typename } }');
+    expect(await open.json()).toEqual({ data: { me: null, search: [{ __typename: 'Post' }] } });
+    const closed = await post('{ users { nodes { username } } }');
+    expect(closed.status).toBe(200);
+    expect(await closed.json()).toMatchObject({
+      data: null,
+      errors: [{ path: ['users'], extensions: { code: 'UNAUTHENTICATED', serviceName: 'users' } }],
+    });
+  });
+
+  it('is healthy in all its parts', async () => {
+    expect((await get('/health/live')).status).toBe(200);
+    expect((await get('/health/ready')).status).toBe(200);
+    const { status, checks } = (await (await get('/health')).json()) as { status: string; checks: object };
+    expect({ status, parts: Object.keys(checks).sort() }).toEqual({
+      status: 'up',
+      parts: ['gateway', 'memory', 'subgraph:content', 'subgraph:payments', 'subgraph:users'],
+    });
+  });
+
+  it('counts requests and the calls to each subgraph for Prometheus', async () => {
+    const metrics = await (await get('/metrics')).text();
+    expect(metrics).toMatch(/^supergate_requests_total\{operation_type="query",status="200"\} \d+$/m);
+    for (const subgraph of ['users', 'payments', 'content']) {
+      expect(metrics).toMatch(
+        new RegExp(`^supergate_subgraph_requests_total\\{subgraph="${subgraph}",outcome="ok"`, 'm'),
+      );
+    }
+  });
+
+  it('shows Sandbox and the offline explorer to a browser', async () => {
+    const sandbox = await get('/graphql', 'text/html');
+    expect(sandbox.headers.get('content-type')).toMatch(/^text\/html/);
+    expect(await sandbox.text()).toContain('EmbeddedSandbox');
+    const explorer = await get('/graphiql', 'text/html');
+    expect(explorer.headers.get('content-type')).toMatch(/^text\/html/);
+    expect(await explorer.text()).toContain('graphiql');
+  });
+
+  it('writes one JSON object a line into its log, without tokens, passwords and variables', async () => {
+    const query = 'query Traced { me { username } }';
+    await post(query);
+    await waitUntil(() => output.includes('"operation":"Traced"'), 5_000);
+    const lines = output.split('\n').filter((line) => line.startsWith('{'));
+    const records = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(records).toContainEqual(
+      expect.objectContaining({ operation: 'Traced', status: 200, durationMs: expect.any(Number), subgraphCalls: 1 }),
+    );
+    expect(lines.join('\n')).not.toMatch(/supergate-demo|eyJ|Bearer/);
+  });
+
+  it('leaves no process behind after Ctrl-C', async () => {
+    expect(leftovers()).toContain('postgres');
+    signalGroup('SIGINT');
+    if (npm.exitCode === null) await once(npm, 'exit');
+    await waitUntil(() => leftovers() === '', 10_000);
+    expect(leftovers()).toBe('');
+    await expect(get('/health/live')).rejects.toThrow();
+  });
+});
