@@ -3,7 +3,7 @@
  * Subgraphs get the values as the client sent them (they coerce again); the coerced ones decide conditions.
  */
 import { type GraphQLSchema, getVariableValues } from 'graphql';
-import type { ClientError } from '../errors';
+import { ClientError } from '../errors';
 import { asClientError, type Operation, type Refused } from './document';
 
 export type RawVariables = Readonly<Record<string, unknown>>;
@@ -34,6 +34,12 @@ export function checkVariables(
     return { kind: 'refused', errors };
   }
   const { coerced } = result;
+  // `$if: Boolean = true` may stand where `Boolean!` is asked, and be null all the same (specification 5.8.5).
+  const nullCondition = operation.conditionVariables.find((name) => coerced[name] === null);
+  if (nullCondition !== undefined) {
+    const message = `Variable "$${nullCondition}" decides a condition and must not be null.`;
+    return { kind: 'refused', errors: [new ClientError('BAD_USER_INPUT', message)] };
+  }
   let conditions = '';
   for (const name of operation.conditionVariables) conditions += coerced[name] === true ? 't' : 'f';
   return { kind: 'checked', raw, coerced, conditions };
