@@ -20,6 +20,7 @@ import type { Operation } from '../operation/document';
 import type { CheckedVariables } from '../operation/variables';
 import { type Completed, complete } from './complete';
 import type { DataObject } from './data';
+import { EntityLoader } from './entity-loader';
 import { Failures } from './failures';
 import { createFieldNameTable, type FieldNameTable, OperationFieldNames } from './field-names';
 import { answerIntrospection, type IntrospectionQuery } from './introspection';
@@ -173,8 +174,10 @@ export class Engine {
     const { apiSchema, limits } = this.options;
     const root: DataObject = {};
     const failures = new Failures();
-    const run: Run = { root, failures, variables: variables.raw, context, call };
+    const sender = { variables: variables.raw, context, call };
     for (const step of executable.steps) {
+      // What a later mutation changes may not be answered from before it.
+      const run: Run = { root, failures, ...sender, entities: new EntityLoader(sender) };
       await step.run(run);
       if (!step.required) continue;
       const trial = complete({ shape: step.required, data: root, failures, introspection: {}, maxErrors: 1 });

@@ -1,87 +1,99 @@
 /**
- * One fetch of a query plan -> a function that asks the subgraph and merges its answer.
- * In: FetchNode and the path it is about. Out: a step of the program, its request body finished up to the variables
- * and representations. Clock: per document (compiled), per request (run).
+ * Fetches of a query plan -> what execution needs of them: request text, variables, what is expected back.
+ * In: FetchNode. Out: a step for root fetches, an interned `EntitySelection` for entity fetches.
+ * Clock: per document (compiled), per request (run).
  */
 import type { FetchNode } from '@apollo/query-planner';
-import { Kind, parse, type SelectionSetNode } from 'graphql';
+import {
+  Kind,
+  type OperationDefinitionNode,
+  parse,
+  print,
+  type SelectionSetNode,
+  stripIgnoredCharacters,
+} from 'graphql';
 import { type ErrorCode, InternalError, SubgraphError } from '../errors';
-import { collectObjects, type DataObject, isDataObject, mergeObject } from './data';
-import type { ExpectedField, Failure } from './failures';
-import type { Step } from './program';
-import { type BuildRepresentation, compileRepresentation } from './representations';
+import { collectObjects, type DataObject, mergeObject } from './data';
+import type { ExpectedField, Failure, Failures } from './failures';
+import { clientVariableNameOf } from './planning-operation';
+import type { Run, Step } from './program';
 import { compileRewrites, type Rewrite } from './rewrites';
 import type { SubgraphGraphQLError, SubgraphResponse } from './subgraph-call';
 import type { SupergraphTypes } from './supergraph-types';
 
-interface CompiledFetch {
+/** A variable of a fetch: its travelling name as JSON, the client's name, its definition. */
+export interface FetchVariable {
+  readonly key: string;
+  readonly clientName: string;
+  /** `$first:Int!`. */
+  readonly definition: string;
+}
+
+/** A fetch, ready to be sent and its answer ready to be read. */
+export interface CompiledFetch {
   readonly subgraph: string;
   readonly kind: 'query' | 'mutation';
   /** The body up to the variables: `{"query":"…","operationName":"…","variables":{`. */
   readonly head: string;
-  /** Variables to send: the travelling name, and the client's. */
-  readonly variables: readonly { readonly key: string; readonly name: string }[];
+  readonly variables: readonly FetchVariable[];
   /** What is selected on the root, or on each entity. */
   readonly expected: readonly ExpectedField[];
+  /** The text of that selection: `{...on User{name}}`. */
+  readonly selectionText: string;
   readonly rewriteOutput: Rewrite | undefined;
-  readonly types: SupergraphTypes;
 }
 
-/** Compiles a fetch about the objects at `path`. `clientNames` leads from travelling variable names to the client's. */
-export function compileFetch(
-  node: FetchNode,
-  path: readonly string[],
-  clientNames: (name: string) => string,
-  types: SupergraphTypes,
-): Step {
-  const selectionSet = operationSelectionSet(node.operation);
+const representationsVariable = 'representations';
+
+/** Reads a fetch. Of an entity fetch the selection is what stands below `_entities`. */
+export function compileFetch(node: FetchNode, types: SupergraphTypes): CompiledFetch {
+  const operation = readOperation(node.operation);
   const isEntityFetch = node.requires !== undefined;
-  const expected = expectedFields(selectionSet);
-  const fetch: CompiledFetch = {
+  const [entities] = operation.selectionSet.selections;
+  const entitySet = isEntityFetch && entities?.kind === Kind.FIELD ? entities.selectionSet : undefined;
+  const set = entitySet ?? operation.selectionSet;
+  return {
     subgraph: node.serviceName,
     kind: node.operationKind === 'mutation' ? 'mutation' : 'query',
-    head: requestHead(node),
-    variables: (node.variableUsages ?? [])
-      .filter((name) => !(isEntityFetch && name === 'representations'))
-      .map((name) => ({ key: JSON.stringify(name), name: clientNames(name) })),
-    expected: isEntityFetch ? (expected[0]?.selection ?? []) : expected,
+    head: requestHead(node.operation, node.operationName),
+    variables: (operation.variableDefinitions ?? [])
+      .map((definition) => ({ name: definition.variable.name.value, text: stripIgnoredCharacters(print(definition)) }))
+      .filter(({ name }) => !(isEntityFetch && name === representationsVariable))
+      .map(({ name, text }) => ({
+        key: JSON.stringify(name),
+        clientName: clientVariableNameOf(name),
+        definition: text,
+      })),
+    expected: expectedFields(set),
+    selectionText: stripIgnoredCharacters(print(set)),
     rewriteOutput: compileRewrites(node.outputRewrites, types),
-    types,
   };
-  if (!node.requires) return (run) => runRootFetch(fetch, path, run);
-  const rewriteInput = compileRewrites(node.inputRewrites, types);
-  const build = compileRepresentation(node.serviceName, node.requires, rewriteInput, types);
-  return (run) => runEntityFetch(fetch, path, build, run);
 }
 
-function requestHead(node: FetchNode): string {
-  const name = node.operationName === undefined ? '' : `,"operationName":${JSON.stringify(node.operationName)}`;
-  return `{"query":${JSON.stringify(node.operation)}${name},"variables":{`;
+/** The body of a request up to its variables. */
+export function requestHead(operation: string, operationName: string | undefined): string {
+  const name = operationName === undefined ? '' : `,"operationName":${JSON.stringify(operationName)}`;
+  return `{"query":${JSON.stringify(operation)}${name},"variables":{`;
 }
 
-function operationSelectionSet(operation: string): { set: SelectionSetNode; fragments: Map<string, SelectionSetNode> } {
-  const fragments = new Map<string, SelectionSetNode>();
-  let set: SelectionSetNode | undefined;
-  for (const definition of parse(operation, { noLocation: true }).definitions) {
-    if (definition.kind === Kind.OPERATION_DEFINITION) set = definition.selectionSet;
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition.selectionSet);
+function readOperation(text: string): OperationDefinitionNode {
+  const [operation, ...others] = parse(text, { noLocation: true }).definitions;
+  // The planner is told neither to keep fragments nor to make them.
+  if (operation?.kind !== Kind.OPERATION_DEFINITION || others.length > 0) {
+    throw new InternalError('a fetch of the query plan is not one operation');
   }
-  if (!set) throw new InternalError('a fetch of the query plan has no operation');
-  return { set, fragments };
+  return operation;
 }
 
 /** The fields of a selection set by response name, those of its fragments included whatever their type. */
-function expectedFields({ set, fragments }: ReturnType<typeof operationSelectionSet>): ExpectedField[] {
+function expectedFields(set: SelectionSetNode): ExpectedField[] {
   const byName = new Map<string, ExpectedField>();
   const visit = (selectionSet: SelectionSetNode): void => {
     for (const selection of selectionSet.selections) {
       if (selection.kind === Kind.INLINE_FRAGMENT) visit(selection.selectionSet);
-      else if (selection.kind === Kind.FRAGMENT_SPREAD) {
-        const fragment = fragments.get(selection.name.value);
-        if (fragment) visit(fragment);
-      } else if (selection.name.value !== '__typename') {
+      else if (selection.kind === Kind.FIELD && selection.name.value !== '__typename') {
         const name = (selection.alias ?? selection.name).value;
-        const inner = selection.selectionSet && expectedFields({ set: selection.selectionSet, fragments });
+        const inner = selection.selectionSet && expectedFields(selection.selectionSet);
         const before = byName.get(name)?.selection ?? [];
         byName.set(name, { name, selection: inner ? [...before, ...inner] : undefined });
       }
@@ -91,144 +103,70 @@ function expectedFields({ set, fragments }: ReturnType<typeof operationSelection
   return [...byName.values()];
 }
 
-type Run = Parameters<Step>[0];
-
-function requestBody(fetch: CompiledFetch, run: Run, representations?: readonly string[]): string {
-  let body = fetch.head;
-  let separator = '';
-  for (const { key, name } of fetch.variables) {
-    if (!Object.hasOwn(run.variables, name)) continue;
-    body += `${separator}${key}:${JSON.stringify(run.variables[name])}`;
-    separator = ',';
+/** The values that a client sent for the variables of a fetch, as the inside of a JSON object. */
+export function variablesText(variables: readonly FetchVariable[], values: Readonly<Record<string, unknown>>): string {
+  let text = '';
+  for (const { key, clientName } of variables) {
+    if (!Object.hasOwn(values, clientName)) continue;
+    text += `${text === '' ? '' : ','}${key}:${JSON.stringify(values[clientName])}`;
   }
-  if (representations) body += `${separator}"representations":[${representations.join(',')}]`;
-  return `${body}}}`;
+  return text;
 }
 
-async function send(
-  fetch: CompiledFetch,
-  run: Run,
-  representations?: readonly string[],
+/** The part of a run that talks to subgraphs. */
+export type Sender = Pick<Run, 'call' | 'context' | 'variables'>;
+
+/** Sends a request. What the subgraph or the way to it did wrong is a value. */
+export async function send(
+  { call, context }: Sender,
+  { subgraph, kind }: CompiledFetch,
+  body: string,
 ): Promise<SubgraphResponse | Failure> {
-  const body = requestBody(fetch, run, representations);
   try {
-    return await run.call({ subgraph: fetch.subgraph, body, kind: fetch.kind, context: run.context });
+    return await call({ subgraph, body, kind, context });
   } catch (error) {
     if (!(error instanceof SubgraphError)) throw error;
-    return { message: error.message, extensions: { code: error.code, serviceName: fetch.subgraph } };
+    return { message: error.message, extensions: { code: error.code, serviceName: subgraph } };
   }
 }
 
-function isFailure(answer: SubgraphResponse | Failure): answer is Failure {
+export function isFailure(answer: SubgraphResponse | Failure): answer is Failure {
   return 'message' in answer;
 }
 
-function failureOf(error: SubgraphGraphQLError, subgraph: string): Failure {
+/** A step that asks a subgraph for root fields and merges its answer into the objects at `path`: the root. */
+export function rootStep(fetch: CompiledFetch, path: readonly string[], types: SupergraphTypes): Step {
+  return async (run) => {
+    const targets = collectObjects(run.root, path);
+    if (targets.length === 0) return;
+    const body = `${fetch.head}${variablesText(fetch.variables, run.variables)}}}`;
+    const answer = await run.entities.track(send(run, fetch, body));
+    for (const target of targets) mergeRootAnswer(fetch, run, target, answer, types);
+  };
+}
+
+function mergeRootAnswer(
+  fetch: CompiledFetch,
+  { failures }: Run,
+  target: DataObject,
+  answer: SubgraphResponse | Failure,
+  types: SupergraphTypes,
+): void {
+  if (isFailure(answer)) {
+    failures.placeAtMissing(target, fetch.expected, answer);
+    return;
+  }
+  const { data, errors = [] } = answer;
+  if (data) {
+    fetch.rewriteOutput?.(data);
+    mergeObject(target, data, types);
+  }
+  placeErrors(fetch, failures, target, errors, 0, !data);
+}
+
+export function failureOf(error: SubgraphGraphQLError, subgraph: string): Failure {
   const code: ErrorCode = 'DOWNSTREAM_SERVICE_ERROR';
   return { message: error.message, extensions: { code, ...error.extensions, serviceName: subgraph } };
-}
-
-async function runRootFetch(fetch: CompiledFetch, path: readonly string[], run: Run): Promise<void> {
-  const targets = collectObjects(run.root, path);
-  if (targets.length === 0) return;
-  const answer = await send(fetch, run);
-  for (const target of targets) {
-    if (isFailure(answer)) {
-      run.failures.placeAtMissing(target, fetch.expected, answer);
-      continue;
-    }
-    const { data, errors } = answer;
-    if (data) {
-      fetch.rewriteOutput?.(data);
-      mergeObject(target, data, fetch.types);
-    }
-    placeErrors(fetch, run, target, errors ?? [], 0, !data);
-  }
-}
-
-async function runEntityFetch(
-  fetch: CompiledFetch,
-  path: readonly string[],
-  build: BuildRepresentation,
-  run: Run,
-): Promise<void> {
-  const asked = collectRepresentations(fetch, path, build, run);
-  if (asked.size === 0) return;
-  const answer = await send(fetch, run, [...asked.keys()]);
-  const groups = [...asked.values()];
-  const entities = isFailure(answer) ? undefined : answer.data?._entities;
-  if (isFailure(answer)) return failAll(fetch, run, groups, answer);
-  const errors = answer.errors ?? [];
-  if (!Array.isArray(entities) || entities.length !== groups.length) {
-    const [first] = errors;
-    return failAll(fetch, run, groups, first ? failureOf(first, fetch.subgraph) : malformedEntities(fetch));
-  }
-  const byEntity = errorsByEntity(errors, groups.length);
-  for (const [index, targets] of groups.entries()) {
-    const entity: unknown = entities[index];
-    if (isDataObject(entity)) fetch.rewriteOutput?.(entity);
-    const own = byEntity.get(index) ?? [];
-    for (const target of targets) {
-      if (isDataObject(entity)) mergeObject(target, entity, fetch.types);
-      else if (entity !== null && own.length === 0) {
-        run.failures.placeAtMissing(target, fetch.expected, malformedEntities(fetch));
-      }
-      placeErrors(fetch, run, target, own, 2, !isDataObject(entity));
-    }
-  }
-  placeGeneralErrors(fetch, run, groups.flat(), byEntity.get(undefined) ?? []);
-}
-
-/** Objects at `path` by the representation that stands for them: equal ones are asked once. */
-function collectRepresentations(
-  fetch: CompiledFetch,
-  path: readonly string[],
-  build: BuildRepresentation,
-  run: Run,
-): Map<string, DataObject[]> {
-  const asked = new Map<string, DataObject[]>();
-  for (const target of new Set(collectObjects(run.root, path))) {
-    const representation = build(target);
-    if (representation.kind === 'representation') {
-      const text = JSON.stringify(representation.value);
-      const group = asked.get(text);
-      if (group) group.push(target);
-      else asked.set(text, [target]);
-    } else if (representation.kind === 'missing') {
-      // What is missing because of a failure fails what depends on it, for the same reason.
-      const [cause] = run.failures.find(representation.container, representation.key) ?? [];
-      if (cause) run.failures.placeAtMissing(target, fetch.expected, cause.failure);
-    }
-  }
-  return asked;
-}
-
-function malformedEntities(fetch: CompiledFetch): Failure {
-  const code: ErrorCode = 'SUBREQUEST_MALFORMED_RESPONSE';
-  const message = `Subgraph '${fetch.subgraph}' did not answer with the entities it was asked for.`;
-  return { message, extensions: { code, serviceName: fetch.subgraph } };
-}
-
-function failAll(fetch: CompiledFetch, run: Run, groups: readonly (readonly DataObject[])[], failure: Failure): void {
-  for (const targets of groups) {
-    for (const target of targets) run.failures.placeAtMissing(target, fetch.expected, failure);
-  }
-}
-
-/** Errors by the index in `_entities` that their path names; under `undefined` those that name none of them. */
-function errorsByEntity(
-  errors: readonly SubgraphGraphQLError[],
-  count: number,
-): Map<number | undefined, SubgraphGraphQLError[]> {
-  const groups = new Map<number | undefined, SubgraphGraphQLError[]>();
-  for (const error of errors) {
-    const index = error.path?.[0] === '_entities' ? error.path[1] : undefined;
-    const key = typeof index === 'number' && index < count ? index : undefined;
-    const group = groups.get(key);
-    if (group) group.push(error);
-    else groups.set(key, [error]);
-  }
-  return groups;
 }
 
 /**
@@ -236,9 +174,9 @@ function errorsByEntity(
  * A null of a non-null field empties its parents: when it has emptied the whole answer, an error explains what is
  * missing beside it too.
  */
-function placeErrors(
+export function placeErrors(
   fetch: CompiledFetch,
-  run: Run,
+  failures: Failures,
   target: DataObject,
   errors: readonly SubgraphGraphQLError[],
   skip: number,
@@ -246,26 +184,26 @@ function placeErrors(
 ): void {
   for (const error of errors) {
     const path = error.path?.slice(skip) ?? [];
-    if (path.length > 0) run.failures.placeAtPath(target, path, failureOf(error, fetch.subgraph));
-    else placeGeneralErrors(fetch, run, [target], [error]);
+    if (path.length > 0) failures.placeAtPath(target, path, failureOf(error, fetch.subgraph));
+    else placeGeneralErrors(fetch, failures, [target], [error]);
   }
   const [first] = errors;
   const path = first?.path?.slice(skip) ?? [];
   if (isEmptied && first && path.length > 0) {
-    run.failures.placeAtMissing(target, fetch.expected, failureOf(first, fetch.subgraph), path);
+    failures.placeAtMissing(target, fetch.expected, failureOf(first, fetch.subgraph), path);
   }
 }
 
 /** Places errors that say nothing of where they happened at whatever is missing. */
-function placeGeneralErrors(
+export function placeGeneralErrors(
   fetch: CompiledFetch,
-  run: Run,
+  failures: Failures,
   targets: readonly DataObject[],
   errors: readonly SubgraphGraphQLError[],
 ): void {
   for (const error of errors) {
     const failure = failureOf(error, fetch.subgraph);
-    const placed = targets.filter((target) => run.failures.placeAtMissing(target, fetch.expected, failure));
-    if (placed.length === 0) run.failures.unplaced.push(failure);
+    const placed = targets.filter((target) => failures.placeAtMissing(target, fetch.expected, failure));
+    if (placed.length === 0) failures.unplaced.push(failure);
   }
 }

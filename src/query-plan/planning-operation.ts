@@ -22,16 +22,14 @@ import type { Operation } from '../operation/document';
 import type { OperationFieldNames } from './field-names';
 import type { SelectionReader, TypedSelectionSet } from './selections';
 
-/** The planner keeps the variable `representations` for itself: a client's travels under another name. */
-const reservedVariable = 'representations';
-
+/** `representations`, and with a number after it, belong to entity fetches: a client's travel under another name. */
 function variableNameOf(name: string): string {
-  return name.endsWith(reservedVariable) ? `_${name}` : name;
+  return /^_*representations\d*$/.test(name) ? `_${name}` : name;
 }
 
 /** The client's name for a variable of a fetch. */
 export function clientVariableNameOf(name: string): string {
-  return name.endsWith(reservedVariable) ? name.slice(1) : name;
+  return /^_+representations\d*$/.test(name) ? name.slice(1) : name;
 }
 
 export interface PlanningOptions {

@@ -2,13 +2,16 @@
  * A query plan -> a program: nested functions that run fetches in sequence and in parallel and gather their data.
  * In: the planner's plain data. Out: one step. Clock: per document (compiled), per request (run).
  */
-import type { PlanNode, QueryPlan, SubscriptionNode } from '@apollo/query-planner';
+import type { FetchNode, PlanNode, QueryPlan, SubscriptionNode } from '@apollo/query-planner';
 import type { RequestContext } from '../context/request-context';
 import { InternalError } from '../errors';
 import type { DataObject } from './data';
+import { entityStep } from './entity-fetch';
+import type { EntityLoader } from './entity-loader';
 import type { Failures } from './failures';
-import { compileFetch } from './fetch';
-import { clientVariableNameOf } from './planning-operation';
+import { type CompiledFetch, compileFetch, rootStep } from './fetch';
+import { compileRepresentation } from './representations';
+import { compileRewrites } from './rewrites';
 import type { SubgraphCall } from './subgraph-call';
 import type { SupergraphTypes } from './supergraph-types';
 
@@ -20,6 +23,7 @@ export interface Run {
   readonly variables: Readonly<Record<string, unknown>>;
   readonly context: RequestContext;
   readonly call: SubgraphCall;
+  readonly entities: EntityLoader;
 }
 
 /** Never rejects for what a subgraph did: that is placed in `run.failures`. */
@@ -28,29 +32,51 @@ export type Step = (run: Run) => Promise<void>;
 /** Compiles a plan of a query or mutation. */
 export function compileProgram(plan: QueryPlan, types: SupergraphTypes): Step {
   if (!plan.node) return async () => {};
-  return compileNode(plan.node, [], types);
+  return new ProgramCompiler(types).compile(plan.node, []);
 }
 
-function compileNode(node: PlanNode | SubscriptionNode, path: readonly string[], types: SupergraphTypes): Step {
-  switch (node.kind) {
-    case 'Fetch':
-      return compileFetch(node, path, clientVariableNameOf, types);
-    case 'Flatten':
-      return compileNode(node.node, [...path, ...node.path.map(String)], types);
-    case 'Sequence': {
-      const steps = node.nodes.map((child) => compileNode(child, path, types));
-      return async (run) => {
-        for (const step of steps) await step(run);
-      };
+class ProgramCompiler {
+  /** Entity fetches by what they ask of whom: equal ones are one object, so that their answers are shared. */
+  private readonly entityFetches = new Map<string, CompiledFetch>();
+
+  constructor(private readonly types: SupergraphTypes) {}
+
+  compile(node: PlanNode | SubscriptionNode, path: readonly string[]): Step {
+    switch (node.kind) {
+      case 'Fetch':
+        return this.compileFetch(node, path);
+      case 'Flatten':
+        return this.compile(node.node, [...path, ...node.path.map(String)]);
+      case 'Sequence': {
+        const steps = node.nodes.map((child) => this.compile(child, path));
+        return async (run) => {
+          for (const step of steps) await step(run);
+        };
+      }
+      case 'Parallel': {
+        const steps = node.nodes.map((child) => this.compile(child, path));
+        return async (run) => {
+          await Promise.all(steps.map((step) => step(run)));
+        };
+      }
+      default:
+        // Conditions are decided before planning, and what is planned here is neither deferred nor a subscription.
+        throw new InternalError(`the query plan has an unexpected ${node.kind} node`);
     }
-    case 'Parallel': {
-      const steps = node.nodes.map((child) => compileNode(child, path, types));
-      return async (run) => {
-        await Promise.all(steps.map((step) => step(run)));
-      };
-    }
-    default:
-      // Conditions are decided before planning, and what is planned here is neither deferred nor a subscription.
-      throw new InternalError(`the query plan has an unexpected ${node.kind} node`);
+  }
+
+  private compileFetch(node: FetchNode, path: readonly string[]): Step {
+    const { types } = this;
+    const fetch = compileFetch(node, types);
+    if (!node.requires) return rootStep(fetch, path, types);
+    const identity = [
+      fetch.subgraph,
+      fetch.selectionText,
+      ...fetch.variables.map(({ definition }) => definition),
+    ].join();
+    const known = this.entityFetches.get(identity) ?? fetch;
+    this.entityFetches.set(identity, known);
+    const rewriteInput = compileRewrites(node.inputRewrites, types);
+    return entityStep(known, path, compileRepresentation(fetch.subgraph, node.requires, rewriteInput, types), types);
   }
 }

@@ -7,19 +7,14 @@ import { type DataObject, isDataObject, readOwn } from './data';
 import type { Rewrite } from './rewrites';
 import type { SupergraphTypes } from './supergraph-types';
 
-/** A representation, or why there is none: the object and key whose value is missing. */
-export type Representation =
-  | { readonly kind: 'representation'; readonly value: DataObject }
-  | { readonly kind: 'missing'; readonly container: DataObject; readonly key: string }
-  /** The object is not of a type that this fetch is about. */
-  | { readonly kind: 'other type' };
-
-export type BuildRepresentation = (object: DataObject) => Representation;
-
-interface Missing {
+/** The value whose absence leaves an object without a representation. */
+export interface Missing {
   readonly container: DataObject;
   readonly key: string;
 }
+
+/** The JSON text of a representation, or what is missing; `undefined` for objects that the fetch is not about. */
+export type BuildRepresentation = (object: DataObject) => string | Missing | undefined;
 
 type Select = (source: DataObject, into: DataObject) => Missing | undefined;
 
@@ -33,20 +28,88 @@ export function compileRepresentation(
   rewrite: Rewrite | undefined,
   types: SupergraphTypes,
 ): BuildRepresentation {
+  if (!rewrite && requires.every(isFlat)) return compileFlat(subgraph, requires, types);
   const select = compileSelections(requires, types);
   return (object) => {
     const value: DataObject = {};
     const missing = select(object, value);
-    if (missing) return { kind: 'missing', ...missing };
-    if (typeof value.__typename !== 'string') return { kind: 'other type' };
+    if (missing) return missing;
+    if (typeof value.__typename !== 'string') return undefined;
     rewrite?.(value);
     const keys = types.keysOf(subgraph, value.__typename).filter((key) => isComplete(key, value));
     // Below `@interfaceObject` a plan may select requirements of every object, and a key only of those it is about.
     const [first] = keys;
-    if (first === undefined) return { kind: 'other type' };
+    if (first === undefined) return undefined;
     const identifies = keys.some((key) => key.some((field) => value[field] !== null));
-    return identifies ? { kind: 'representation', value } : { kind: 'missing', container: object, key: first[0] ?? '' };
+    return identifies ? JSON.stringify(value) : { container: object, key: first[0] ?? '' };
   };
+}
+
+/** `... on User { __typename id }`: the requirements of nearly every fetch. */
+function isFlat(selection: QueryPlanSelectionNode): boolean {
+  return (
+    selection.kind === 'InlineFragment' &&
+    selection.selections.every((field) => field.kind === 'Field' && !field.selections && !field.alias)
+  );
+}
+
+/** What a representation of one type is made of. */
+interface FlatType {
+  /** `{"__typename":"User"`. */
+  readonly head: string;
+  /** With the text before each value: `,"id":`. */
+  readonly fields: readonly { readonly name: string; readonly prefix: string }[];
+  readonly keys: readonly (readonly string[])[];
+}
+
+/** The same as the general way, without an object in between: texts are put together from the object's leaves. */
+function compileFlat(
+  subgraph: string,
+  requires: readonly QueryPlanSelectionNode[],
+  types: SupergraphTypes,
+): BuildRepresentation {
+  const byType = new Map<string, FlatType | undefined>();
+  return (object) => {
+    const typeName = readOwn(object, '__typename');
+    if (typeof typeName !== 'string') return undefined;
+    let flat = byType.get(typeName);
+    if (!flat && !byType.has(typeName)) {
+      flat = flatType(subgraph, typeName, requires, types);
+      byType.set(typeName, flat);
+    }
+    if (!flat) return undefined;
+    let text = flat.head;
+    let hasNull = false;
+    for (const { name, prefix } of flat.fields) {
+      const value = readOwn(object, name);
+      if (value === undefined) return { container: object, key: name };
+      if (value === null) hasNull = true;
+      text += prefix + JSON.stringify(value);
+    }
+    if (hasNull && !flat.keys.some((key) => key.some((field) => object[field] !== null))) {
+      return { container: object, key: flat.keys[0]?.[0] ?? '' };
+    }
+    return `${text}}`;
+  };
+}
+
+function flatType(
+  subgraph: string,
+  typeName: string,
+  requires: readonly QueryPlanSelectionNode[],
+  types: SupergraphTypes,
+): FlatType | undefined {
+  const names = new Set<string>();
+  for (const fragment of requires) {
+    if (fragment.kind !== 'InlineFragment') continue;
+    if (fragment.typeCondition !== undefined && !types.matches(typeName, fragment.typeCondition)) continue;
+    for (const field of fragment.selections) if (field.kind === 'Field') names.add(field.name);
+  }
+  const keys = types.keysOf(subgraph, typeName).filter((key) => key.every((field) => names.has(field)));
+  if (!names.delete('__typename') || keys.length === 0) return undefined;
+  // In one order, so that two fetches with the same requirements mean the same representation.
+  const fields = [...names].sort().map((name) => ({ name, prefix: `,${JSON.stringify(name)}:` }));
+  return { head: `{"__typename":${JSON.stringify(typeName)}`, fields, keys };
 }
 
 function isComplete(key: readonly string[], value: DataObject): boolean {

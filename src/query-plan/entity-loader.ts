@@ -1,0 +1,213 @@
+/**
+ * Entities of one run, each asked once: equal representations for equal selections share one answer, whenever and at
+ * whatever path they come up; what is ready together for one subgraph travels in one request.
+ * In: selections and representations. Out: entities, or why there are none. Clock: per request.
+ */
+import type { ErrorCode } from '../errors';
+import { isDataObject } from './data';
+import type { Failure } from './failures';
+import { type CompiledFetch, failureOf, isFailure, requestHead, type Sender, send, variablesText } from './fetch';
+import type { SubgraphGraphQLError, SubgraphResponse } from './subgraph-call';
+
+/** One `_entities` field of one request: representations as JSON texts, and in time the answer to each. */
+export interface EntityPart {
+  readonly fetch: CompiledFetch;
+  readonly representations: string[];
+  /** Resolves when the answer is there; rejects for a defect of the gateway. */
+  readonly answered: Promise<void>;
+  answer: EntityAnswer | undefined;
+}
+
+export type EntityAnswer =
+  | { readonly kind: 'failed'; readonly failure: Failure }
+  | {
+      readonly kind: 'entities';
+      readonly entities: readonly unknown[];
+      /** By index, their paths from the entity on; under `undefined` those that name none. */
+      readonly errors: ReadonlyMap<number | undefined, readonly SubgraphGraphQLError[]> | undefined;
+    };
+
+/** Where the answer to a representation is found. */
+export interface EntitySlot {
+  readonly part: OpenPart;
+  readonly index: number;
+}
+
+interface OpenPart extends EntityPart {
+  resolve(): void;
+  reject(reason: unknown): void;
+}
+
+/** A batch waits for the requests under way beside it half as long again as they have taken, within these bounds. */
+const minWaitMs = 1;
+const maxWaitMs = 20;
+
+export class EntityLoader {
+  private readonly slots = new Map<CompiledFetch, Map<string, EntitySlot>>();
+  /** Parts that take representations still, by fetch: equal fetches are one object. */
+  private readonly open = new Map<CompiledFetch, OpenPart>();
+  private inFlight = 0;
+  private sentAt = 0;
+  private isArmed = false;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly sender: Sender) {}
+
+  /** The slot of a representation; a new one joins the next request. */
+  slotOf(fetch: CompiledFetch, representation: string): EntitySlot {
+    let known = this.slots.get(fetch);
+    if (!known) {
+      known = new Map();
+      this.slots.set(fetch, known);
+    }
+    let slot = known.get(representation);
+    if (!slot) {
+      const part = this.openPart(fetch);
+      slot = { part, index: part.representations.push(representation) - 1 };
+      known.set(representation, slot);
+    }
+    return slot;
+  }
+
+  /** Counts a request of the run, so that entities that depend on its neighbours wait for it a little. */
+  async track<T>(request: Promise<T>): Promise<T> {
+    this.inFlight += 1;
+    this.sentAt = performance.now();
+    try {
+      return await request;
+    } finally {
+      this.inFlight -= 1;
+      if (this.open.size > 0) this.arm();
+    }
+  }
+
+  private openPart(fetch: CompiledFetch): OpenPart {
+    let part = this.open.get(fetch);
+    if (!part) {
+      let resolve = () => {};
+      let reject: OpenPart['reject'] = () => {};
+      const answered = new Promise<void>((done, fail) => {
+        resolve = done;
+        reject = fail;
+      });
+      part = { fetch, representations: [], answered, answer: undefined, resolve, reject };
+      this.open.set(fetch, part);
+      this.arm();
+    }
+    return part;
+  }
+
+  /** Looks again once everything that follows from the present answers has been asked for. */
+  private arm(): void {
+    if (this.isArmed) return;
+    this.isArmed = true;
+    setImmediate(() => {
+      this.isArmed = false;
+      if (this.open.size === 0) return;
+      if (this.inFlight === 0) this.flush();
+      else this.timer ??= setTimeout(() => this.flush(), this.waitMs());
+    });
+  }
+
+  private waitMs(): number {
+    return Math.min(maxWaitMs, Math.max(minWaitMs, (performance.now() - this.sentAt) / 2));
+  }
+
+  private flush(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const bySubgraph = new Map<string, OpenPart[]>();
+    for (const part of this.open.values()) {
+      const parts = bySubgraph.get(part.fetch.subgraph);
+      if (parts) parts.push(part);
+      else bySubgraph.set(part.fetch.subgraph, [part]);
+    }
+    this.open.clear();
+    for (const parts of bySubgraph.values()) {
+      this.track(this.request(parts)).catch((defect: unknown) => {
+        for (const part of parts) part.reject(defect);
+      });
+    }
+  }
+
+  private async request(parts: readonly OpenPart[]): Promise<void> {
+    const [first] = parts;
+    if (!first) return;
+    const answer = await send(this.sender, first.fetch, requestBody(parts, this.sender.variables));
+    // One part that fails as a whole empties the answer of all: asked alone, the others are answered.
+    if (parts.length > 1 && !isFailure(answer) && !answer.data) {
+      await Promise.all(parts.map((part) => this.request([part])));
+      return;
+    }
+    for (const [index, part] of parts.entries()) {
+      part.answer = readPart(part, answer, parts.length === 1 ? '_entities' : `_${index}`);
+      part.resolve();
+    }
+  }
+}
+
+function requestBody(parts: readonly EntityPart[], values: Readonly<Record<string, unknown>>): string {
+  const [first, ...others] = parts;
+  if (first && others.length === 0) {
+    const variables = variablesText(first.fetch.variables, values);
+    const separator = variables === '' ? '' : ',';
+    return `${first.fetch.head}${variables}${separator}"representations":[${first.representations.join(',')}]}}`;
+  }
+  const variables = new Map(parts.flatMap(({ fetch }) => fetch.variables.map((variable) => [variable.key, variable])));
+  const own = parts.map((_part, index) => `$representations${index}:[_Any!]!`);
+  const definitions = [...own, ...[...variables.values()].map(({ definition }) => definition)];
+  const fields = parts.map(
+    ({ fetch }, index) => `_${index}:_entities(representations:$representations${index})${fetch.selectionText}`,
+  );
+  const head = requestHead(`query(${definitions.join(',')}){${fields.join(' ')}}`, undefined);
+  const lists = parts.map((part, index) => `"representations${index}":[${part.representations.join(',')}]`);
+  const rest = variablesText([...variables.values()], values);
+  return `${head}${rest}${rest === '' ? '' : ','}${lists.join(',')}}}`;
+}
+
+/** The answer to one part, found under `key` of the whole. */
+function readPart(
+  { fetch, representations }: EntityPart,
+  answer: SubgraphResponse | Failure,
+  key: string,
+): EntityAnswer {
+  if (isFailure(answer)) return { kind: 'failed', failure: answer };
+  const entities = answer.data?.[key];
+  const errors = answer.errors?.filter((error) => !isOfOtherPart(error, key)) ?? [];
+  if (!Array.isArray(entities) || entities.length !== representations.length) {
+    const [first] = errors;
+    return { kind: 'failed', failure: first ? failureOf(first, fetch.subgraph) : malformedEntities(fetch.subgraph) };
+  }
+  if (fetch.rewriteOutput) {
+    for (const entity of entities) if (isDataObject(entity)) fetch.rewriteOutput(entity);
+  }
+  return { kind: 'entities', entities, errors: groupErrors(errors, key, entities.length) };
+}
+
+function isOfOtherPart(error: SubgraphGraphQLError, key: string): boolean {
+  const [first] = error.path ?? [];
+  return first !== key && typeof first === 'string' && /^_\d+$/.test(first);
+}
+
+function groupErrors(
+  errors: readonly SubgraphGraphQLError[],
+  key: string,
+  count: number,
+): ReadonlyMap<number | undefined, SubgraphGraphQLError[]> | undefined {
+  if (errors.length === 0) return undefined;
+  const groups = new Map<number | undefined, SubgraphGraphQLError[]>();
+  for (const error of errors) {
+    const index = error.path?.[0] === key ? error.path[1] : undefined;
+    const group = typeof index === 'number' && index < count ? index : undefined;
+    const before = groups.get(group);
+    if (before) before.push(error);
+    else groups.set(group, [error]);
+  }
+  return groups;
+}
+
+export function malformedEntities(subgraph: string): Failure {
+  const code: ErrorCode = 'SUBREQUEST_MALFORMED_RESPONSE';
+  const message = `Subgraph '${subgraph}' did not answer with the entities it was asked for.`;
+  return { message, extensions: { code, serviceName: subgraph } };
+}
