@@ -26,6 +26,7 @@ type Path = readonly (string | number)[];
 /** Compares a gateway's answer with the reference's; `undefined` when it is right. */
 export function compareAnswers(expected: Answer, got: Answer): Difference | undefined {
   const gotErrors = got.errors ?? [];
+  if (expected.data === undefined) return compareRefusals(got);
   const wanted = plain(expected.data);
   const actual = plain(got.data);
   // As texts: that compares the order of keys as well.
@@ -39,6 +40,14 @@ export function compareAnswers(expected: Answer, got: Answer): Difference | unde
     };
   }
   return compareErrors(wanted, expected.errors ?? [], gotErrors);
+}
+
+/** The reference refused the request as a whole: so must the gateway. */
+function compareRefusals(got: Answer): Difference | undefined {
+  const refused = (got.data ?? null) === null && (got.errors ?? []).length > 0;
+  return refused
+    ? undefined
+    : { kind: 'not refused', fingerprint: 'not refused', detail: 'an invalid request was answered' };
 }
 
 /** As a client would read it. */

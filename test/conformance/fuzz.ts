@@ -1,5 +1,5 @@
 /**
- * `npm run fuzz -- --cases N --seed S [--gateway ours|stock] [--keep-going] [--graph G [--operation O]] [--report FILE]`
+ * `npm run fuzz -- --cases N --seed S [--gateway ours|stock] [--keep-going] [--beside] [--graph G [--operation O]] [--report FILE]`
  * The long run of the conformance fuzzer. Exit code 1 when an answer was wrong.
  */
 import { appendFileSync, rmSync } from 'node:fs';
@@ -18,17 +18,20 @@ async function main(): Promise<number> {
       operation: { type: 'string' },
       operations: { type: 'string', default: '50' },
       report: { type: 'string' },
+      beside: { type: 'boolean', default: false },
       'keep-going': { type: 'boolean', default: false },
       'no-minimise': { type: 'boolean', default: false },
     },
   });
   const gateway = values.gateway === 'stock' ? stockGateway() : ourGateway();
+  const beside = values.beside ? (values.gateway === 'stock' ? ourGateway() : stockGateway()) : undefined;
   if (values.report) rmSync(values.report, { force: true });
   const started = performance.now();
   let told = started;
   try {
     const summary = await runFuzz({
       gateway,
+      beside,
       seed: values.seed,
       cases: Number(values.cases),
       operationsPerGraph: Number(values.operations),
@@ -38,7 +41,7 @@ async function main(): Promise<number> {
       minimise: !values['no-minimise'],
       onMismatch(mismatch) {
         const story = describeMismatch(mismatch, { seed: values.seed, gateway: gateway.name });
-        const text = `## ${mismatch.difference.fingerprint}\n\n${story}\n\n`;
+        const text = `## ${mismatch.group}\n\n${story}\n\n`;
         if (values.report) appendFileSync(values.report, text);
         else console.log(text);
       },
@@ -54,6 +57,7 @@ async function main(): Promise<number> {
     return summary.mismatches > 0 ? 1 : 0;
   } finally {
     await gateway.close();
+    await beside?.close();
   }
 }
 

@@ -27,7 +27,7 @@ export interface Dropped {
 }
 
 /** Draws a graph and what may go wrong in it, composes it and mounts its subgraphs under its seed. */
-export function buildGraph(seed: string, server: SubgraphServer): Graph | Dropped {
+export function buildGraph(seed: string, server: SubgraphServer, weather = drawWeather(seed)): Graph | Dropped {
   const model = generateSchema(seed);
   try {
     splitGraph(model);
@@ -35,7 +35,7 @@ export function buildGraph(seed: string, server: SubgraphServer): Graph | Droppe
     if (error instanceof Undividable) return { dropped: error.message };
     throw error;
   }
-  const world: World = { model, weather: drawWeather(seed), counter: { mutations: 0, log: [] } };
+  const world: World = { model, weather, counter: { mutations: 0, log: [] } };
   const reference = buildReference(world);
   const subgraphs = new Map(model.subgraphs.map((name) => [name, printSubgraph(model, name)]));
   const composed = composeGraph(world, subgraphs, seed, server);
@@ -47,7 +47,7 @@ export function buildGraph(seed: string, server: SubgraphServer): Graph | Droppe
 
 function drawWeather(seed: string): Weather {
   const rng = new Random(`${seed}/weather`);
-  return { nulls: rng.chance(0.25), errors: rng.chance(0.25) };
+  return { nulls: rng.chance(0.35), errors: rng.chance(0.35) };
 }
 
 /** Composes SDL and mounts its subgraphs. */

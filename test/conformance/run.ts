@@ -15,6 +15,8 @@ import { Random } from './random';
 
 export interface FuzzOptions {
   readonly gateway: GatewayUnderTest;
+  /** Asked what the gateway got wrong: tells defects that both have from those of one. */
+  readonly beside?: GatewayUnderTest | undefined;
   readonly seed: string;
   readonly cases: number;
   readonly operationsPerGraph: number;
@@ -41,6 +43,8 @@ export interface Mismatch {
   readonly got: Answer;
   /** What the gateway asked the subgraphs. */
   readonly requests: readonly LoggedRequest[];
+  /** What it is counted under; the fingerprint when it has no other. */
+  readonly group?: string;
 }
 
 export interface Summary {
@@ -90,7 +94,10 @@ async function runGraph(options: FuzzOptions, index: number, server: SubgraphSer
       const mismatches = await runBatch({ graph, gateway, server }, batch);
       summary.cases += batch.length;
       summary.mismatches += mismatches.length;
-      for (const mismatch of mismatches) await record(options, summary, mismatch, { graph, gateway, server });
+      for (const mismatch of mismatches) {
+        const told = await compareBeside(options, { graph, gateway, server }, mismatch);
+        await record(options, summary, told, { graph, gateway, server });
+      }
       if (mismatches.length > 0 && !options.keepGoing) return;
     }
   } finally {
@@ -147,9 +154,23 @@ async function runBatch(bench: Bench, batch: readonly PlacedCase[]): Promise<Mis
   return mismatches;
 }
 
+/** Says in the fingerprint whether the other gateway is wrong as well. */
+async function compareBeside({ beside }: FuzzOptions, bench: Bench, mismatch: Mismatch): Promise<Mismatch> {
+  if (!beside) return mismatch;
+  const gateway = await beside.start(bench.graph.supergraphSdl);
+  try {
+    const other = await runCase({ ...bench, gateway }, mismatch.case, mismatch.place);
+    const suffix = other ? `${beside.name} too` : `${beside.name} right`;
+    return { ...mismatch, group: `${mismatch.difference.fingerprint} [${suffix}]` };
+  } finally {
+    await gateway.stop();
+  }
+}
+
 /** Counts a mismatch; the first of its kind is made small. */
 async function record(options: FuzzOptions, summary: Summary, mismatch: Mismatch, bench: Bench): Promise<void> {
-  const known = summary.kinds.get(mismatch.difference.fingerprint);
+  const group = mismatch.group ?? mismatch.difference.fingerprint;
+  const known = summary.kinds.get(group);
   if (known) {
     known.count++;
     return;
@@ -161,7 +182,8 @@ async function record(options: FuzzOptions, summary: Summary, mismatch: Mismatch
     const reduced = small;
     small = await minimiseGraph(reduced, (subgraphs) => tryDivision(options, bench.server, reduced, subgraphs));
   }
-  summary.kinds.set(mismatch.difference.fingerprint, { first: small, count: 1 });
+  small = { ...small, group };
+  summary.kinds.set(group, { first: small, count: 1 });
   options.onMismatch?.(small);
 }
 

@@ -89,13 +89,13 @@ export function fieldValue(
   const place = [world.model.seed, field.dataOf, object.seed, field.name, canonical(args), canonical(required)].join(
     '|',
   );
-  if (world.weather.errors && field.mayFail && hashOf(`${place}|throws`) % 14 === 0) throw new Error('resolver failed');
+  if (world.weather.errors && field.mayFail && hashOf(`${place}|throws`) % 9 === 0) throw new Error('resolver failed');
   return build(world, field, field.type, place, field.nonNullIn.size === 0);
 }
 
 function build(world: World, field: FieldModel, type: TypeRef, place: string, mayBeNull: boolean): unknown {
   if (type.kind === 'nonNull') {
-    const fails = world.weather.nulls && field.mayFail && hashOf(`${place}|null!`) % 20 === 0;
+    const fails = world.weather.nulls && field.mayFail && hashOf(`${place}|null!`) % 12 === 0;
     return fails ? null : build(world, field, type.of, place, false);
   }
   if (mayBeNull && hashOf(`${place}|null`) % 15 === 0) return null;
