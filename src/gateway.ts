@@ -11,14 +11,14 @@ import type {
   GatewaySchemaLoadOrUpdateCallback,
   GatewayUnsubscriber,
 } from '@apollo/server-gateway-interface';
-import type { ExecutionResult } from 'graphql';
+import { type ExecutionResult, GraphQLError } from 'graphql';
 import { type Config, createConfig, subgraphSettings } from './config';
 import { openDeadline } from './context/deadline';
 import { anonymous, type RequestContext } from './context/request-context';
-import { InternalError } from './errors';
+import { type ErrorCode, errorTable, InternalError } from './errors';
 import type { Refused } from './operation/document';
 import type { RawVariables } from './operation/variables';
-import { executeOperation, type PreparedRequest, prepareDocument, prepareSource } from './pipeline';
+import { type Answer, answerOperation, executeOperation, type PreparedRequest, prepareDocument, prepareSource } from './pipeline';
 import type { CallRecord } from './subgraph/call';
 import { createSubgraphTransport, defaultTransportOptions, type SubgraphTransport } from './subgraph/pools';
 import { Generation } from './supergraph/generation';
@@ -65,7 +65,9 @@ export interface Gateway extends GatewayInterface {
   prepare(source: string, operationName: string | undefined): PreparedRequest | Refused;
   /** Answers what `prepare` prepared. Never rejects. */
   execute(prepared: PreparedRequest, variables: RawVariables, context: RequestContext): Promise<ExecutionResult>;
-  /** Both in one, for callers without a door of their own: an anonymous request with the configured deadline. */
+  /** The same in the cheapest form: a clean answer is finished text. */
+  answer(prepared: PreparedRequest, variables: RawVariables, context: RequestContext): Promise<Answer>;
+  /** `prepare` and `execute` in one, for callers without a door of their own: an anonymous request with the configured deadline. */
   query(request: GatewayRequest): Promise<ExecutionResult>;
   /** The generation that new operations run under; undefined until `load`. */
   readonly current: Generation<SubgraphTransport> | undefined;
@@ -154,6 +156,10 @@ class Supergate implements Gateway {
     return executeOperation(prepared, variables, context);
   }
 
+  answer(prepared: PreparedRequest, variables: RawVariables, context: RequestContext): Promise<Answer> {
+    return answerOperation(prepared, variables, context);
+  }
+
   async query({ query, operationName, variables = {} }: GatewayRequest): Promise<ExecutionResult> {
     const prepared = this.prepare(query, operationName);
     if (prepared.kind === 'refused') return { errors: prepared.errors };
@@ -163,12 +169,15 @@ class Supergate implements Gateway {
   private readonly executor: GatewayExecutor = async ({ document, source, request, context: contextValue }) => {
     if (!this.current) throw new InternalError('the gateway executes before it has loaded');
     const prepared = prepareDocument(this.current, document, source, request.operationName);
-    if (prepared.kind === 'refused') return { errors: prepared.errors };
     const variables = request.variables ?? {};
     const { contextOf } = this.dependencies;
-    if (contextOf) return this.execute(prepared, variables, contextOf(contextValue));
+    if (contextOf) {
+      if (prepared.kind === 'refused') return { errors: prepared.errors };
+      return this.execute(prepared, variables, contextOf(contextValue));
+    }
+    if (prepared.kind === 'refused') return withStatus({ errors: prepared.errors });
     const subgraphHeaders = this.options.subgraphHeaders?.(contextValue) ?? {};
-    return this.withContext(subgraphHeaders, (context) => this.execute(prepared, variables, context));
+    return withStatus(await this.withContext(subgraphHeaders, (context) => this.execute(prepared, variables, context)));
   };
 
   /** Runs `use` with a context of its own, for callers that have made none. */
@@ -191,4 +200,19 @@ class Supergate implements Gateway {
     await current?.close();
     await this.planner?.close();
   }
+}
+
+/** Apollo Server answers 400 to an operation without data, whatever refused it, unless the error names a status. */
+function withStatus(result: ExecutionResult): ExecutionResult {
+  const [first, ...others] = result.errors ?? [];
+  if (first === undefined || result.data !== undefined) return result;
+  const { httpStatus: status } = errorTable[first.extensions.code as ErrorCode];
+  const told = new GraphQLError(first.message, {
+    nodes: first.nodes ?? null,
+    source: first.source ?? null,
+    positions: first.positions ?? null,
+    originalError: first,
+    extensions: { ...first.extensions, http: { status } },
+  });
+  return { errors: [told, ...others] };
 }
