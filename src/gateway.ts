@@ -18,7 +18,14 @@ import { anonymous, type RequestContext } from './context/request-context';
 import { type ErrorCode, errorTable, InternalError } from './errors';
 import type { Refused } from './operation/document';
 import type { RawVariables } from './operation/variables';
-import { type Answer, answerOperation, executeOperation, type PreparedRequest, prepareDocument, prepareSource } from './pipeline';
+import {
+  type Answer,
+  answerOperation,
+  executeOperation,
+  type PreparedRequest,
+  prepareDocument,
+  prepareSource,
+} from './pipeline';
 import type { CallRecord } from './subgraph/call';
 import { createSubgraphTransport, defaultTransportOptions, type SubgraphTransport } from './subgraph/pools';
 import { Generation } from './supergraph/generation';
@@ -107,8 +114,20 @@ class Supergate implements Gateway {
       await this.planner.close();
       throw error;
     }
+    this.warnOfOpenFields(this.options.supergraph.sdl);
     for (const listener of this.listeners) this.announce(listener);
     return { executor: this.executor };
+  }
+
+  /** Fields that their authors believe to be protected. */
+  private warnOfOpenFields(supergraphSdl: string): void {
+    const links = supergraphSdl.matchAll(/https:\/\/specs\.apollo\.dev\/(authenticated|requiresScopes|policy)\/v/g);
+    const directives = [...links].map(([, name]) => `@${name}`);
+    if (directives.length === 0) return;
+    this.log.warn(
+      { directives },
+      'The supergraph uses directives that are not enforced yet: anybody may ask its fields',
+    );
   }
 
   private openGeneration(planner: PlannerThread, supergraphSdl: string): Promise<Generation<SubgraphTransport>> {
