@@ -161,7 +161,7 @@ function doorOf(gateway: Gateway): GraphQLDoor {
     prepare: (source, operationName) => gateway.prepare(source, operationName),
     // What `prepare` and `createContext` gave out comes back: the door has seen less of it.
     execute: (prepared, { variables = {} }, scope) =>
-      gateway.execute(prepared as PreparedRequest, variables, scope as RequestScope & RequestContext),
+      gateway.answer(prepared as PreparedRequest, variables, scope as RequestScope & RequestContext),
   };
 }
 

@@ -7,7 +7,9 @@ import { type DocumentNode, type ExecutionResult, GraphQLError } from 'graphql';
 import type { RequestContext } from './context/request-context';
 import { ClientError, InternalError } from './errors';
 import { type Operation, type Refused, selectOperation, type ValidDocument } from './operation/document';
-import { checkVariables, type RawVariables } from './operation/variables';
+import { type CheckedVariables, checkVariables, type RawVariables } from './operation/variables';
+import type { Completed } from './query-plan/complete';
+import type { ExecutableOperation } from './query-plan/engine';
 import type { Generation } from './supergraph/generation';
 
 /** An operation that may run, under the generation that validated it. */
@@ -50,23 +52,60 @@ function pickOperation(
   return { kind: 'prepared', operation: target.type, operationName: target.name, target, generation };
 }
 
-/** Answers a prepared query or mutation. What clients and subgraphs do wrong is in the result. */
+/** An answer: a clean one may come as the finished text `{"data":{…}}`. */
+export type Answer =
+  | { readonly kind: 'text'; readonly body: string }
+  | { readonly kind: 'result'; readonly result: ExecutionResult };
+
+/** Answers a prepared query or mutation with values. What clients and subgraphs do wrong is in the result. */
 export async function executeOperation(
-  { target, generation }: PreparedRequest,
+  prepared: PreparedRequest,
   variables: RawVariables,
   context: RequestContext,
 ): Promise<ExecutionResult> {
+  const run = async (executable: ExecutableOperation, checked: CheckedVariables) => {
+    const { engine, transport } = prepared.generation;
+    return toResult(await engine.execute(executable, checked, context, transport.call));
+  };
+  return refuseOr(prepared, variables, context, run, (result) => result);
+}
+
+/** Answers a prepared query or mutation in the cheapest form. */
+export async function answerOperation(
+  prepared: PreparedRequest,
+  variables: RawVariables,
+  context: RequestContext,
+): Promise<Answer> {
+  const run = async (executable: ExecutableOperation, checked: CheckedVariables): Promise<Answer> => {
+    const { engine, transport } = prepared.generation;
+    const answer = await engine.executeToText(executable, checked, context, transport.call);
+    if (typeof answer === 'string') return { kind: 'text', body: `{"data":${answer}}` };
+    return { kind: 'result', result: toResult(answer) };
+  };
+  return refuseOr(prepared, variables, context, run, (result) => ({ kind: 'result', result }));
+}
+
+function toResult({ data, errors }: Completed): ExecutionResult {
+  return errors.length > 0 ? { errors, data } : { data };
+}
+
+/** Checks variables, prepares and runs; whatever refuses the operation on the way is an answer too. */
+async function refuseOr<T>(
+  { target, generation }: PreparedRequest,
+  variables: RawVariables,
+  context: RequestContext,
+  run: (executable: ExecutableOperation, checked: CheckedVariables) => Promise<T>,
+  refuse: (result: ExecutionResult) => T,
+): Promise<T> {
   try {
     if (target.type === 'subscription') throw subscriptionsElsewhere();
     const checked = checkVariables(generation.apiSchema, target, variables);
-    if (checked.kind === 'refused') return { errors: checked.errors };
-    const executable = await generation.engine.prepare(target, checked);
-    const { data, errors } = await generation.engine.execute(executable, checked, context, generation.transport.call);
-    return errors.length > 0 ? { errors, data } : { data };
+    if (checked.kind === 'refused') return refuse({ errors: checked.errors });
+    return await run(await generation.engine.prepare(target, checked), checked);
   } catch (error) {
-    if (error instanceof ClientError) return { errors: [error] };
+    if (error instanceof ClientError) return refuse({ errors: [error] });
     context.log.error({ error: describe(error) }, 'An operation failed for a reason that is ours');
-    return { errors: [maskedError(context.id)] };
+    return refuse({ errors: [maskedError(context.id)] });
   }
 }
 

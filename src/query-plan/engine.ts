@@ -27,6 +27,7 @@ import { answerIntrospection, type IntrospectionQuery } from './introspection';
 import { buildRootFields, type PlanningRootField, writeOperation } from './planning-operation';
 import { compileProgram, type Run, type Step } from './program';
 import { SelectionShape } from './response-shape';
+import { compileResponseWriter, type WriteObject } from './response-writer';
 import { SelectionReader } from './selections';
 import type { SubgraphCall } from './subgraph-call';
 import type { SupergraphTypes } from './supergraph-types';
@@ -54,6 +55,8 @@ export interface EngineOptions {
 export interface ExecutableOperation {
   readonly operation: Operation;
   readonly shape: SelectionShape;
+  /** Writes clean data as text; absent where that cannot be. */
+  readonly write: WriteObject | undefined;
   /** Run one after the other. A query has at most one. */
   readonly steps: readonly SerialStep[];
   readonly introspection: IntrospectionQuery | undefined;
@@ -120,9 +123,11 @@ export class Engine {
         reader,
         names,
       });
+    const shape = new SelectionShape(rootType, sets, { reader, names });
     return {
       operation,
-      shape: new SelectionShape(rootType, sets, { reader, names }),
+      shape,
+      write: compileResponseWriter(shape),
       steps: await this.planSteps(operation, rootFields, shapeOf),
       introspection: findIntrospection(operation, reader, rootType),
     };
@@ -171,23 +176,52 @@ export class Engine {
     context: RequestContext,
     call: SubgraphCall,
   ): Promise<Completed> {
-    const { apiSchema, limits } = this.options;
-    const root: DataObject = {};
+    const gathered = await this.gather(executable, variables, context, call);
+    return this.complete(executable, variables, gathered);
+  }
+
+  /** The same, with a clean answer as the JSON text of its data. */
+  async executeToText(
+    executable: ExecutableOperation,
+    variables: CheckedVariables,
+    context: RequestContext,
+    call: SubgraphCall,
+  ): Promise<string | Completed> {
+    const gathered = await this.gather(executable, variables, context, call);
+    const text = gathered.failures.isEmpty ? executable.write?.(gathered.data) : undefined;
+    return text ?? this.complete(executable, variables, gathered);
+  }
+
+  private async gather(
+    { steps }: ExecutableOperation,
+    variables: CheckedVariables,
+    context: RequestContext,
+    call: SubgraphCall,
+  ): Promise<Gathered> {
+    const data: DataObject = {};
     const failures = new Failures();
     const sender = { variables: variables.raw, context, call };
-    for (const step of executable.steps) {
+    for (const step of steps) {
       // What a later mutation changes may not be answered from before it.
-      const run: Run = { root, failures, ...sender, entities: new EntityLoader(sender) };
+      const run: Run = { root: data, failures, ...sender, entities: new EntityLoader(sender) };
       await step.run(run);
       if (!step.required) continue;
-      const trial = complete({ shape: step.required, data: root, failures, introspection: {}, maxErrors: 1 });
+      const trial = complete({ shape: step.required, data, failures, introspection: {}, maxErrors: 1 });
       if (trial.data === null) break;
     }
-    const { introspection } = executable;
+    return { data, failures };
+  }
+
+  private complete(
+    { shape, introspection }: ExecutableOperation,
+    variables: CheckedVariables,
+    { data, failures }: Gathered,
+  ): Completed {
+    const { apiSchema, limits } = this.options;
     const introspected = introspection && answerIntrospection(introspection, apiSchema, variables.raw);
     const completed = complete({
-      shape: executable.shape,
-      data: root,
+      shape,
+      data,
       failures,
       introspection: introspected?.data ?? {},
       maxErrors: limits.maxErrors,
@@ -195,6 +229,12 @@ export class Engine {
     const errors: readonly GraphQLError[] = introspected?.errors ?? [];
     return errors.length === 0 ? completed : { data: completed.data, errors: [...completed.errors, ...errors] };
   }
+}
+
+/** What the subgraphs answered. */
+interface Gathered {
+  readonly data: DataObject;
+  readonly failures: Failures;
 }
 
 function findIntrospection(

@@ -33,6 +33,10 @@ export class Failures {
   /** Failures that say nothing of where they happened and left no null behind. */
   readonly unplaced: Failure[] = [];
 
+  get isEmpty(): boolean {
+    return this.byContainer.size === 0 && this.notes.size === 0 && this.unplaced.length === 0;
+  }
+
   /** `key` of `container` is null because of `failure`, which happened at `path` from the container. */
   place(container: object, key: string | number, failure: Failure, path: DataPath): void {
     let keys = this.byContainer.get(container);
