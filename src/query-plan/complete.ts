@@ -5,17 +5,15 @@
  */
 import {
   GraphQLError,
+  GraphQLID,
   type GraphQLLeafType,
-  type GraphQLOutputType,
+  GraphQLString,
   isEnumType,
-  isLeafType,
-  isListType,
-  isNonNullType,
   isSpecifiedScalarType,
 } from 'graphql';
 import type { ErrorCode } from '../errors';
 import type { DataPath, Failure, Failures } from './failures';
-import type { FieldShape, SelectionShape } from './response-shape';
+import type { FieldShape, SelectionShape, ValueShape } from './response-shape';
 
 export type ResponseObject = Record<string, unknown>;
 
@@ -42,6 +40,7 @@ export function complete(input: CompletionInput): Completed {
 }
 
 type Value = NonNullable<unknown> | null;
+type CompletedField = Extract<FieldShape, { kind: 'field' }>;
 
 /** In this class `undefined` means: null, and an error says why. */
 class Completion {
@@ -66,8 +65,8 @@ class Completion {
       return undefined;
     }
     if (this.input.failures.notes.size > 0) this.reportNotes(selection, source);
-    // Client response names may be `__proto__`: an object without a prototype takes any name.
-    const result: ResponseObject = Object.create(null);
+    // An object without a prototype takes any name, but is slow: only `__proto__` needs it.
+    const result: ResponseObject = fields.some(isPrototypeName) ? Object.create(null) : {};
     for (const field of fields) {
       if (field.kind === 'typename') {
         result[field.responseName] = selection.typeNameOf(typeName);
@@ -75,14 +74,8 @@ class Completion {
         result[field.responseName] = this.input.introspection[field.responseName] ?? null;
       } else {
         this.path.push(field.responseName);
-        const value = this.completeValue(
-          field,
-          field.type,
-          source[field.travellingName],
-          source,
-          field.travellingName,
-          selection,
-        );
+        const { travellingName } = field;
+        const value = this.completeValue(field, field.value, source[travellingName], source, travellingName, selection);
         this.path.pop();
         if (value === undefined) return undefined;
         result[field.responseName] = value;
@@ -92,23 +85,23 @@ class Completion {
   }
 
   private completeValue(
-    field: Extract<FieldShape, { kind: 'field' }>,
-    type: GraphQLOutputType,
+    field: CompletedField,
+    shape: ValueShape,
     value: unknown,
     container: object,
     key: string | number,
     owner: SelectionShape,
   ): Value | undefined {
-    if (!isNonNullType(type)) return this.completeNullable(field, type, value, container, key, owner) ?? null;
-    const completed = this.completeNullable(field, type.ofType, value, container, key, owner);
+    const completed = this.completeNullable(field, shape, value, container, key, owner);
+    if (!shape.isRequired) return completed ?? null;
     if (completed !== null) return completed;
     this.fail(`Cannot return null for non-nullable field ${field.coordinate}.`);
     return undefined;
   }
 
   private completeNullable(
-    field: Extract<FieldShape, { kind: 'field' }>,
-    type: Exclude<GraphQLOutputType, { kind: 'never' }>,
+    field: CompletedField,
+    shape: ValueShape,
     value: unknown,
     container: object,
     key: string | number,
@@ -117,18 +110,18 @@ class Completion {
     if (value === null || value === undefined) {
       return this.reportFailures(field, container, key, owner) ? undefined : null;
     }
-    if (isListType(type)) return this.completeList(field, type.ofType, value, owner);
-    if (isLeafType(type)) return this.completeLeaf(field, type, value);
-    if (typeof value !== 'object' || Array.isArray(value) || !field.selection) {
+    if (shape.kind === 'leaf') return this.completeLeaf(field, shape.type, value);
+    if (shape.kind === 'list') return this.completeList(field, shape.item, value, owner);
+    if (typeof value !== 'object' || Array.isArray(value)) {
       this.fail(`Expected an object for field ${field.coordinate}.`);
       return undefined;
     }
-    return this.completeObject(field.selection, value as Record<string, unknown>);
+    return this.completeObject(shape.selection, value as Record<string, unknown>);
   }
 
   private completeList(
-    field: Extract<FieldShape, { kind: 'field' }>,
-    itemType: GraphQLOutputType,
+    field: CompletedField,
+    item: ValueShape,
     value: unknown,
     owner: SelectionShape,
   ): Value | undefined {
@@ -139,19 +132,16 @@ class Completion {
     const result: Value[] = [];
     for (let index = 0; index < value.length; index++) {
       this.path.push(index);
-      const item = this.completeValue(field, itemType, value[index], value, index, owner);
+      const completed = this.completeValue(field, item, value[index], value, index, owner);
       this.path.pop();
-      if (item === undefined) return undefined;
-      result.push(item);
+      if (completed === undefined) return undefined;
+      result.push(completed);
     }
     return result;
   }
 
-  private completeLeaf(
-    field: Extract<FieldShape, { kind: 'field' }>,
-    type: GraphQLLeafType,
-    value: NonNullable<unknown>,
-  ): Value | undefined {
+  private completeLeaf(field: CompletedField, type: GraphQLLeafType, value: NonNullable<unknown>): Value | undefined {
+    if (typeof value === 'string' && (type === GraphQLString || type === GraphQLID)) return value;
     if (isEnumType(type)) {
       // Values that are not of the API schema (`@inaccessible`, or unknown to it) may not leave, nor be named.
       if (typeof value === 'string' && type.getValue(value)) return value;
@@ -169,7 +159,7 @@ class Completion {
 
   /** Reports why a value is missing, if a failure left it so. */
   private reportFailures(
-    field: Extract<FieldShape, { kind: 'field' }>,
+    field: CompletedField,
     container: object,
     key: string | number,
     owner: SelectionShape,
@@ -205,6 +195,10 @@ class Completion {
     const code: ErrorCode = 'INVALID_SUBGRAPH_DATA';
     this.errors.push(new GraphQLError(message, { path: [...this.path], extensions: { code } }));
   }
+}
+
+function isPrototypeName(field: FieldShape): boolean {
+  return field.responseName === '__proto__';
 }
 
 /** A path of travelling names, in the client's names; it ends where the client asked nothing. */

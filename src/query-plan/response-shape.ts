@@ -6,11 +6,15 @@
 import {
   type GraphQLCompositeType,
   type GraphQLInterfaceType,
+  type GraphQLLeafType,
   type GraphQLObjectType,
   type GraphQLOutputType,
   getNamedType,
   isCompositeType,
   isInterfaceType,
+  isLeafType,
+  isListType,
+  isNonNullType,
   isObjectType,
 } from 'graphql';
 import { InternalError } from '../errors';
@@ -29,10 +33,17 @@ export type FieldShape =
       readonly travellingName: string;
       /** `User.name`. */
       readonly coordinate: string;
-      readonly type: GraphQLOutputType;
+      readonly value: ValueShape;
       /** What is selected below, when the field's type is composite. */
       readonly selection: SelectionShape | undefined;
     };
+
+/** The type of a field as completion walks it: which values may stand there. */
+export type ValueShape = { readonly isRequired: boolean } & (
+  | { readonly kind: 'list'; readonly item: ValueShape }
+  | { readonly kind: 'leaf'; readonly type: GraphQLLeafType }
+  | { readonly kind: 'object'; readonly selection: SelectionShape }
+);
 
 export interface ShapeOptions {
   readonly reader: SelectionReader;
@@ -117,13 +128,23 @@ export class SelectionShape {
         if (node.selectionSet) sets.push({ set: node.selectionSet, type: namedType });
       }
     }
+    const selection = isCompositeType(namedType) ? new SelectionShape(namedType, sets, this.options) : undefined;
     return {
       kind: 'field',
       responseName,
       travellingName: this.options.names.nameOf(first.node, first.type),
       coordinate: `${type.name}.${fieldName}`,
-      type: definition.type,
-      selection: isCompositeType(namedType) ? new SelectionShape(namedType, sets, this.options) : undefined,
+      value: valueShapeOf(definition.type, selection),
+      selection,
     };
   }
+}
+
+function valueShapeOf(type: GraphQLOutputType, selection: SelectionShape | undefined): ValueShape {
+  const isRequired = isNonNullType(type);
+  const inner = isRequired ? type.ofType : type;
+  if (isListType(inner)) return { kind: 'list', isRequired, item: valueShapeOf(inner.ofType, selection) };
+  if (isLeafType(inner)) return { kind: 'leaf', isRequired, type: inner };
+  if (!selection) throw new InternalError('a composite field has no selection');
+  return { kind: 'object', isRequired, selection };
 }

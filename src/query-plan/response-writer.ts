@@ -4,17 +4,9 @@
  * it gives up, and completion answers instead. So it decides nothing, and where code may not be generated
  * (`--disallow-code-generation-from-strings`) nothing is lost but speed. Clock: per document (by type, on first use).
  */
-import {
-  type GraphQLLeafType,
-  type GraphQLOutputType,
-  isEnumType,
-  isLeafType,
-  isListType,
-  isNonNullType,
-  isObjectType,
-} from 'graphql';
+import { type GraphQLLeafType, isEnumType, isObjectType } from 'graphql';
 import type { DataObject } from './data';
-import type { FieldShape, SelectionShape } from './response-shape';
+import type { FieldShape, SelectionShape, ValueShape } from './response-shape';
 
 /** The text of a response object, or `undefined` when the data is not clean. */
 export type WriteObject = (data: DataObject) => string | undefined;
@@ -85,7 +77,7 @@ function compileObject(typeName: string, fields: readonly FieldShape[]): Writer 
   const lines = fields.map((field, index) => {
     const name = `${index === 0 ? '{' : ','}${JSON.stringify(field.responseName)}:`;
     if (field.kind !== 'field') return `text += ${JSON.stringify(name + JSON.stringify(typeName))};`;
-    const write = writeValue('value', field.type, field, parts);
+    const write = writeValue('value', field.value, parts);
     return `value = object[${JSON.stringify(field.travellingName)}]; text += ${JSON.stringify(name)}; ${write}`;
   });
   const code = `
@@ -104,39 +96,25 @@ function compileObject(typeName: string, fields: readonly FieldShape[]): Writer 
 }
 
 /** Code that appends the value in the variable `name`. */
-function writeValue(
-  name: string,
-  type: GraphQLOutputType,
-  field: Extract<FieldShape, { kind: 'field' }>,
-  parts: unknown[],
-): string {
-  if (isNonNullType(type)) {
-    return `if (${name} === null || ${name} === undefined) throw giveUp; ${writePresent(name, type.ofType, field, parts)}`;
-  }
-  return `if (${name} === null || ${name} === undefined) text += 'null'; else { ${writePresent(name, type, field, parts)} }`;
+function writeValue(name: string, shape: ValueShape, parts: unknown[]): string {
+  const present = writePresent(name, shape, parts);
+  if (shape.isRequired) return `if (${name} === null || ${name} === undefined) throw giveUp; ${present}`;
+  return `if (${name} === null || ${name} === undefined) text += 'null'; else { ${present} }`;
 }
 
-function writePresent(
-  name: string,
-  type: GraphQLOutputType,
-  field: Extract<FieldShape, { kind: 'field' }>,
-  parts: unknown[],
-): string {
-  if (isListType(type)) {
-    const item = `${name}i`;
-    return `
-      if (!Array.isArray(${name})) throw giveUp;
-      text += '[';
-      for (let index = 0; index < ${name}.length; index++) {
-        if (index > 0) text += ',';
-        const ${item} = ${name}[index];
-        ${writeValue(item, type.ofType, field, parts)}
-      }
-      text += ']';`;
-  }
-  if (isLeafType(type)) return writeLeaf(name, type, parts);
-  if (!field.selection) return 'throw giveUp;';
-  return `text += part${parts.push(compileSelection(field.selection)) - 1}(${name});`;
+function writePresent(name: string, shape: ValueShape, parts: unknown[]): string {
+  if (shape.kind === 'leaf') return writeLeaf(name, shape.type, parts);
+  if (shape.kind === 'object') return `text += part${parts.push(compileSelection(shape.selection)) - 1}(${name});`;
+  const item = `${name}i`;
+  return `
+    if (!Array.isArray(${name})) throw giveUp;
+    text += '[';
+    for (let index = 0; index < ${name}.length; index++) {
+      if (index > 0) text += ',';
+      const ${item} = ${name}[index];
+      ${writeValue(item, shape.item, parts)}
+    }
+    text += ']';`;
 }
 
 function writeLeaf(name: string, type: GraphQLLeafType, parts: unknown[]): string {
