@@ -6,7 +6,7 @@ import { collectObjects, type DataObject, isDataObject, mergeObject } from './da
 import { type EntityPart, type EntitySlot, malformedEntities } from './entity-loader';
 import { type CompiledFetch, placeErrors, placeGeneralErrors } from './fetch';
 import type { Run, Step } from './program';
-import type { BuildRepresentation } from './representations';
+import { type FindSlot, Missing } from './representations';
 import type { SupergraphTypes } from './supergraph-types';
 
 /** The objects that each answer is for, and the parts of requests that bring the answers. */
@@ -19,11 +19,11 @@ interface Wanted {
 export function entityStep(
   fetch: CompiledFetch,
   path: readonly string[],
-  build: BuildRepresentation,
+  find: FindSlot,
   types: SupergraphTypes,
 ): Step {
   return async (run) => {
-    const { targets, parts } = collectWanted(fetch, path, build, run);
+    const { targets, parts } = collectWanted(fetch, path, find, run);
     for (const part of parts) await part.answered;
     for (const [slot, objects] of targets) mergeSlot(fetch, run, slot, objects, types);
     for (const part of parts) {
@@ -33,15 +33,15 @@ export function entityStep(
   };
 }
 
-function collectWanted(fetch: CompiledFetch, path: readonly string[], build: BuildRepresentation, run: Run): Wanted {
+function collectWanted(fetch: CompiledFetch, path: readonly string[], find: FindSlot, run: Run): Wanted {
   const wanted: Wanted = { targets: new Map(), parts: new Set() };
+  const slots = run.entities.slotsOf(fetch);
   for (const target of collectObjects(run.root, path)) {
-    const representation = build(target);
-    if (representation === undefined) continue;
-    if (typeof representation === 'string') {
-      const slot = run.entities.slotOf(fetch, representation);
-      const objects = wanted.targets.get(slot);
-      if (objects) objects.push(target);
+    const slot = find(target, slots);
+    if (slot === undefined) continue;
+    if (!(slot instanceof Missing)) {
+      const targets = wanted.targets.get(slot);
+      if (targets) targets.push(target);
       else {
         wanted.targets.set(slot, [target]);
         wanted.parts.add(slot.part);
@@ -49,7 +49,7 @@ function collectWanted(fetch: CompiledFetch, path: readonly string[], build: Bui
       continue;
     }
     // What is missing because of a failure fails what depends on it, for the same reason.
-    const [cause] = run.failures.find(representation.container, representation.key) ?? [];
+    const [cause] = run.failures.find(slot.container, slot.key) ?? [];
     if (cause) run.failures.placeAtMissing(target, fetch.expected, cause.failure);
   }
   return wanted;

@@ -7,6 +7,7 @@ import type { ErrorCode } from '../errors';
 import { isDataObject } from './data';
 import type { Failure } from './failures';
 import { type CompiledFetch, failureOf, isFailure, requestHead, type Sender, send, variablesText } from './fetch';
+import type { SlotTable } from './representations';
 import type { SubgraphGraphQLError, SubgraphResponse } from './subgraph-call';
 
 /** One `_entities` field of one request: representations as JSON texts, and in time the answer to each. */
@@ -43,7 +44,7 @@ const minWaitMs = 1;
 const maxWaitMs = 20;
 
 export class EntityLoader {
-  private readonly slots = new Map<CompiledFetch, Map<string, EntitySlot>>();
+  private readonly tables = new Map<CompiledFetch, SlotTable<EntitySlot>>();
   /** Parts that take representations still, by fetch: equal fetches are one object. */
   private readonly open = new Map<CompiledFetch, OpenPart>();
   private inFlight = 0;
@@ -53,20 +54,18 @@ export class EntityLoader {
 
   constructor(private readonly sender: Sender) {}
 
-  /** The slot of a representation; a new one joins the next request. */
-  slotOf(fetch: CompiledFetch, representation: string): EntitySlot {
-    let known = this.slots.get(fetch);
-    if (!known) {
-      known = new Map();
-      this.slots.set(fetch, known);
+  /** The slots of a fetch. What is added joins the next request. */
+  slotsOf(fetch: CompiledFetch): SlotTable<EntitySlot> {
+    let table = this.tables.get(fetch);
+    if (!table) {
+      const add = (representation: string): EntitySlot => {
+        const part = this.openPart(fetch);
+        return { part, index: part.representations.push(representation) - 1 };
+      };
+      table = { byText: new Map(), byValues: new Map(), add };
+      this.tables.set(fetch, table);
     }
-    let slot = known.get(representation);
-    if (!slot) {
-      const part = this.openPart(fetch);
-      slot = { part, index: part.representations.push(representation) - 1 };
-      known.set(representation, slot);
-    }
-    return slot;
+    return table;
   }
 
   /** Counts a request of the run, so that entities that depend on its neighbours wait for it a little. */

@@ -1,20 +1,31 @@
 /**
- * An object of the gathered data -> the representation of an entity that a subgraph is asked about.
- * In: the `requires` of a fetch. Out: a function per fetch. Clock: per document (compiled), per request (run).
+ * An object of the gathered data -> the representation of an entity that a subgraph is asked about, as the slot where
+ * its answer will be. In: the `requires` of a fetch. Out: a function per fetch. Clock: per document (compiled), per request (run).
  */
 import type { QueryPlanSelectionNode } from '@apollo/query-planner';
+import { InternalError } from '../errors';
 import { type DataObject, isDataObject, readOwn } from './data';
 import type { Rewrite } from './rewrites';
 import type { SupergraphTypes } from './supergraph-types';
 
 /** The value whose absence leaves an object without a representation. */
-export interface Missing {
-  readonly container: DataObject;
-  readonly key: string;
+export class Missing {
+  constructor(
+    readonly container: DataObject,
+    readonly key: string,
+  ) {}
 }
 
-/** The JSON text of a representation, or what is missing; `undefined` for objects that the fetch is not about. */
-export type BuildRepresentation = (object: DataObject) => string | Missing | undefined;
+/** The slots of one fetch in one run: by JSON text, and beside it by the values that make up a flat representation. */
+export interface SlotTable<Slot> {
+  readonly byText: Map<string, Slot>;
+  readonly byValues: Map<unknown, unknown>;
+  /** A new slot for a representation that is in no table yet. */
+  add(representation: string): Slot;
+}
+
+/** The slot of an object's representation, or what is missing; `undefined` for objects that the fetch is not about. */
+export type FindSlot = <Slot extends object>(object: DataObject, slots: SlotTable<Slot>) => Slot | Missing | undefined;
 
 type Select = (source: DataObject, into: DataObject) => Missing | undefined;
 
@@ -27,10 +38,10 @@ export function compileRepresentation(
   requires: readonly QueryPlanSelectionNode[],
   rewrite: Rewrite | undefined,
   types: SupergraphTypes,
-): BuildRepresentation {
+): FindSlot {
   if (!rewrite && requires.every(isFlat)) return compileFlat(subgraph, requires, types);
   const select = compileSelections(requires, types);
-  return (object) => {
+  return (object, slots) => {
     const value: DataObject = {};
     const missing = select(object, value);
     if (missing) return missing;
@@ -41,8 +52,18 @@ export function compileRepresentation(
     const [first] = keys;
     if (first === undefined) return undefined;
     const identifies = keys.some((key) => key.some((field) => value[field] !== null));
-    return identifies ? JSON.stringify(value) : { container: object, key: first[0] ?? '' };
+    if (!identifies) return new Missing(object, first[0] ?? '');
+    return slotOfText(JSON.stringify(value), slots);
   };
+}
+
+function slotOfText<Slot>(representation: string, slots: SlotTable<Slot>): Slot {
+  let slot = slots.byText.get(representation);
+  if (!slot) {
+    slot = slots.add(representation);
+    slots.byText.set(representation, slot);
+  }
+  return slot;
 }
 
 /** `... on User { __typename id }`: the requirements of nearly every fetch. */
@@ -55,42 +76,78 @@ function isFlat(selection: QueryPlanSelectionNode): boolean {
 
 /** What a representation of one type is made of. */
 interface FlatType {
+  /** Equal for equal types and fields. */
+  readonly identity: string;
   /** `{"__typename":"User"`. */
   readonly head: string;
-  /** With the text before each value: `,"id":`. */
-  readonly fields: readonly { readonly name: string; readonly prefix: string }[];
+  /** At least one, in one order, so that fetches with the same requirements mean the same representation. */
+  readonly fields: readonly FlatField[];
   readonly keys: readonly (readonly string[])[];
 }
 
-/** The same as the general way, without an object in between: texts are put together from the object's leaves. */
-function compileFlat(
-  subgraph: string,
-  requires: readonly QueryPlanSelectionNode[],
-  types: SupergraphTypes,
-): BuildRepresentation {
+interface FlatField {
+  readonly name: string;
+  /** The text before the value: `,"id":`. */
+  readonly prefix: string;
+  /** Whether an object without the field answers with something that it inherits. */
+  readonly isInherited: boolean;
+}
+
+/** The same as the general way, but for objects that were asked about before nothing is put together. */
+function compileFlat(subgraph: string, requires: readonly QueryPlanSelectionNode[], types: SupergraphTypes): FindSlot {
   const byType = new Map<string, FlatType | undefined>();
-  return (object) => {
-    const typeName = readOwn(object, '__typename');
+  return (object, slots) => {
+    const typeName = object.__typename;
     if (typeof typeName !== 'string') return undefined;
     let flat = byType.get(typeName);
     if (!flat && !byType.has(typeName)) {
       flat = flatType(subgraph, typeName, requires, types);
       byType.set(typeName, flat);
     }
-    if (!flat) return undefined;
-    let text = flat.head;
-    let hasNull = false;
-    for (const { name, prefix } of flat.fields) {
-      const value = readOwn(object, name);
-      if (value === undefined) return { container: object, key: name };
-      if (value === null) hasNull = true;
-      text += prefix + JSON.stringify(value);
-    }
-    if (hasNull && !flat.keys.some((key) => key.some((field) => object[field] !== null))) {
-      return { container: object, key: flat.keys[0]?.[0] ?? '' };
-    }
-    return `${text}}`;
+    return flat && findFlat(flat, object, slots);
   };
+}
+
+function findFlat<Slot extends object>(flat: FlatType, object: DataObject, slots: SlotTable<Slot>): Slot | Missing {
+  let level = levelBelow(slots.byValues, flat.identity);
+  const last = flat.fields.length - 1;
+  let hasNull = false;
+  for (let index = 0; index <= last; index++) {
+    const field = flat.fields[index] as FlatField;
+    const value = field.isInherited ? readOwn(object, field.name) : object[field.name];
+    if (value === undefined) return new Missing(object, field.name);
+    if (value === null) hasNull = true;
+    else if (typeof value === 'object') return slotOfText(flatText(flat, object), slots);
+    if (index < last) {
+      level = levelBelow(level, value);
+      continue;
+    }
+    if (hasNull && !flat.keys.some((key) => key.some((name) => object[name] !== null))) {
+      return new Missing(object, flat.keys[0]?.[0] ?? '');
+    }
+    let slot = level.get(value) as Slot | undefined;
+    if (!slot) {
+      slot = slots.add(flatText(flat, object));
+      level.set(value, slot);
+    }
+    return slot;
+  }
+  throw new InternalError('a representation has no fields');
+}
+
+function levelBelow(level: Map<unknown, unknown>, key: unknown): Map<unknown, unknown> {
+  let below = level.get(key) as Map<unknown, unknown> | undefined;
+  if (!below) {
+    below = new Map();
+    level.set(key, below);
+  }
+  return below;
+}
+
+function flatText(flat: FlatType, object: DataObject): string {
+  let text = flat.head;
+  for (const { name, prefix } of flat.fields) text += prefix + JSON.stringify(readOwn(object, name) ?? null);
+  return `${text}}`;
 }
 
 function flatType(
@@ -107,9 +164,11 @@ function flatType(
   }
   const keys = types.keysOf(subgraph, typeName).filter((key) => key.every((field) => names.has(field)));
   if (!names.delete('__typename') || keys.length === 0) return undefined;
-  // In one order, so that two fetches with the same requirements mean the same representation.
-  const fields = [...names].sort().map((name) => ({ name, prefix: `,${JSON.stringify(name)}:` }));
-  return { head: `{"__typename":${JSON.stringify(typeName)}`, fields, keys };
+  const fields = [...names]
+    .sort()
+    .map((name) => ({ name, prefix: `,${JSON.stringify(name)}:`, isInherited: name in Object.prototype }));
+  const identity = [typeName, ...fields.map(({ name }) => name)].join();
+  return { identity, head: `{"__typename":${JSON.stringify(typeName)}`, fields, keys };
 }
 
 function isComplete(key: readonly string[], value: DataObject): boolean {
@@ -155,7 +214,7 @@ function withTypename(select: Select): Select {
 function compileField(name: string, inner: Select | undefined): Select {
   return (source, into) => {
     const value = readOwn(source, name);
-    if (value === undefined) return { container: source, key: name };
+    if (value === undefined) return new Missing(source, name);
     if (!inner) {
       into[name] = value;
       return undefined;
