@@ -147,11 +147,9 @@ function forwardedHeaders({ subgraphs: { defaults, overrides } }: Config): reado
 
 /** The doors know a context as a scope: they pass it on unread, and say when it is over. */
 function contextMaker(contexts: RequestContexts): CreateContext {
-  return async ({ id, rawHeaders, signal }) => {
+  return async ({ id, rawHeaders }) => {
     const { context, clientLeft, dispose } = await contexts.openHttp({ id, rawHeaders });
-    if (signal.aborted) clientLeft();
-    else signal.addEventListener('abort', clientLeft, { once: true });
-    return { ...context, dispose };
+    return { ...context, clientLeft, dispose };
   };
 }
 

@@ -147,15 +147,16 @@ function toAnswer(passage: Passage, status: number, headers: HeaderMap): HttpAns
   const result: FormattedExecutionResult = sent.response.body.singleResult;
   return {
     status,
-    headers: { ...Object.fromEntries(headers), ...responseHeaders(mediaType), ...cacheControlOf(headers) },
+    headers: responseHeaders(mediaType, pluginHeaders(headers)),
     body: stringifyResult(result),
     code: result.errors?.[0] === undefined ? undefined : codeOf(sent.errors?.[0]),
   };
 }
 
-function cacheControlOf(headers: HeaderMap): Record<string, string> {
-  const value = headers.get('cache-control');
-  return value === undefined ? {} : { 'cache-control': value };
+/** What plugins have set: the media type and the length are ours to tell. */
+function pluginHeaders(headers: HeaderMap): Record<string, string> {
+  const { 'content-type': _type, 'content-length': _length, ...others } = Object.fromEntries(headers);
+  return others;
 }
 
 /** The request as Apollo Server reads it: the checked parameters alone, and the media type that was decided. */

@@ -41,9 +41,10 @@ export interface Connections {
   drain(options: DrainOptions): Promise<void>;
 }
 
+/** The latest request of a connection, and its response. */
 interface Passing {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  request: IncomingMessage | undefined;
+  response: ServerResponse | undefined;
 }
 
 const maxConnections = 10_000;
@@ -56,17 +57,22 @@ export function createConnections(
   listener: RequestListener,
   onRefusal: (code: ErrorCode) => void,
 ): Connections {
-  const lastOf = new WeakMap<Duplex, Passing>();
+  const passing = new Map<Duplex, Passing>();
   const refused = new WeakMap<ServerResponse, ErrorCode>();
-  const inFlight = new Set<ServerResponse>();
   let phase: 'open' | 'closing' = 'open';
 
   const server = createServer(serverOptions(limits), (request, response) => {
-    lastOf.set(request.socket, { request, response });
-    inFlight.add(response);
-    response.once('close', () => inFlight.delete(response));
+    const last = passing.get(request.socket);
+    if (last !== undefined) {
+      last.request = request;
+      last.response = response;
+    }
     if (phase === 'closing') response.shouldKeepAlive = false;
     listener(request, response);
+  });
+  server.on('connection', (socket) => {
+    passing.set(socket, { request: undefined, response: undefined });
+    socket.once('close', () => passing.delete(socket));
   });
   // Their number is checked per request, where the answer can be well-formed; Node would drop the rest in silence.
   server.maxHeadersCount = 0;
@@ -79,20 +85,22 @@ export function createConnections(
     isClosing: () => phase === 'closing',
     refusalOf: (response) => refused.get(response),
     refuse(error, socket) {
-      const last = lastOf.get(socket);
-      const answered = last !== undefined && !last.request.complete && last.response.headersSent;
+      const { request, response } = passing.get(socket) ?? {};
+      const incomplete = request !== undefined && !request.complete;
+      const answered = incomplete && response?.headersSent === true;
       if (error.code === 'ECONNRESET' || !socket.writable || answered) {
         socket.destroy();
         return;
       }
       const code = refusalCodes.get(error.code ?? '') ?? 'BAD_REQUEST';
-      if (last !== undefined && !last.request.complete) refused.set(last.response, code);
+      if (incomplete && response !== undefined) refused.set(response, code);
       onRefusal(code);
       endWith(socket, code);
     },
     drain(options) {
       phase = 'closing';
-      for (const response of inFlight) response.shouldKeepAlive = false;
+      // Of several that a client has pipelined, the latest ends the connection: none is lost.
+      for (const { response } of passing.values()) if (response !== undefined) response.shouldKeepAlive = false;
       return untilGone(server, options);
     },
   };

@@ -36,6 +36,8 @@ export interface RequestScope {
   readonly id: string;
   readonly log: Log;
   readonly calls: { readonly count: number; readonly failed: number };
+  /** The client left before the answer was complete: what works for it may stop. */
+  clientLeft(): void;
   /** The answer is made: nothing of this request may fire any more. */
   dispose(): void;
 }
@@ -48,12 +50,15 @@ export interface IncomingRequest {
   /** Names and values in turn, as they came: shows what `headers` joins or drops. */
   readonly rawHeaders: readonly string[];
   readonly ip: string;
-  /** Fires when the client leaves before the answer is complete. */
-  readonly signal: AbortSignal;
 }
 
 /** Throws `ClientError` UNAUTHENTICATED, with its `WWW-Authenticate` header, when credentials are refused. */
 export type CreateContext = (request: IncomingRequest) => Promise<RequestScope>;
+
+/** An executed operation: the finished JSON text of an answer without errors (`{"data":...}`), or a result to print. */
+export type Execution =
+  | { readonly kind: 'text'; readonly body: string }
+  | { readonly kind: 'result'; readonly result: ExecutionResult };
 
 /**
  * The way behind every HTTP request.
@@ -68,5 +73,5 @@ export interface GraphQLDoor {
     operationName: string | undefined,
   ): PreparedOperation | RefusedOperation | Promise<PreparedOperation | RefusedOperation>;
   /** Never rejects for what a client or a subgraph did: those are errors in the result. */
-  execute(prepared: PreparedOperation, params: GraphQLParams, context: RequestScope): Promise<ExecutionResult>;
+  execute(prepared: PreparedOperation, params: GraphQLParams, context: RequestScope): Promise<Execution>;
 }

@@ -3,7 +3,6 @@
  * Written by the steps as they learn things, read once when the response ends. It never holds a document, a variable,
  * a credential or a URL, so none can reach the log from here.
  */
-import type { ServerResponse } from 'node:http';
 import { type ErrorCode, errorTable } from '../errors';
 import type { Log } from '../telemetry/log';
 import type { MeasuredOperation, Metrics } from '../telemetry/metrics';
@@ -17,25 +16,45 @@ const maxNameLength = 100;
 
 export class Exchange {
   readonly startedAt = performance.now();
-  /** Aborted when the client leaves before the answer is complete. */
-  readonly leaving = new AbortController();
-  negotiated: Negotiated | undefined;
+  negotiated: Negotiated | undefined = undefined;
   operation: MeasuredOperation = 'unknown';
-  operationName: string | undefined;
-  context: RequestScope | undefined;
+  operationName: string | undefined = undefined;
+  /** Of the answer; 499 until all of it was handed to the socket. */
+  status = clientLeft;
   /** The code of the answer's first error. */
-  code: ErrorCode | undefined;
-  /** Whether the last byte of the answer was handed to the socket. */
-  sent = false;
+  code: ErrorCode | undefined = undefined;
+  #context: RequestScope | undefined = undefined;
+  #clientLeft = false;
 
   constructor(
     readonly id: string,
     readonly log: Log,
   ) {}
 
+  get context(): RequestScope | undefined {
+    return this.#context;
+  }
+
+  opened(context: RequestScope): void {
+    this.#context = context;
+    if (this.#clientLeft) context.clientLeft();
+  }
+
   prepared({ operation, operationName }: PreparedOperation): void {
     this.operation = operation;
     this.operationName = operationName?.slice(0, maxNameLength);
+  }
+
+  /** The last byte of the answer was handed to the socket. */
+  sent(status: number): void {
+    this.status = status;
+  }
+
+  /** Nothing more can be sent: when that comes before the end of the answer, the client has left. */
+  closed(): void {
+    if (this.status !== clientLeft) return;
+    this.#clientLeft = true;
+    this.#context?.clientLeft();
   }
 }
 
@@ -43,15 +62,15 @@ export interface ExchangeObserver {
   /** Called once, as soon as the headers of a GraphQL request are there. */
   started(): void;
   /** Called once, when the response was sent or cannot be sent any more. */
-  ended(exchange: Exchange, response: ServerResponse, refusedOnSocket: ErrorCode | undefined): void;
+  ended(exchange: Exchange, refusedOnSocket: ErrorCode | undefined): void;
 }
 
 /** Counts every GraphQL exchange and writes its one log line. */
 export function createExchangeObserver(metrics: Metrics): ExchangeObserver {
   return {
     started: () => metrics.requestStarted(),
-    ended(exchange, response, refusedOnSocket) {
-      const status = statusOf(exchange, response, refusedOnSocket);
+    ended(exchange, refusedOnSocket) {
+      const status = refusedOnSocket === undefined ? exchange.status : errorTable[refusedOnSocket].httpStatus;
       const code = refusedOnSocket ?? exchange.code;
       const duration = performance.now() - exchange.startedAt;
       metrics.requestFinished(exchange.operation, status, duration / 1000, code);
@@ -69,9 +88,4 @@ export function createExchangeObserver(metrics: Metrics): ExchangeObserver {
       );
     },
   };
-}
-
-function statusOf({ sent }: Exchange, response: ServerResponse, refusedOnSocket: ErrorCode | undefined): number {
-  if (refusedOnSocket !== undefined) return errorTable[refusedOnSocket].httpStatus;
-  return sent ? response.statusCode : clientLeft;
 }

@@ -5,30 +5,24 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { ClientError } from '../errors';
 import type { Log } from '../telemetry/log';
-import { Exchange } from './exchange';
-import { answerErrors, type HttpAnswer } from './graphql-response';
+import { answerErrors } from './graphql-response';
 import { tooLarge } from './request-body';
 
-/** The name under which the exchange hangs on fastify's request. */
-export const exchangeDecorator = 'exchange';
-
-export function exchangeOf(request: FastifyRequest): Exchange {
-  return request.getDecorator<Exchange>(exchangeDecorator);
-}
-
-/** Sends an answer, and notes its code on the exchange for the log. */
-export function sendAnswer(reply: FastifyReply, exchange: Exchange, answer: HttpAnswer): FastifyReply {
-  exchange.code = answer.code;
-  return reply.code(answer.status).headers(answer.headers).send(answer.body);
-}
-
-/** Sends one error: the handler of everything that was thrown before or beside the GraphQL handler. */
-export function sendError(error: unknown, reply: FastifyReply, exchange: Exchange, maxBodyBytes: number): FastifyReply {
+/** Sends one error: the handler of everything that was thrown beside the GraphQL path. */
+export function sendError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  log: Log,
+  maxBodyBytes: number,
+): FastifyReply {
   // Fastify would cut the connection while the client still sends: it would lose this answer to a reset.
   // Node reads on and throws the rest away, within the time that a request may take.
   reply.removeHeader('connection');
-  const mediaType = exchange.negotiated?.mediaType ?? 'application/json';
-  return sendAnswer(reply, exchange, answerErrors([toFamily(error, maxBodyBytes)], mediaType, exchange));
+  const family = toFamily(error, maxBodyBytes);
+  const { status, headers, body } = answerErrors([family], 'application/json', { id: request.id, log });
+  for (let index = 0; index + 1 < headers.length; index += 2) reply.header(headers[index] ?? '', headers[index + 1]);
+  return reply.code(status).send(body);
 }
 
 /** Fastify's errors by their codes: what it blames on the client is ours to word, all else is a defect and masked. */
@@ -49,7 +43,7 @@ function toFamily(error: unknown, maxBodyBytes: number): unknown {
  * The answer to a method or a path that has no route: 405 with `Allow` where the path is known, else 404.
  * `allowed` maps a path to its methods. OPTIONS on a known path is answered, without any permission for other origins.
  */
-export function createNotFoundHandler(allowed: ReadonlyMap<string, string>, maxBodyBytes: number) {
+export function createNotFoundHandler(allowed: ReadonlyMap<string, string>, log: Log, maxBodyBytes: number) {
   return (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const url = request.raw.url ?? '';
     const end = url.indexOf('?');
@@ -59,7 +53,7 @@ export function createNotFoundHandler(allowed: ReadonlyMap<string, string>, maxB
       allow === undefined
         ? new ClientError('NOT_FOUND', 'There is nothing at this path.')
         : new ClientError('METHOD_NOT_ALLOWED', 'This path does not have this method.', { headers: { allow } });
-    return sendError(error, reply, exchangeOf(request), maxBodyBytes);
+    return sendError(error, request, reply, log, maxBodyBytes);
   };
 }
 
@@ -67,6 +61,6 @@ export function createNotFoundHandler(allowed: ReadonlyMap<string, string>, maxB
 export function createFrameworkErrorHandler(log: Log, headers: Readonly<Record<string, string>>, maxBodyBytes: number) {
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
     reply.header('x-request-id', request.id).headers(headers);
-    sendError(error, reply, new Exchange(request.id, log), maxBodyBytes);
+    sendError(error, request, reply, log, maxBodyBytes);
   };
 }

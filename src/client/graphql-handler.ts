@@ -2,24 +2,27 @@
  * The way of a GraphQL request over HTTP, until the lanes part: read, who asks, prepare, then one lane answers.
  * A request whose body was read in, an `HttpAnswer` out; it never throws. Clock: per request.
  */
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { ClientError } from '../errors';
 import type { ApolloLane, LaneRequest } from './apollo-lane';
-import type { CreateContext, GraphQLDoor, IncomingRequest, PreparedOperation } from './door';
+import type { CreateContext, GraphQLDoor, PreparedOperation } from './door';
 import type { Exchange } from './exchange';
 import { checkHeaders, persistedQueryOf, readGet, readPost } from './graphql-request';
-import { answerErrors, answerRefusal, answerResult, type HttpAnswer } from './graphql-response';
+import { answerErrors, answerExecution, answerRefusal, type HttpAnswer } from './graphql-response';
 import { negotiate } from './negotiation';
 
 export interface GraphQLHttpRequest {
-  readonly method: 'GET' | 'POST';
-  readonly headers: IncomingHttpHeaders;
-  /** The query string, with or without its `?`. */
-  readonly search: string;
+  /** Its method is GET or POST. */
+  readonly message: IncomingMessage;
+  /** The client's address. */
+  readonly ip: string;
+  /** Of a POST. */
   readonly body: Buffer | undefined;
-  readonly incoming: IncomingRequest;
   readonly exchange: Exchange;
 }
+
+/** Never rejects. */
+export type GraphQLHandler = (request: GraphQLHttpRequest) => Promise<HttpAnswer>;
 
 export interface GraphQLHandlerOptions {
   readonly door: GraphQLDoor;
@@ -53,8 +56,8 @@ export function admitHeaders(request: IncomingMessage, exchange: Exchange): void
 }
 
 /** The handler of the GraphQL path. `admitHeaders` must have passed before. */
-export function createGraphQLHandler(options: GraphQLHandlerOptions) {
-  return async function handle(request: GraphQLHttpRequest): Promise<HttpAnswer> {
+export function createGraphQLHandler(options: GraphQLHandlerOptions): GraphQLHandler {
+  return async function handle(request) {
     const { exchange } = request;
     try {
       return await answer(options, request);
@@ -68,16 +71,18 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions) {
 
 async function answer(options: GraphQLHandlerOptions, request: GraphQLHttpRequest): Promise<HttpAnswer> {
   const { door, apolloLane } = options;
-  const { method, headers, exchange } = request;
+  const { exchange, ip } = request;
+  const { headers, rawHeaders, url = '' } = request.message;
+  const method = request.message.method === 'POST' ? 'POST' : 'GET';
   const negotiated = exchange.negotiated ?? { mediaType: 'application/json', jsonByName: false };
-  const params =
-    method === 'POST' ? await readPost(headers, request.body, options.maxBodyBytes) : readGet(request.search);
+  const read = method === 'POST' ? readPost(headers, request.body, options.maxBodyBytes) : readGet(searchOf(url));
+  const params = read instanceof Promise ? await read : read;
   const hash = persistedQueryOf(params);
   if (!params.query && hash === undefined) {
     throw new ClientError('BAD_REQUEST', 'The request has no "query": it must be a non-empty string.');
   }
-  const context = await options.createContext(request.incoming);
-  exchange.context = context;
+  const context = await options.createContext({ id: exchange.id, headers, rawHeaders, ip });
+  exchange.opened(context);
   const laneRequest: LaneRequest = { method, headers, params, negotiated, context, sink: exchange };
 
   const source = params.query || (hash === undefined ? undefined : await apolloLane.findPersisted(hash));
@@ -89,9 +94,14 @@ async function answer(options: GraphQLHandlerOptions, request: GraphQLHttpReques
   exchange.prepared(prepared);
   checkOperation(method, prepared);
   if (options.expressLane && method === 'POST' && hash === undefined) {
-    return answerResult(await door.execute(prepared, params, context), negotiated, exchange);
+    return answerExecution(await door.execute(prepared, params, context), negotiated, exchange);
   }
   return apolloLane.answer(laneRequest);
+}
+
+function searchOf(url: string): string {
+  const question = url.indexOf('?');
+  return question < 0 ? '' : url.slice(question);
 }
 
 function checkOperation(method: 'GET' | 'POST', { operation }: PreparedOperation): void {

@@ -37,14 +37,14 @@ function preventCsrf(headers: IncomingHttpHeaders): void {
 }
 
 /** The parameters of a POST: its body is inflated, decoded and narrowed. Throws BAD_REQUEST, PAYLOAD_TOO_LARGE. */
-export async function readPost(
+export function readPost(
   headers: IncomingHttpHeaders,
   body: Buffer | undefined,
   maxBodyBytes: number,
-): Promise<GraphQLParams> {
+): GraphQLParams | Promise<GraphQLParams> {
   const coding = headers['content-encoding'];
-  const plain = coding === undefined || body === undefined ? body : await inflateBody(body, coding, maxBodyBytes);
-  return narrowParams(parseJsonBody(plain));
+  if (coding === undefined || body === undefined) return narrowParams(parseJsonBody(body));
+  return inflateBody(body, coding, maxBodyBytes).then((plain) => narrowParams(parseJsonBody(plain)));
 }
 
 /** The parameters of a GET: `search` is the query string, with or without its `?`. Throws BAD_REQUEST. */

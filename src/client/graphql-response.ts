@@ -4,29 +4,39 @@
  */
 import type { ExecutionResult, FormattedExecutionResult } from 'graphql';
 import { type ErrorCode, errorTable } from '../errors';
+import type { Execution } from './door';
 import { codeOf, type ErrorSink, formatErrors, headersOf, statusOf } from './error-format';
 import type { Negotiated, ResponseMediaType } from './negotiation';
+import { dataSecurityHeaders } from './security-headers';
 
 export interface HttpAnswer {
   readonly status: number;
-  /** Names in lower case. */
-  readonly headers: Readonly<Record<string, string>>;
+  /** Names (lower case, each once) and values in turn, as node writes them fastest. */
+  readonly headers: readonly string[];
   readonly body: string;
   /** The code of the first error, for the log and the metrics. */
   readonly code: ErrorCode | undefined;
 }
 
-const baseHeaders: Record<ResponseMediaType, Readonly<Record<string, string>>> = {
-  'application/json': { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' },
-  'application/graphql-response+json': {
-    'content-type': 'application/graphql-response+json; charset=utf-8',
-    'cache-control': 'no-store',
-  },
+/** Answers depend on who asks, so no cache may keep them. */
+const common = ['cache-control', 'no-store', ...Object.entries(dataSecurityHeaders).flat()];
+const baseHeaders: Record<ResponseMediaType, readonly string[]> = {
+  'application/json': ['content-type', 'application/json; charset=utf-8', ...common],
+  'application/graphql-response+json': ['content-type', 'application/graphql-response+json; charset=utf-8', ...common],
 };
 
-/** The headers of every GraphQL answer of a media type. Answers depend on who asks, so no cache may keep them. */
-export function responseHeaders(mediaType: ResponseMediaType): Readonly<Record<string, string>> {
-  return baseHeaders[mediaType];
+/** The headers of a GraphQL answer of a media type, with `more` (lower case names) laid over them. */
+export function responseHeaders(
+  mediaType: ResponseMediaType,
+  more: Readonly<Record<string, string>> = {},
+): readonly string[] {
+  const over = Object.entries(more).flat();
+  if (over.length === 0) return baseHeaders[mediaType];
+  const kept = baseHeaders[mediaType].filter((_item, index, all) => {
+    const name = all[index - (index % 2)];
+    return name === undefined || !Object.hasOwn(more, name);
+  });
+  return [...kept, ...over];
 }
 
 /** The text of a result, errors first, so that a reader of a long answer meets them (GraphQL specification, 7.1). */
@@ -44,7 +54,12 @@ export function failureStatus(errors: readonly unknown[], negotiated: Negotiated
 }
 
 /** The answer to an executed operation. Partial data is a success: 200 with its errors (section 6.4.2). */
-export function answerResult(result: ExecutionResult, negotiated: Negotiated, sink: ErrorSink): HttpAnswer {
+export function answerExecution(execution: Execution, negotiated: Negotiated, sink: ErrorSink): HttpAnswer {
+  if (execution.kind === 'result') return answerResult(execution.result, negotiated, sink);
+  return { status: 200, headers: baseHeaders[negotiated.mediaType], body: execution.body, code: undefined };
+}
+
+function answerResult(result: ExecutionResult, negotiated: Negotiated, sink: ErrorSink): HttpAnswer {
   const { errors } = result;
   const headers = baseHeaders[negotiated.mediaType];
   if (errors === undefined || errors.length === 0) {
@@ -68,7 +83,7 @@ export function answerRefusal(errors: readonly unknown[], negotiated: Negotiated
 export function answerErrors(errors: readonly unknown[], mediaType: ResponseMediaType, sink: ErrorSink): HttpAnswer {
   return {
     status: statusOf(errors),
-    headers: { ...baseHeaders[mediaType], ...headersOf(errors[0]) },
+    headers: responseHeaders(mediaType, headersOf(errors[0])),
     body: stringifyResult({ errors: formatErrors(errors, sink) }),
     code: codeOf(errors[0]),
   };

@@ -1,33 +1,27 @@
 /**
- * The HTTP door: fastify over Node's server, the GraphQL path with its two lanes, pages, health and metrics.
- * Clock: per start (assembly), per request (hooks). Here requests become values and answers become bytes; what is
- * decided is decided in the files beside it. It reads no configuration but what it is given.
+ * The HTTP door: the GraphQL path straight on Node's server, and fastify for pages, health, metrics, CORS and the rest.
+ * Clock: per start (assembly), per request (which of both). What is decided is decided in the files beside it.
+ * It reads no configuration but what it is given.
  */
 import { randomUUID } from 'node:crypto';
-import type { RequestListener, Server } from 'node:http';
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import compress from '@fastify/compress';
 import cors from '@fastify/cors';
-import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Log } from '../telemetry/log';
 import type { Metrics } from '../telemetry/metrics';
 import { type ApolloServerPlugin, createApolloLane } from './apollo-lane';
 import { type ConnectionLimits, type Connections, createConnections, type DrainOptions } from './connections';
 import type { CreateContext, GraphQLDoor } from './door';
-import { createExchangeObserver, Exchange } from './exchange';
-import {
-  createFrameworkErrorHandler,
-  createNotFoundHandler,
-  exchangeDecorator,
-  exchangeOf,
-  sendAnswer,
-  sendError,
-} from './fastify-replies';
-import { admitHeaders, createGraphQLHandler } from './graphql-handler';
+import { createExchangeObserver } from './exchange';
+import { createFrameworkErrorHandler, createNotFoundHandler, sendError } from './fastify-replies';
+import { createGraphQLHandler, type GraphQLHandler } from './graphql-handler';
 import { addHealthRoutes, type HealthSource } from './health';
 import { addPageRoutes, explorerPath, renderSandboxPage, sendPage } from './landing-pages';
 import { prefersHtml } from './negotiation';
 import { readSecurityHeaders } from './security-headers';
+import { createServeGraphQL, type ServeGraphQL } from './serve-graphql';
 
 export interface HttpConfig extends ConnectionLimits {
   readonly graphqlPath: string;
@@ -77,7 +71,6 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
   await apolloLane.start();
 
   const securityHeaders = await readSecurityHeaders(fastify());
-  const { app, connections } = createApp(config, deps, securityHeaders);
   const handle = createGraphQLHandler({
     door: deps.door,
     createContext: deps.createContext,
@@ -85,6 +78,7 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
     expressLane: config.expressLane && plugins.every((plugin) => plugin.requestDidStart === undefined),
     maxBodyBytes: config.maxBodyBytes,
   });
+  const { app, connections, serve } = createApp(config, deps, securityHeaders, handle);
   if (config.compression) {
     await app.register(compress, {
       threshold: 1_024,
@@ -93,7 +87,7 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
     });
   }
   if (config.cors.origins.length > 0) await app.register(cors, corsOptions(config.cors));
-  addGraphQLRoute(app, config, connections, createExchangeObserver(metrics), handle);
+  addGraphQLRoute(app, config, securityHeaders, serve);
   if (config.explorer) addPageRoutes(app, config.graphqlPath);
   addHealthRoutes(app, deps.health, connections.isClosing);
   if (config.metrics) {
@@ -124,92 +118,98 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
   };
 }
 
-function createApp(config: HttpConfig, deps: HttpDeps, securityHeaders: Readonly<Record<string, string>>) {
-  const { log, metrics } = deps;
+function createApp(
+  config: HttpConfig,
+  { log, metrics }: HttpDeps,
+  securityHeaders: Readonly<Record<string, string>>,
+  handle: GraphQLHandler,
+) {
   const { maxBodyBytes } = config;
   let connections: Connections | undefined;
+  const serve = createServeGraphQL({
+    handle,
+    observer: createExchangeObserver(metrics),
+    log,
+    maxBodyBytes,
+    compression: config.compression,
+    refusalOf: (response) => connections?.refusalOf(response),
+  });
   const app = fastify({
     bodyLimit: maxBodyBytes,
     trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
     requestIdHeader: false,
-    genReqId: (request) => requestIdOf(request.headers['x-request-id']),
+    genReqId: requestIdOf,
     // A server that closes still answers what it accepted.
     return503OnClosing: false,
     frameworkErrors: createFrameworkErrorHandler(log, securityHeaders, maxBodyBytes),
     serverFactory: (listener) => {
-      connections = createConnections(config, listener as RequestListener, (code) => metrics.connectionRefused(code));
+      const route = createRouter(config, serve, listener as RequestListener);
+      connections = createConnections(config, route, (code) => metrics.connectionRefused(code));
       return connections.server;
     },
     clientErrorHandler: (error, socket) => connections?.refuse(error, socket),
   });
   if (connections === undefined) throw new Error('fastify did not make its server');
 
-  const notFound = createNotFoundHandler(allowedMethods(config), maxBodyBytes);
-  app.decorateRequest(exchangeDecorator, null);
+  const notFound = createNotFoundHandler(allowedMethods(config), log, maxBodyBytes);
   app.addHook('onRequest', (request, reply, done) => {
-    request.setDecorator(exchangeDecorator, new Exchange(request.id, log));
     reply.header('x-request-id', request.id).headers(securityHeaders);
     // Here, and not only after the body: fastify would read and judge it first.
     if (request.is404) notFound(request, reply);
     else done();
   });
-  // The GraphQL handler judges content types itself, and in one place.
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  app.setErrorHandler((error, request, reply) => sendError(error, reply, exchangeOf(request), maxBodyBytes));
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, log, maxBodyBytes));
   app.setNotFoundHandler(notFound);
-  return { app, connections };
+  return { app, connections, serve };
+}
+
+/** The usual request goes past fastify; one that a hook of fastify has a say in, or that has another URL, does not. */
+function createRouter(config: HttpConfig, serve: ServeGraphQL, fastifyListener: RequestListener): RequestListener {
+  const { graphqlPath } = config;
+  const hasCors = config.cors.origins.length > 0;
+  const hasProxies = config.trustedProxies.length > 0;
+  return (request, response) => {
+    const usual = request.method === 'POST' && request.url === graphqlPath && !hasProxies;
+    if (usual && !(hasCors && request.headers.origin !== undefined)) {
+      serve(request, response, requestIdOf(request), request.socket.remoteAddress ?? '');
+    } else fastifyListener(request, response);
+  };
 }
 
 function addGraphQLRoute(
   app: FastifyInstance,
   config: HttpConfig,
-  connections: Connections,
-  observer: ReturnType<typeof createExchangeObserver>,
-  handle: ReturnType<typeof createGraphQLHandler>,
+  securityHeaders: Readonly<Record<string, string>>,
+  serve: ServeGraphQL,
 ): void {
   const page = config.explorer ? renderSandboxPage() : undefined;
   app.route({
     method: ['GET', 'POST'],
     url: config.graphqlPath,
     exposeHeadRoute: false,
-    onRequest(request, reply, done) {
+    onRequest(request, reply) {
       if (page !== undefined && request.method === 'GET' && prefersHtml(request.headers.accept)) {
         sendPage(reply, page);
         return;
       }
-      const exchange = exchangeOf(request);
-      observer.started();
-      reply.raw.once('finish', () => {
-        exchange.sent = true;
-      });
-      reply.raw.once('close', () => {
-        if (!exchange.sent) exchange.leaving.abort();
-        observer.ended(exchange, reply.raw, connections.refusalOf(reply.raw));
-      });
-      admitHeaders(request.raw, exchange);
-      done();
+      handOver(reply, securityHeaders);
+      serve(request.raw, reply.raw, request.id, request.ip);
     },
-    handler: async (request, reply) => sendAnswer(reply, exchangeOf(request), await handle(toGraphQLRequest(request))),
+    handler: (_request, reply) => reply,
   });
 }
 
-function toGraphQLRequest(request: FastifyRequest) {
-  const exchange = exchangeOf(request);
-  const { headers, rawHeaders, url = '' } = request.raw;
-  const question = url.indexOf('?');
-  return {
-    method: request.method === 'POST' ? ('POST' as const) : ('GET' as const),
-    headers,
-    search: question < 0 ? '' : url.slice(question),
-    body: request.body as Buffer | undefined,
-    incoming: { id: exchange.id, headers, rawHeaders, ip: request.ip, signal: exchange.leaving.signal },
-    exchange,
-  };
+/** Takes the response from fastify, with the headers that its hooks (CORS) have set. */
+function handOver(reply: FastifyReply, securityHeaders: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (value !== undefined && !Object.hasOwn(securityHeaders, name)) reply.raw.setHeader(name, value);
+  }
+  reply.hijack();
 }
 
 /** A caller's id is kept when it is short and printable, so that one id runs through all logs; else a new one. */
-function requestIdOf(given: string | string[] | undefined): string {
+function requestIdOf({ headers }: IncomingMessage): string {
+  const given = headers['x-request-id'];
   return typeof given === 'string' && /^[\w.:-]{8,64}$/.test(given) ? given : randomUUID();
 }
 

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { negotiateCoding } from './negotiation';
 import { hashSource, pagePolicy } from './security-headers';
 
 export const explorerPath = '/graphiql';
@@ -152,14 +153,9 @@ export function addPageRoutes(app: FastifyInstance, graphqlPath: string): void {
     const page = await rendered;
     reply.headers(page.headers);
     if (request.headers['if-none-match']?.includes(page.etag) === true) return reply.code(304).send();
-    if (acceptsGzip(request.headers['accept-encoding'])) {
+    if (negotiateCoding(request.headers['accept-encoding'], ['gzip']) !== undefined) {
       return reply.header('content-encoding', 'gzip').send(page.gzipped);
     }
     return reply.send(await page.inflate());
   });
-}
-
-function acceptsGzip(header: string | string[] | undefined): boolean {
-  const accepted = String(header ?? '').toLowerCase();
-  return /\bgzip\b/.test(accepted) && !/\bgzip\s*;\s*q=0(\.0*)?\s*(,|$)/.test(accepted);
 }

@@ -1,6 +1,6 @@
 /**
- * Content negotiation: the `Accept` header in, the media type of the answer out.
- * Clock: per request. It decides before anything is executed, so that a 406 has no side effects.
+ * Content negotiation: `Accept` and `Accept-Encoding` in, the media type and the content coding of the answer out.
+ * Clock: per request. A media type is decided before anything is executed, so that a 406 has no side effects.
  */
 
 export type ResponseMediaType = 'application/json' | 'application/graphql-response+json';
@@ -49,6 +49,33 @@ export function prefersHtml(accept: string | undefined): boolean {
   const json = match(ranges, 'application/json');
   const graphql = match(ranges, 'application/graphql-response+json');
   return (json === undefined || isBetter(html, json)) && (graphql === undefined || isBetter(html, graphql));
+}
+
+export type ContentCoding = 'br' | 'gzip' | 'deflate';
+
+/**
+ * The coding of `available` (the best first) that an `Accept-Encoding` header takes with the highest quality, unless it
+ * wants the answer as it is more than any (RFC 9110, section 12.5.3). Example: `gzip, br;q=0.5` gives `gzip`.
+ */
+export function negotiateCoding(
+  acceptEncoding: string | string[] | undefined,
+  available: readonly ContentCoding[],
+): ContentCoding | undefined {
+  if (acceptEncoding === undefined) return undefined;
+  const ranges = parseAccept(String(acceptEncoding));
+  const qualityFor = (coding: string): number | undefined =>
+    (ranges.find(({ type }) => type === coding) ?? ranges.find(({ type }) => type === '*'))?.quality;
+  let best: ContentCoding | undefined;
+  let bestQuality = 0;
+  for (const coding of available) {
+    const quality = qualityFor(coding) ?? 0;
+    if (quality > bestQuality) {
+      best = coding;
+      bestQuality = quality;
+    }
+  }
+  const plain = ranges.find(({ type }) => type === 'identity')?.quality ?? 0;
+  return plain > bestQuality ? undefined : best;
 }
 
 interface Match {

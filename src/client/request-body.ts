@@ -91,6 +91,11 @@ export async function inflateBody(body: Buffer, contentEncoding: string, maxByte
   }
 }
 
+/** Refuses a body by the length that it announces. Throws PAYLOAD_TOO_LARGE. */
+export function checkAnnouncedLength(headers: IncomingHttpHeaders, maxBytes: number): void {
+  if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
+}
+
 export function tooLarge(maxBytes: number): ClientError {
   return new ClientError('PAYLOAD_TOO_LARGE', `The request body is larger than ${maxBytes} bytes.`);
 }

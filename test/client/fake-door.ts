@@ -54,9 +54,9 @@ export interface FakeDoor extends GraphQLDoor {
   openGate(): void;
   /** Resolves when a `gated` field was reached. */
   readonly gateReached: Promise<void>;
-  createContext(request: IncomingRequest): Promise<RequestScope & { signal: AbortSignal }>;
-  /** Signals of the requests so far, newest last. */
-  readonly signals: AbortSignal[];
+  createContext(request: IncomingRequest): Promise<RequestScope>;
+  /** The requests so far, newest last, and whether their clients left before the answer. */
+  readonly requests: { left: boolean }[];
 }
 
 interface Prepared extends PreparedOperation {
@@ -66,7 +66,7 @@ interface Prepared extends PreparedOperation {
 export function createFakeDoor(options: { introspection?: boolean } = {}): FakeDoor {
   const schema = buildSchema(typeDefs);
   const counts = { prepared: 0, executed: 0, incremented: 0, disposed: 0 };
-  const signals: AbortSignal[] = [];
+  const requests: { left: boolean }[] = [];
   let openGate = () => {};
   const gate = new Promise<void>((resolve) => {
     openGate = resolve;
@@ -122,7 +122,7 @@ export function createFakeDoor(options: { introspection?: boolean } = {}): FakeD
 
   return {
     counts,
-    signals,
+    requests,
     openGate: () => openGate(),
     gateReached,
     gateway,
@@ -130,14 +130,28 @@ export function createFakeDoor(options: { introspection?: boolean } = {}): FakeD
       counts.prepared++;
       return prepare(source, operationName);
     },
-    execute: (prepared, params) => run((prepared as Prepared).document, params.operationName, params.variables),
-    async createContext({ id, headers, signal }) {
+    async execute(prepared, params) {
+      const result = await run((prepared as Prepared).document, params.operationName, params.variables);
+      // As the engine does: what is clean comes as text.
+      const isClean = result.errors === undefined && result.extensions === undefined;
+      return isClean ? { kind: 'text', body: JSON.stringify(result) } : { kind: 'result', result };
+    },
+    async createContext({ id, headers }) {
       if (headers.authorization === 'Bearer bad') {
         throw new ClientError('UNAUTHENTICATED', 'The credentials were refused.');
       }
       if (headers.authorization === 'Bearer crash') throw new Error(`cannot reach ${secret}`);
-      signals.push(signal);
-      return { id, log: silentLog, calls: { count: 2, failed: 0 }, signal, dispose: () => void counts.disposed++ };
+      const request = { left: false };
+      requests.push(request);
+      return {
+        id,
+        log: silentLog,
+        calls: { count: 2, failed: 0 },
+        clientLeft: () => {
+          request.left = true;
+        },
+        dispose: () => void counts.disposed++,
+      };
     },
   };
 

@@ -1,13 +1,13 @@
 /**
  * One case for each thing that a client may get wrong, on both lanes: its status, its code, a well-formed answer,
- * nothing of the inside in it, and a server that goes on. Real: fastify, Apollo Server, the whole client stage.
- * Fake: the schema behind it; no sockets (see http-sockets.test.ts for those).
+ * nothing of the inside in it, and a server that goes on. Real: fastify, Apollo Server, the whole client stage, and
+ * once sockets: only there requests go past fastify. Fake: the schema behind it.
  */
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import type { InjectOptions } from 'fastify';
 import { errorTable } from '../../src/errors';
 import { expectRefusal } from './answers';
-import { startTestServer, stopTestServer, type TestServer } from './http-server';
+import { type Send, sendOver, startTestServer, stopTestServer, type TestServer } from './http-server';
 
 const json = { 'content-type': 'application/json' };
 const post = (payload: string | Buffer, headers: Record<string, string> = {}): InjectOptions => ({
@@ -204,46 +204,49 @@ const cases: Case[] = [
 ];
 
 describe.each([
-  ['through Apollo Server', false],
-  ['on the express lane', true],
-])('a bad request %s', (_lane, expressLane) => {
+  ['through Apollo Server', false, false],
+  ['on the express lane', true, false],
+  ['on the express lane, over a socket', true, true],
+])('a bad request %s', (_lane, expressLane, overSocket) => {
   let server: TestServer;
+  let send: Send;
   beforeAll(async () => {
     server = await startTestServer({ expressLane });
+    send = overSocket ? sendOver(await server.http.listen(0, '127.0.0.1')) : (request) => server.http.inject(request);
   });
   afterAll(() => stopTestServer(server));
 
   it.each(cases)('that is %s is refused in full', async (_name, request, code) => {
     const { incremented } = server.door.counts;
-    const answer = await server.http.inject(request);
+    const answer = await send(request);
     expectRefusal(answer, errorTable[code].httpStatus, code);
     expect(server.door.counts.incremented).toBe(incremented);
-    const next = await server.http.inject(query({ query: '{ hello }' }));
+    const next = await send(query({ query: '{ hello }' }));
     expect(next.json()).toEqual({ data: { hello: 'hello world' } });
   });
 
   it('that is a GET of a mutation names the method that is allowed', async () => {
-    const answer = await server.http.inject(get('?query=mutation{increment}'));
+    const answer = await send(get('?query=mutation{increment}'));
     expect(answer.headers.allow).toBe('POST');
   });
 
   it('that has the wrong method names those that are allowed', async () => {
-    const answer = await server.http.inject({ method: 'DELETE', url: '/graphql' });
+    const answer = await send({ method: 'DELETE', url: '/graphql' });
     expect(answer.headers.allow).toBe('GET, POST, OPTIONS');
   });
 
   it('that has an unknown content coding names those that are known', async () => {
-    const answer = await server.http.inject(post(hello, { 'content-encoding': 'zstd' }));
+    const answer = await send(post(hello, { 'content-encoding': 'zstd' }));
     expect(answer.headers['accept-encoding']).toBe('gzip, deflate, br');
   });
 
   it('that has refused credentials is challenged', async () => {
-    const answer = await server.http.inject(query({ query: '{ hello }' }, { authorization: 'Bearer bad' }));
+    const answer = await send(query({ query: '{ hello }' }, { authorization: 'Bearer bad' }));
     expect(answer.headers['www-authenticate']).toMatch(/^Bearer/);
   });
 
   it('that crashes the context is masked with the id under which the log has it', async () => {
-    const answer = await server.http.inject(query({ query: '{ hello }' }, { authorization: 'Bearer crash' }));
+    const answer = await send(query({ query: '{ hello }' }, { authorization: 'Bearer crash' }));
     const id = String(answer.headers['x-request-id']);
     expect(answer.json()).toEqual({
       errors: [{ message: 'Internal server error', extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: id } }],
@@ -255,16 +258,14 @@ describe.each([
   it('that holds 20,000 wrong items is answered shortly', async () => {
     const numbers = Array.from({ length: 20_000 }, (_, index) => `wrong ${index}`);
     const started = performance.now();
-    const answer = await server.http.inject(
-      query({ query: 'query ($n: [Int!]!) { sum(numbers: $n) }', variables: { n: numbers } }),
-    );
+    const answer = await send(query({ query: 'query ($n: [Int!]!) { sum(numbers: $n) }', variables: { n: numbers } }));
     expectRefusal(answer, 400, 'BAD_USER_INPUT');
     expect(answer.body.length).toBeLessThan(100_000);
     expect(performance.now() - started).toBeLessThan(1_000);
   });
 
   it('that holds one wrong item of a megabyte is not quoted in full', async () => {
-    const answer = await server.http.inject(
+    const answer = await send(
       query({ query: 'query ($n: [Int!]!) { sum(numbers: $n) }', variables: { n: ['x'.repeat(900_000)] } }),
     );
     expectRefusal(answer, 400, 'BAD_USER_INPUT');
@@ -273,7 +274,7 @@ describe.each([
 
   it('that holds more than 200 headers is refused', async () => {
     const many = Object.fromEntries(Array.from({ length: 250 }, (_, index) => [`x-${index}`, '1']));
-    const answer = await server.http.inject(query({ query: '{ hello }' }, many));
+    const answer = await send(query({ query: '{ hello }' }, many));
     expectRefusal(answer, 431, 'REQUEST_HEADERS_TOO_LARGE');
   });
 });

@@ -103,7 +103,7 @@ describe('a server that closes', () => {
     await server.http.close({ idleGraceMs: 0, timeoutMs: 300 });
     expect(performance.now() - started).toBeLessThan(1_500);
     expect(await pending).toMatch(/UND_ERR_SOCKET|ECONNRESET/);
-    expect(server.door.signals[0]!.aborted).toBe(true);
+    expect(server.door.requests[0]!.left).toBe(true);
   });
 
   it('leaves the gateway to its owner', async () => {

@@ -288,18 +288,40 @@ describe('CORS', () => {
 });
 
 describe('the security headers', () => {
-  it('forbid an answer to run, to be framed, to be sniffed and to be cached', async () => {
+  const common = {
+    'content-security-policy': "default-src 'none';frame-ancestors 'none'",
+    'x-content-type-options': 'nosniff',
+    'cross-origin-resource-policy': 'same-origin',
+    'cache-control': 'no-store',
+  };
+  const documents = {
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'no-referrer',
+    'strict-transport-security': expect.stringContaining('max-age='),
+  };
+
+  it.each<[string, InjectOptions, object]>([
+    ['of GraphQL', post({ query: '{ hello }' }), common],
+    ['of GraphQL with errors', post({ query: '{' }), common],
+    ['of health', { url: '/health' }, { ...common, ...documents }],
+    ['of a path that is not there', { url: '/nothing' }, { ...common, ...documents }],
+  ])('forbid an answer %s to run, to be framed, to be sniffed and to be cached', async (_name, request, expected) => {
     const { http } = await start();
-    const { headers } = await http.inject(post({ query: '{ hello }' }));
-    expect(headers).toMatchObject({
-      'content-security-policy': "default-src 'none';frame-ancestors 'none'",
-      'x-content-type-options': 'nosniff',
-      'x-frame-options': 'DENY',
-      'referrer-policy': 'no-referrer',
-      'cache-control': 'no-store',
-    });
+    const { headers } = await http.inject(request);
+    expect(headers).toMatchObject(expected);
     expect(headers['x-powered-by']).toBeUndefined();
     expect(headers.server).toBeUndefined();
+  });
+
+  it('of GraphQL are those that mean something for JSON, each once', async () => {
+    const { http } = await start();
+    const { headers } = await http.inject(post({ query: '{ hello }' }));
+    const { date: _date, connection: _connection, 'x-request-id': _id, ...others } = headers;
+    expect(others).toEqual({
+      ...common,
+      'content-type': 'application/json; charset=utf-8',
+      'content-length': String('{"data":{"hello":"hello world"}}'.length),
+    });
   });
 });
 

@@ -1,4 +1,6 @@
 /** A real HTTP door over the fake one, with the defaults of the configuration. */
+import { request as httpRequest } from 'node:http';
+import type { InjectOptions } from 'fastify';
 import { createHttpServer, type HttpConfig, type HttpDeps, type HttpServer } from '../../src/client/http';
 import type { Log } from '../../src/telemetry/log';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics';
@@ -58,6 +60,40 @@ export async function startTestServer(
     },
   );
   return { http, door, metrics, lines, health };
+}
+
+export interface SentAnswer {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string | string[] | number | undefined>>;
+  readonly body: string;
+  // biome-ignore lint/suspicious/noExplicitAny: the shape is that of fastify's `inject`
+  json(): any;
+}
+
+/** A way to send a request: `inject`, or a socket. */
+export type Send = (request: InjectOptions) => Promise<SentAnswer>;
+
+/** What `inject` does, over sockets: there requests may go past fastify. */
+export function sendOver(url: string): Send {
+  return ({ method = 'GET', url: path, headers, payload }) =>
+    new Promise((resolve, reject) => {
+      const outgoing = httpRequest(new URL(url).origin, { path: String(path), method, agent: false, ...{ headers } });
+      outgoing.on('error', reject);
+      outgoing.on('response', (response) => {
+        let body = '';
+        response.setEncoding('utf8');
+        response.on('data', (text: string) => {
+          body += text;
+        });
+        response.on('end', () => {
+          const { statusCode = 0, headers: answerHeaders } = response;
+          resolve({ statusCode, headers: answerHeaders, body, json: () => JSON.parse(body) });
+        });
+      });
+      const bytes = payload === undefined ? undefined : Buffer.from(payload as string);
+      if (bytes !== undefined) outgoing.setHeader('content-length', bytes.length);
+      outgoing.end(bytes);
+    });
 }
 
 export async function stopTestServer({ http, metrics }: TestServer): Promise<void> {

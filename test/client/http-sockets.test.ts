@@ -183,27 +183,27 @@ describe.each([
     expect((await server.metrics.render()).body).toContain('supergate_requests_in_flight 0');
   });
 
-  it('that leaves before the answer fires the signal of its request', async () => {
+  it('that leaves before the answer tells the context of its request', async () => {
     const client = open();
     client.write(postText(JSON.stringify({ query: '{ gated }' })));
     await server.door.gateReached;
-    const signal = server.door.signals.at(-1)!;
-    expect(signal.aborted).toBe(false);
+    const request = server.door.requests.at(-1)!;
+    expect(request.left).toBe(false);
     client.socket.destroy();
-    await client.until(() => signal.aborted);
+    await client.until(() => request.left);
     await client.until(() => server.lines.some(({ status }) => status === 499));
     server.door.openGate();
   });
 
-  it('that got an answer does not fire the signal of its request', async () => {
+  it('that got an answer and leaves then tells the context of its request nothing', async () => {
     const client = open();
     client.write(postText(hello));
     await client.answered(1);
-    const signal = server.door.signals.at(-1)!;
+    const request = server.door.requests.at(-1)!;
     client.socket.destroy();
     await client.until(() => client.closed);
     await sleep(20);
-    expect(signal.aborted).toBe(false);
+    expect(request.left).toBe(false);
   });
 
   it('goes on after each kind of error', async () => {

@@ -1,4 +1,4 @@
-import { negotiate, prefersHtml } from '../../src/client/negotiation';
+import { negotiate, negotiateCoding, prefersHtml } from '../../src/client/negotiation';
 
 const json = 'application/json';
 const graphql = 'application/graphql-response+json';
@@ -59,5 +59,29 @@ describe('negotiation', () => {
     ['text/html;q=0', false],
   ])('takes Accept %j for a browser: %s', (accept, html) => {
     expect(prefersHtml(accept)).toBe(html);
+  });
+});
+
+describe('the coding of an answer', () => {
+  it.each<[string | undefined, string | undefined]>([
+    [undefined, undefined],
+    ['', undefined],
+    ['identity', undefined],
+    ['zstd', undefined],
+    ['gzip', 'gzip'],
+    ['GZIP', 'gzip'],
+    ['deflate', 'deflate'],
+    ['gzip, deflate, br', 'br'],
+    ['gzip, deflate, br, zstd', 'br'],
+    ['*', 'br'],
+    ['gzip, br;q=0', 'gzip'],
+    ['br;q=0.5, gzip', 'gzip'],
+    ['br;q=0, *', 'gzip'],
+    ['gzip;q=0, *;q=0', undefined],
+    ['identity;q=1, gzip;q=0.5', undefined],
+    ['identity;q=0.5, gzip;q=0.5', 'gzip'],
+    ['gzip;q=banana', undefined],
+  ])('is for Accept-Encoding %j %s', (header, coding) => {
+    expect(negotiateCoding(header, ['br', 'gzip', 'deflate'])).toBe(coding);
   });
 });
