@@ -192,6 +192,13 @@ const timeoutsSchema = z
   })
   .prefault({});
 
+const sharingSchema = z
+  .strictObject({
+    queries: z.boolean().default(true).describe('Identical queries under way of one identity share one execution.'),
+    subgraphQueries: z.boolean().default(true).describe('Identical queries under way to a subgraph share one request.'),
+  })
+  .prefault({});
+
 const plannerSchema = z
   .strictObject({
     timeoutMs: milliseconds().default(10_000).describe('Time for one query plan.'),
@@ -252,6 +259,7 @@ const configSchema = z.strictObject({
   subgraphIdentity: subgraphIdentitySchema.optional().describe('Absent: subgraphs are not told who asks.'),
   limits: limitsSchema,
   timeouts: timeoutsSchema,
+  sharing: sharingSchema,
   planner: plannerSchema,
   subgraphs: subgraphsSchema,
   telemetry: telemetrySchema,

@@ -18,14 +18,8 @@ import { anonymous, type RequestContext } from './context/request-context';
 import { type ErrorCode, errorTable, InternalError } from './errors';
 import type { Refused } from './operation/document';
 import type { RawVariables } from './operation/variables';
-import {
-  type Answer,
-  answerOperation,
-  executeOperation,
-  type PreparedRequest,
-  prepareDocument,
-  prepareSource,
-} from './pipeline';
+import { answerOperation, executeOperation, type PreparedRequest, prepareDocument, prepareSource } from './pipeline';
+import type { Answer } from './query-plan/engine';
 import type { CallRecord } from './subgraph/call';
 import { createSubgraphTransport, defaultTransportOptions, type SubgraphTransport } from './subgraph/pools';
 import { Generation } from './supergraph/generation';
@@ -137,6 +131,7 @@ class Supergate implements Gateway {
       engineLimits: { maxErrors: limits.maxErrors, planCacheMaxBytes: plannerConfig.cacheMaxBytes },
       documentOptions: { limits, maxErrors: limits.maxErrors, introspection: server.introspection },
       documentCacheMaxBytes: plannerConfig.cacheMaxBytes,
+      shareQueries: this.config.sharing.queries,
       createTransport: (subgraphs) => this.createTransport(subgraphs),
     });
   }
@@ -149,11 +144,16 @@ class Supergate implements Gateway {
       return { name, url: override ?? url, options: { ...settings, ...forward } };
     });
     const { onSubgraphCall, subgraphHealthHeaders } = this.dependencies;
-    return createSubgraphTransport(endpoints, defaultTransportOptions, {
-      log: this.log,
-      ...(subgraphHealthHeaders && { healthHeaders: subgraphHealthHeaders }),
-      ...(onSubgraphCall && { onCall: onSubgraphCall }),
-    });
+    const sharing = this.config.sharing.subgraphQueries ? defaultTransportOptions.sharing : false;
+    return createSubgraphTransport(
+      endpoints,
+      { ...defaultTransportOptions, sharing },
+      {
+        log: this.log,
+        ...(subgraphHealthHeaders && { healthHeaders: subgraphHealthHeaders }),
+        ...(onSubgraphCall && { onCall: onSubgraphCall }),
+      },
+    );
   }
 
   onSchemaLoadOrUpdate(callback: GatewaySchemaLoadOrUpdateCallback): GatewayUnsubscriber {

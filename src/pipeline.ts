@@ -9,7 +9,7 @@ import { ClientError, InternalError } from './errors';
 import { type Operation, type Refused, selectOperation, type ValidDocument } from './operation/document';
 import { type CheckedVariables, checkVariables, type RawVariables } from './operation/variables';
 import type { Completed } from './query-plan/complete';
-import type { ExecutableOperation } from './query-plan/engine';
+import type { Answer, ExecutableOperation } from './query-plan/engine';
 import type { Generation } from './supergraph/generation';
 
 /** An operation that may run, under the generation that validated it. */
@@ -52,11 +52,6 @@ function pickOperation(
   return { kind: 'prepared', operation: target.type, operationName: target.name, target, generation };
 }
 
-/** An answer: a clean one may come as the finished text `{"data":{…}}`. */
-export type Answer =
-  | { readonly kind: 'text'; readonly body: string }
-  | { readonly kind: 'result'; readonly result: ExecutionResult };
-
 /** Answers a prepared query or mutation with values. What clients and subgraphs do wrong is in the result. */
 export async function executeOperation(
   prepared: PreparedRequest,
@@ -76,11 +71,17 @@ export async function answerOperation(
   variables: RawVariables,
   context: RequestContext,
 ): Promise<Answer> {
-  const run = async (executable: ExecutableOperation, checked: CheckedVariables): Promise<Answer> => {
-    const { engine, transport } = prepared.generation;
+  const { engine, transport, sharedQueries } = prepared.generation;
+  const execute = async (executable: ExecutableOperation, checked: CheckedVariables): Promise<Answer> => {
     const answer = await engine.executeToText(executable, checked, context, transport.call);
     if (typeof answer === 'string') return { kind: 'text', body: `{"data":${answer}}` };
     return { kind: 'result', result: toResult(answer) };
+  };
+  const run = (executable: ExecutableOperation, checked: CheckedVariables): Promise<Answer> => {
+    if (prepared.operation === 'mutation')
+      return execute(executable, checked).finally(() => sharedQueries?.mutationEnded());
+    if (!sharedQueries) return execute(executable, checked);
+    return sharedQueries.share(prepared.target, checked, context, () => execute(executable, checked));
   };
   return refuseOr(prepared, variables, context, run, (result) => ({ kind: 'result', result }));
 }

@@ -6,6 +6,7 @@
 
 import type { QueryPlan } from '@apollo/query-planner';
 import {
+  type ExecutionResult,
   type FieldNode,
   type GraphQLError,
   type GraphQLObjectType,
@@ -50,6 +51,11 @@ export interface EngineOptions {
   readonly planner: Planner;
   readonly limits: EngineLimits;
 }
+
+/** An answer: a clean one may come as the finished text `{"data":{…}}`. */
+export type Answer =
+  | { readonly kind: 'text'; readonly body: string }
+  | { readonly kind: 'result'; readonly result: ExecutionResult };
 
 /** An operation, with its conditions decided, ready to run. */
 export interface ExecutableOperation {

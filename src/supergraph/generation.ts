@@ -14,7 +14,8 @@ import {
   refuseOverLimits,
   type ValidDocument,
 } from '../operation/document';
-import { Engine, type EngineLimits } from '../query-plan/engine';
+import { type Answer, Engine, type EngineLimits } from '../query-plan/engine';
+import { SharedExecutions } from '../query-plan/shared-executions';
 import type { SubgraphCall } from '../query-plan/subgraph-call';
 import type { PlannerHandle, PlannerThread } from './planner-client';
 import { readSupergraphTypes } from './supergraph-types';
@@ -32,11 +33,18 @@ export interface GenerationOptions<Transport extends GenerationTransport> {
   readonly documentOptions: DocumentOptions;
   /** Validated documents that are kept, in bytes of their text. */
   readonly documentCacheMaxBytes: number;
+  /** Whether identical queries under way share one execution. */
+  readonly shareQueries: boolean;
   readonly createTransport: (subgraphs: readonly { readonly name: string; readonly url: string }[]) => Transport;
 }
 
+/** Differ from request to request and have no say in an answer. */
+const headersWithoutSay = new Set(['x-request-id', 'traceparent', 'tracestate']);
+
 export class Generation<Transport extends GenerationTransport = GenerationTransport> {
   private readonly documents: LRUCache<string, ValidDocument | Refused>;
+  /** Queries under way, for identical ones to join; absent when that is switched off. */
+  readonly sharedQueries: SharedExecutions<Answer> | undefined;
   /** Documents that a host has parsed and validated itself. */
   private readonly adopted = new WeakMap<DocumentNode, ValidDocument | Refused>();
 
@@ -50,6 +58,7 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
     private readonly plannerHandle: PlannerHandle,
     private readonly options: GenerationOptions<Transport>,
   ) {
+    this.sharedQueries = options.shareQueries ? new SharedExecutions(headersWithoutSay) : undefined;
     this.documents = new LRUCache({
       maxSize: options.documentCacheMaxBytes,
       sizeCalculation: (_document, source) => source.length + 1_000,
