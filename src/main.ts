@@ -3,7 +3,7 @@
  * In: paths, overrides and the environment. Out: a running gateway. Clock: once per process.
  * Problems of the user's files are thrown as `ConfigError` and `CompositionError`, whose messages name file and line.
  */
-import type { CreateContext, GraphQLDoor, RequestScope } from './client/door';
+import type { GraphQLDoor, RequestScope } from './client/door';
 import type { HealthCheck, HealthSource } from './client/health';
 import { createHttpServer } from './client/http';
 import { type Config, ConfigError, loadConfig, strayOverrides } from './config';
@@ -99,11 +99,12 @@ async function open(
       contextOf: (contextValue) => contextValue as RequestContext,
     },
   );
+  const contexts = createContexts(config, identity, log);
   const http = await createHttpServer(
     { ...config.server, metrics: config.telemetry.metrics, expressLane: true, trustedProxies: [] },
     {
       door: doorOf(gateway),
-      createContext: contextMaker(createContexts(config, identity, log)),
+      createContext: (request) => contexts.openHttp(request),
       health: healthOf(gateway),
       metrics,
       log,
@@ -143,14 +144,6 @@ function createContexts(config: Config, identity: SubgraphIdentity | undefined, 
 function forwardedHeaders({ subgraphs: { defaults, overrides } }: Config): readonly string[] {
   const all = [defaults, ...Object.values(overrides)].flatMap(({ forwardHeaders }) => forwardHeaders ?? []);
   return [...new Set(all)];
-}
-
-/** The doors know a context as a scope: they pass it on unread, and say when it is over. */
-function contextMaker(contexts: RequestContexts): CreateContext {
-  return async ({ id, rawHeaders }) => {
-    const { context, clientLeft, dispose } = await contexts.openHttp({ id, rawHeaders });
-    return { ...context, clientLeft, dispose };
-  };
 }
 
 function doorOf(gateway: Gateway): GraphQLDoor {

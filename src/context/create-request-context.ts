@@ -27,8 +27,7 @@ export interface RequestContextOptions {
 }
 
 /** A context and what ends it. `dispose` is called once the answer is out, whatever happened. */
-export interface OpenRequest {
-  readonly context: RequestContext;
+export interface OpenRequest extends RequestContext {
   clientLeft(): void;
   dispose(): void;
 }
@@ -49,13 +48,13 @@ export function createRequestContexts(options: RequestContextOptions): RequestCo
   return {
     async openHttp({ id, rawHeaders }) {
       const arrivedAt = now();
-      const log = logOfRequest(options.log, id);
+      const log = new RequestLog(options.log, id);
       const identity = await authenticator.authenticate(readCredential(rawHeaders), log);
       const forwarded = readForwarded(rawHeaders, options.forwardHeaders ?? []);
       return openRequest(options, { id, identity, arrivedAt, log, forwarded });
     },
     open({ id, identity, arrivedAt = now() }) {
-      return openRequest(options, { id, identity, arrivedAt, log: logOfRequest(options.log, id), forwarded: {} });
+      return openRequest(options, { id, identity, arrivedAt, log: new RequestLog(options.log, id), forwarded: {} });
     },
   };
 }
@@ -92,16 +91,31 @@ function openRequest(
   const subgraphHeaders: Record<string, string> = { ...forwarded, [requestIdHeader]: id };
   if (subgraphIdentity !== undefined) subgraphHeaders[subgraphIdentityHeader] = subgraphIdentity.tokenFor(identity);
   const { deadline, clientLeft, dispose } = openDeadline(arrivedAt + timeoutMs, now, startTimer);
-  const context: RequestContext = { id, identity, deadline, log, subgraphHeaders, calls: { count: 0, failed: 0 } };
-  return { context, clientLeft, dispose };
+  return { id, identity, deadline, log, subgraphHeaders, calls: { count: 0, failed: 0 }, clientLeft, dispose };
 }
 
 /** The log with the request's id in every line. */
-function logOfRequest(log: Log, requestId: string): Log {
-  return {
-    error: (fields, message) => log.error({ requestId, ...fields }, message),
-    warn: (fields, message) => log.warn({ requestId, ...fields }, message),
-    info: (fields, message) => log.info({ requestId, ...fields }, message),
-    debug: (fields, message) => log.debug({ requestId, ...fields }, message),
-  };
+class RequestLog implements Log {
+  constructor(
+    private readonly log: Log,
+    private readonly requestId: string,
+  ) {}
+
+  error(fields: Fields, message: string): void {
+    this.log.error({ requestId: this.requestId, ...fields }, message);
+  }
+
+  warn(fields: Fields, message: string): void {
+    this.log.warn({ requestId: this.requestId, ...fields }, message);
+  }
+
+  info(fields: Fields, message: string): void {
+    this.log.info({ requestId: this.requestId, ...fields }, message);
+  }
+
+  debug(fields: Fields, message: string): void {
+    this.log.debug({ requestId: this.requestId, ...fields }, message);
+  }
 }
+
+type Fields = Readonly<Record<string, unknown>>;

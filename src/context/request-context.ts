@@ -21,11 +21,24 @@ export type Identity =
 
 export const anonymous: Identity = { kind: 'anonymous' };
 
-/** A moment, and the signal that fires then or when the client leaves. */
+/** Why a request is over before its answer. */
+export type RequestEnd = 'deadline' | 'client left';
+
+/** Who works for a request and stops when it is over. */
+export interface DeadlineListener {
+  /** Called at most once. May not throw. */
+  onRequestEnd(reason: RequestEnd): void;
+}
+
+/** A moment, and those who are told when it comes or when the client leaves before. */
 export interface Deadline {
   /** Milliseconds since the epoch. */
   readonly at: number;
-  readonly signal: AbortSignal;
+  /** Undefined as long as the request goes on. */
+  readonly ended: RequestEnd | undefined;
+  /** For a deadline that has not ended. */
+  add(listener: DeadlineListener): void;
+  remove(listener: DeadlineListener): void;
 }
 
 export interface RequestContext {

@@ -3,6 +3,7 @@
  * Puts the deadline of the request and the time-out of the subgraph over an exchange, and tells of each call.
  * Clock: per request. Never rejects with anything but `SubgraphError`.
  */
+import type { DeadlineListener, RequestEnd } from '../context/request-context';
 import { type ErrorCode, SubgraphError } from '../errors';
 import type { SubgraphCall, SubgraphRequest, SubgraphResponse } from '../query-plan/subgraph-call';
 import type { ExchangeOutcome, StartExchange, StartedExchange } from './http';
@@ -28,8 +29,6 @@ export interface CallRecord {
 
 /** Time, as far as calls need it; `systemClock` but in tests. */
 export interface CallClock {
-  /** Milliseconds since the epoch. */
-  now(): number;
   /** Milliseconds, only for differences. */
   elapsed(): number;
   /** Returns what cancels it. */
@@ -47,7 +46,6 @@ export interface CallDependencies {
 
 /** The time of this process. */
 export const systemClock: CallClock = {
-  now: Date.now,
   elapsed: () => performance.now(),
   schedule: (callback, delayMs) => {
     const timer = setTimeout(callback, delayMs);
@@ -80,17 +78,16 @@ const ownHeaders = new Set([
  * SUBREQUEST_ABORTED when the client left, else with what the exchange or `readResponse` refused.
  */
 export function createSubgraphCall(dependencies: CallDependencies): SubgraphCall {
-  const waiting = new AbortListeners();
   return (request) => {
     const settings = dependencies.settings.get(request.subgraph);
     request.context.calls.count++;
     return new Promise((resolve, reject) => {
-      new PendingCall(request, dependencies, waiting, resolve, reject).begin(settings);
+      new PendingCall(request, dependencies, resolve, reject).begin(settings);
     });
   };
 }
 
-class PendingCall {
+class PendingCall implements DeadlineListener {
   readonly #startedAt: number;
   #settings: CallSettings | undefined;
   #started: StartedExchange | undefined;
@@ -100,7 +97,6 @@ class PendingCall {
   constructor(
     private readonly request: SubgraphRequest,
     private readonly dependencies: CallDependencies,
-    private readonly listeners: AbortListeners,
     private readonly resolve: (response: SubgraphResponse) => void,
     private readonly reject: (error: SubgraphError) => void,
   ) {
@@ -109,28 +105,25 @@ class PendingCall {
 
   begin(settings: CallSettings | undefined): void {
     const { subgraph, body, kind, context } = this.request;
-    const { signal } = context.deadline;
+    const { deadline } = context;
     if (settings === undefined) {
       const message = `Subgraph '${subgraph}' could not be reached.`;
       this.#fail(new SubgraphError('SUBREQUEST_HTTP_ERROR', subgraph, message, { reason: 'NO_URL' }));
       return;
     }
-    if (signal.aborted) {
-      this.onAbort();
+    if (deadline.ended !== undefined) {
+      this.onRequestEnd(deadline.ended);
       return;
     }
     this.#settings = settings;
     this.#stopTimer = this.dependencies.clock.schedule(() => this.#leave('GATEWAY_TIMEOUT'), settings.timeoutMs);
-    this.listeners.add(signal, this);
+    deadline.add(this);
     const headers = headersFor(context.subgraphHeaders, settings.forwardHeaders);
     this.#started = this.dependencies.start({ subgraph, body, kind, headers }, (outcome) => this.#onOutcome(outcome));
   }
 
-  /** The signal of the request fired: its deadline came, or its client left. */
-  onAbort(): void {
-    const { at, signal } = this.request.context.deadline;
-    const inTime = !isTimeout(signal.reason) && this.dependencies.clock.now() < at;
-    this.#leave(inTime ? 'SUBREQUEST_ABORTED' : 'GATEWAY_TIMEOUT');
+  onRequestEnd(reason: RequestEnd): void {
+    this.#leave(reason === 'deadline' ? 'GATEWAY_TIMEOUT' : 'SUBREQUEST_ABORTED');
   }
 
   #leave(code: 'GATEWAY_TIMEOUT' | 'SUBREQUEST_ABORTED'): void {
@@ -174,7 +167,7 @@ class PendingCall {
     this.#over = true;
     this.#stopTimer?.();
     const { subgraph, kind, context } = this.request;
-    this.listeners.remove(context.deadline.signal, this);
+    context.deadline.remove(this);
     const { onCall, clock } = this.dependencies;
     if (onCall === undefined) return;
     try {
@@ -186,32 +179,6 @@ class PendingCall {
   }
 }
 
-/** One listener a signal, however many calls a request makes: node warns of more than ten, and each is dear. */
-class AbortListeners {
-  readonly #calls = new WeakMap<AbortSignal, Set<PendingCall>>();
-
-  add(signal: AbortSignal, call: PendingCall): void {
-    const calls = this.#calls.get(signal);
-    if (calls !== undefined) {
-      calls.add(call);
-      return;
-    }
-    const first = new Set([call]);
-    this.#calls.set(signal, first);
-    signal.addEventListener(
-      'abort',
-      () => {
-        for (const waiting of [...first]) waiting.onAbort();
-      },
-      { once: true },
-    );
-  }
-
-  remove(signal: AbortSignal, call: PendingCall): void {
-    this.#calls.get(signal)?.delete(call);
-  }
-}
-
 function headersFor(headers: Readonly<Record<string, string>>, allowed: ReadonlySet<string> | 'all'): string[] {
   const list: string[] = [];
   for (const name of Object.keys(headers)) {
@@ -220,9 +187,4 @@ function headersFor(headers: Readonly<Record<string, string>>, allowed: Readonly
     list.push(name, value);
   }
   return list;
-}
-
-/** By name: the `DOMException` of `AbortSignal.timeout` is no `Error` of every realm. */
-function isTimeout(reason: unknown): boolean {
-  return typeof reason === 'object' && reason !== null && 'name' in reason && reason.name === 'TimeoutError';
 }

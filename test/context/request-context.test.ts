@@ -6,8 +6,8 @@ import { createSecretKey } from 'node:crypto';
 import jsonwebtoken from 'jsonwebtoken';
 import { createAuthenticator } from '../../src/context/authenticate';
 import { createRequestContexts, requestIdFrom } from '../../src/context/create-request-context';
-import { openDeadline, RequestEnded, startNodeTimer } from '../../src/context/deadline';
-import { anonymous, type Identity } from '../../src/context/request-context';
+import { openDeadline, startNodeTimer } from '../../src/context/deadline';
+import { anonymous, type Identity, type RequestEnd } from '../../src/context/request-context';
 import { createSubgraphIdentity } from '../../src/context/subgraph-identity';
 import { identityKey, verifyIdentity } from '../../subgraphs/shared/identity';
 import {
@@ -194,38 +194,80 @@ describe('a deadline', () => {
     const timer = createFakeTimer();
     return { timer, ...openDeadline(clock.ms + inMs, clock.now, timer.start) };
   };
+  /** Names what it is told, and then does what it is given. */
+  const listener = (told: string[], name: string, then = () => {}) => ({
+    onRequestEnd(reason: RequestEnd) {
+      told.push(`${name}: ${reason}`);
+      then();
+    },
+  });
 
-  it('fires its signal when the moment comes, and says so', () => {
+  it('tells its listeners when the moment comes', () => {
     const { timer, deadline } = open(5000);
+    const told: string[] = [];
+    deadline.add(listener(told, 'a'));
     expect(timer.delays).toEqual([5000]);
-    expect(deadline.signal.aborted).toBe(false);
+    expect(deadline.ended).toBeUndefined();
     timer.fire();
-    expect(deadline.signal.reason).toBeInstanceOf(RequestEnded);
-    expect(deadline.signal.reason).toMatchObject({ kind: 'deadline' });
+    expect(deadline.ended).toBe('deadline');
+    expect(told).toEqual(['a: deadline']);
     expect(timer.running).toBe(0);
   });
 
-  it('fires its signal when the client leaves, says so, and stops its timer', () => {
+  it('tells its listeners when the client leaves, and stops its timer', () => {
     const { timer, deadline, clientLeft } = open(5000);
+    const told: string[] = [];
+    deadline.add(listener(told, 'a'));
     clientLeft();
-    expect(deadline.signal.reason).toMatchObject({ kind: 'client left' });
+    expect(deadline.ended).toBe('client left');
+    expect(told).toEqual(['a: client left']);
     expect(timer.running).toBe(0);
   });
 
-  it('does not fire once it is disposed', () => {
+  it('tells nobody once it is disposed', () => {
     const { timer, deadline, clientLeft, dispose } = open(5000);
+    const told: string[] = [];
+    deadline.add(listener(told, 'a'));
     dispose();
     clientLeft();
     timer.fire();
-    expect(deadline.signal.aborted).toBe(false);
+    expect(deadline.ended).toBeUndefined();
+    expect(told).toEqual([]);
     expect(timer.running).toBe(0);
   });
 
-  it('keeps its first reason', () => {
+  it('keeps its first reason, and tells it once', () => {
     const { timer, deadline, clientLeft } = open(5000);
+    const told: string[] = [];
+    deadline.add(listener(told, 'a'));
     timer.fire();
     clientLeft();
-    expect(deadline.signal.reason).toMatchObject({ kind: 'deadline' });
+    timer.fire();
+    expect(told).toEqual(['a: deadline']);
+  });
+
+  it('does not tell those who have gone, in whatever order they went', () => {
+    const { deadline, clientLeft } = open(5000);
+    const told: string[] = [];
+    const listeners = ['a', 'b', 'c', 'd', 'e'].map((name) => listener(told, name));
+    for (const one of listeners) deadline.add(one);
+    for (const index of [1, 4, 0]) deadline.remove(listeners[index]!);
+    deadline.remove(listeners[1]!);
+    clientLeft();
+    expect(told.sort()).toEqual(['c: client left', 'd: client left']);
+  });
+
+  it('tells all, though each of them takes itself and others away', () => {
+    const { deadline, clientLeft } = open(5000);
+    const told: string[] = [];
+    const listeners = ['a', 'b', 'c'].map((name) =>
+      listener(told, name, () => {
+        for (const one of listeners) deadline.remove(one);
+      }),
+    );
+    for (const one of listeners) deadline.add(one);
+    clientLeft();
+    expect(told).toEqual(['a: client left', 'b: client left', 'c: client left']);
   });
 
   it('that has passed already is due at once', () => {
@@ -241,8 +283,8 @@ describe('a deadline', () => {
       expect(jest.getTimerCount()).toBe(0);
       const other = openDeadline(Date.now() + 1000, Date.now, startNodeTimer);
       jest.advanceTimersByTime(1000);
-      expect(other.deadline.signal.aborted).toBe(true);
-      expect(deadline.signal.aborted).toBe(false);
+      expect(other.deadline.ended).toBe('deadline');
+      expect(deadline.ended).toBeUndefined();
     } finally {
       jest.useRealTimers();
     }
@@ -272,7 +314,7 @@ describe('a request context', () => {
 
   it('holds id, identity, deadline and the headers for subgraphs', async () => {
     const { contexts } = createTestContexts();
-    const { context } = await contexts.openHttp(signedIn);
+    const context = await contexts.openHttp(signedIn);
     expect(context).toMatchObject({
       id: 'r1',
       identity: { kind: 'authenticated', subject: 'user-1' },
@@ -287,7 +329,7 @@ describe('a request context', () => {
   it("never hands on the client's token or headers", async () => {
     const { contexts } = createTestContexts();
     const rawHeaders = [...signedIn.rawHeaders, 'Supergate-Identity', 'forged', 'X-User-Id', 'root'];
-    const { context } = await contexts.openHttp({ id: 'r1', rawHeaders });
+    const context = await contexts.openHttp({ id: 'r1', rawHeaders });
     expect(JSON.stringify(context.subgraphHeaders)).not.toContain(token);
     expect(JSON.stringify(context.subgraphHeaders)).not.toMatch(/forged|root/);
   });
@@ -297,12 +339,12 @@ describe('a request context', () => {
     const one = await contexts.openHttp(signedIn);
     clock.ms += 10_000;
     const two = await contexts.openHttp({ ...signedIn, id: 'r2' });
-    expect(two.context.subgraphHeaders['supergate-identity']).toBe(one.context.subgraphHeaders['supergate-identity']);
+    expect(two.subgraphHeaders['supergate-identity']).toBe(one.subgraphHeaders['supergate-identity']);
   });
 
   it('tells subgraphs nothing of the identity where that is not configured', async () => {
     const { contexts } = createTestContexts({ subgraphIdentity: undefined });
-    const { context } = await contexts.openHttp(signedIn);
+    const context = await contexts.openHttp(signedIn);
     expect(context.subgraphHeaders).toEqual({ 'x-request-id': 'r1' });
   });
 
@@ -324,14 +366,14 @@ describe('a request context', () => {
       },
     };
     const { contexts, timer } = createTestContexts({ authenticator: slow });
-    const { context } = await contexts.openHttp(signedIn);
+    const context = await contexts.openHttp(signedIn);
     expect(context.deadline.at).toBe(nowMs + 30_000);
     expect(timer.delays).toEqual([28_000]);
   });
 
   it('writes its id in every line of its log', () => {
     const { contexts, log } = createTestContexts();
-    const { context } = contexts.open({ id: 'r7', identity: anonymous });
+    const context = contexts.open({ id: 'r7', identity: anonymous });
     context.log.error({ a: 1 }, 'one');
     context.log.warn({}, 'two');
     context.log.info({}, 'three');
@@ -346,18 +388,18 @@ describe('a request context', () => {
 
   it('leaves nothing behind once it is disposed', async () => {
     const { contexts, timer } = createTestContexts();
-    const { context, dispose, clientLeft } = await contexts.openHttp(signedIn);
+    const context = await contexts.openHttp(signedIn);
     expect(timer.running).toBe(1);
-    dispose();
+    context.dispose();
     expect(timer.running).toBe(0);
-    clientLeft();
-    expect(context.deadline.signal.aborted).toBe(false);
+    context.clientLeft();
+    expect(context.deadline.ended).toBeUndefined();
   });
 
   it('ends when the client leaves', async () => {
     const { contexts } = createTestContexts();
-    const { context, clientLeft } = await contexts.openHttp(signedIn);
-    clientLeft();
-    expect(context.deadline.signal.aborted).toBe(true);
+    const context = await contexts.openHttp(signedIn);
+    context.clientLeft();
+    expect(context.deadline.ended).toBe('client left');
   });
 });

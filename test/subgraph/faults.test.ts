@@ -2,6 +2,7 @@
  * Real: the transport, undici, sockets, an HTTP server that injects one fault at a time.
  * Observed: the error of the call, how long it took, and the sockets that are left open.
  */
+import { openDeadline } from '../../src/context/deadline';
 import { SubgraphError } from '../../src/errors';
 import type { SubgraphTransport } from '../../src/subgraph/pools';
 import { type FaultKind, type FaultProxy, faults, startFaultProxy } from '../support/fault-proxy';
@@ -114,8 +115,8 @@ describe('a subgraph that fails', () => {
     transport.call({ subgraph: 'users', body, kind, context });
 
   const askBriefly = (kind: 'query' | 'mutation' = 'query') => {
-    const deadline = { at: Date.now() + deadlineMs, signal: AbortSignal.timeout(deadlineMs) };
-    return ask({ ...testContext(), deadline }, kind);
+    const { deadline } = openDeadline(Date.now() + deadlineMs, Date.now);
+    return ask(testContext({ deadline }), kind);
   };
 
   it('has an expectation for every fault that the proxy knows', () => {

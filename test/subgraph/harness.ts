@@ -1,5 +1,6 @@
 /** Shared by the suites of `src/subgraph/`: request contexts, and a transport to one subgraph called `users`. */
-import { anonymous, type RequestContext } from '../../src/context/request-context';
+import { openDeadline } from '../../src/context/deadline';
+import { anonymous, type Deadline, type RequestContext } from '../../src/context/request-context';
 import type { ErrorCode, SubgraphError } from '../../src/errors';
 import {
   createSubgraphTransport,
@@ -13,19 +14,28 @@ import { type Log, silentLog } from '../../src/telemetry/log';
 export interface TestContext extends RequestContext {
   /** The client leaves. */
   leave(): void;
+  /** The deadline comes. */
+  timeOut(): void;
 }
 
-/** A context whose deadline is far away, unless `at` says otherwise; its signal fires only by `leave`. */
-export function testContext(more: { headers?: Record<string, string>; at?: number; log?: Log } = {}): TestContext {
-  const controller = new AbortController();
+/** A context whose deadline comes only by `timeOut`, unless it is given one. */
+export function testContext(
+  more: { headers?: Record<string, string>; deadline?: Deadline; log?: Log } = {},
+): TestContext {
+  let fire = () => {};
+  const open = openDeadline(Date.now() + 60_000, Date.now, (_delayMs, end) => {
+    fire = end;
+    return () => {};
+  });
   return {
     id: 'request-1',
     identity: anonymous,
-    deadline: { at: more.at ?? Date.now() + 60_000, signal: controller.signal },
+    deadline: more.deadline ?? open.deadline,
     log: more.log ?? silentLog,
     subgraphHeaders: more.headers ?? {},
     calls: { count: 0, failed: 0 },
-    leave: () => controller.abort(),
+    leave: open.clientLeft,
+    timeOut: () => fire(),
   };
 }
 
