@@ -25,10 +25,60 @@ export function createLog(level: LogLevel): Log {
   const destination = pino.destination({ fd: 1, sync: true, minLength: bufferBytes });
   setInterval(() => destination.flush(), flushIntervalMs).unref();
   process.once('exit', () => destination.flushSync());
-  return pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { log: redact } },
+  const now = createTimestamp();
+  const log = pino(
+    { level, base: null, timestamp: () => `,"time":"${now()}"`, formatters: { log: redact } },
     destination,
   );
+  const writer = (name: keyof Log): Write => {
+    if (!log.isLevelEnabled(name)) return () => {};
+    const head = `{"level":${log.levels.values[name]},"time":"`;
+    return (fields, message) => {
+      // What one line a request costs counts: pino takes three times as long for the same bytes.
+      if (isPlain(fields)) destination.write(`${head}${now()}"${plainText(fields, message)}\n`);
+      else log[name](fields, message);
+    };
+  };
+  return { error: writer('error'), warn: writer('warn'), info: writer('info'), debug: writer('debug') };
+}
+
+/** Whether JSON can tell all of it, and nothing in it need be hidden or unfolded. */
+function isPlain(fields: Readonly<Record<string, unknown>>): boolean {
+  for (const name in fields) {
+    switch (typeof fields[name]) {
+      case 'string':
+        if (secretNames.has(name)) return false;
+        break;
+      case 'number':
+      case 'boolean':
+      case 'undefined':
+        break;
+      default:
+        return false;
+    }
+  }
+  return true;
+}
+
+/** `{ a: 1 }` and `text` become `,"a":1,"msg":"text"}`. */
+function plainText(fields: Readonly<Record<string, unknown>>, message: string): string {
+  const json = JSON.stringify(fields);
+  return `${json.length > 2 ? `,${json.slice(1, -1)}` : ''},"msg":${JSON.stringify(message)}}`;
+}
+
+/** The time in ISO 8601; all of it but the milliseconds is remembered for a second. */
+function createTimestamp(clock: () => number = Date.now): () => string {
+  let second = Number.NaN;
+  let prefix = '';
+  return () => {
+    const now = clock();
+    const current = Math.floor(now / 1000);
+    if (current !== second) {
+      second = current;
+      prefix = new Date(current * 1000).toISOString().slice(0, -4);
+    }
+    return `${prefix}${String(now - current * 1000).padStart(3, '0')}Z`;
+  };
 }
 
 /** Fields that must never be readable, wherever a caller puts them. */

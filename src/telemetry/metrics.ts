@@ -1,9 +1,9 @@
 /**
- * The metrics, over prom-client: counts in, the text of `GET /metrics` out. The floor: every step may count here.
- * Its own registry: two gateways in one process do not share numbers. Clock: per request (count), per scrape (render).
+ * The metrics: counts in, the text of `GET /metrics` out. The floor: every step may count here.
+ * No registry for all: two gateways in one process do not share numbers. Clock: per request (count), per scrape (render).
  */
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { counters, expositionContentType, histograms, renderMetric } from './exposition';
 
 interface MetricDefinition {
   readonly type: 'counter' | 'gauge' | 'histogram';
@@ -98,105 +98,84 @@ export interface Metrics {
   close(): void;
 }
 
-/** Metrics that start at zero. Counting costs about a microsecond: label children are looked up once and kept. */
-export function createMetrics(): Metrics {
-  const registry = new Registry();
-  const requests = counter(registry, 'supergate_requests_total');
-  const requestDurations = histogram(registry, 'supergate_request_duration_seconds');
-  const inFlight = gauge(registry, 'supergate_requests_in_flight');
-  const requestErrors = counter(registry, 'supergate_request_errors_total');
-  const connectionErrors = counter(registry, 'supergate_connection_errors_total');
-  const subgraphRequests = counter(registry, 'supergate_subgraph_requests_total');
-  const subgraphDurations = histogram(registry, 'supergate_subgraph_request_duration_seconds');
-  const eventLoop = measureProcess(registry);
+type Samples = Parameters<typeof renderMetric>[2];
 
-  const countRequest = kept((operation, status) => requests.labels(operation, status));
-  const timeRequest = kept((operation) => requestDurations.labels(operation));
-  const countError = kept((code) => requestErrors.labels(code));
-  const countSubgraph = kept((subgraph, outcome) => subgraphRequests.labels(subgraph, outcome));
-  const timeSubgraph = kept((subgraph) => subgraphDurations.labels(subgraph));
+/** Metrics that start at zero. */
+export function createMetrics(): Metrics {
+  const requests = counters();
+  const requestDurations = histograms(durationBuckets);
+  const inFlight = counters();
+  const requestErrors = counters();
+  const connectionErrors = counters();
+  const subgraphRequests = counters();
+  const subgraphDurations = histograms(durationBuckets);
+  const requestsInFlight = inFlight.of();
+  const eventLoop = monitorEventLoopDelay({ resolution: lagResolutionMs });
+  eventLoop.enable();
 
   return {
-    requestStarted: () => inFlight.inc(),
+    requestStarted() {
+      requestsInFlight.value++;
+    },
     requestFinished(operation, status, seconds, code) {
-      inFlight.dec();
-      countRequest(operation, String(status)).inc();
-      timeRequest(operation).observe(seconds);
-      if (code !== undefined) countError(code).inc();
+      requestsInFlight.value--;
+      requests.of(operation, status).value++;
+      requestDurations.of(operation).observe(seconds);
+      if (code !== undefined) requestErrors.of(code).value++;
     },
-    connectionRefused: (code) => connectionErrors.inc({ code }),
+    connectionRefused(code) {
+      connectionErrors.of(code).value++;
+    },
     subgraphRequest(subgraph, outcome, seconds) {
-      countSubgraph(subgraph, outcome).inc();
-      timeSubgraph(subgraph).observe(seconds);
+      subgraphRequests.of(subgraph, outcome).value++;
+      subgraphDurations.of(subgraph).observe(seconds);
     },
-    render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    async render() {
+      const samples: Record<MetricName, Samples> = {
+        supergate_requests_total: requests,
+        supergate_request_duration_seconds: requestDurations,
+        supergate_requests_in_flight: inFlight,
+        supergate_request_errors_total: requestErrors,
+        supergate_connection_errors_total: connectionErrors,
+        supergate_subgraph_requests_total: subgraphRequests,
+        supergate_subgraph_request_duration_seconds: subgraphDurations,
+        supergate_event_loop_lag_seconds: measureEventLoop(eventLoop),
+        ...measureProcess(),
+      };
+      const names = Object.keys(metricCatalogue) as MetricName[];
+      const body = names.map((name) => renderMetric(name, metricCatalogue[name], samples[name])).join('\n');
+      return { contentType: expositionContentType, body };
+    },
     close: () => {
       eventLoop.disable();
     },
   };
 }
 
-/** Remembers what `create` made for each combination of label values. */
-function kept<T>(create: (first: string, second: string) => T): (first: string, second?: string) => T {
-  const children = new Map<string, T>();
-  return (first, second = '') => {
-    const key = `${first}\n${second}`;
-    const known = children.get(key);
-    if (known !== undefined) return known;
-    const child = create(first, second);
-    children.set(key, child);
-    return child;
-  };
-}
-
-function options(registry: Registry, name: MetricName) {
-  const { help, labels } = metricCatalogue[name];
-  return { name, help, labelNames: labels, registers: [registry] };
-}
-
-const counter = (registry: Registry, name: MetricName) => new Counter<string>(options(registry, name));
-const gauge = (registry: Registry, name: MetricName) => new Gauge<string>(options(registry, name));
-const histogram = (registry: Registry, name: MetricName) =>
-  new Histogram<string>({ ...options(registry, name), buckets: durationBuckets });
-
 const nanosecondsPerSecond = 1e9;
 const lagResolutionMs = 10;
 
+/** Reads and forgets: each scrape tells of the time since the one before. */
+function measureEventLoop(eventLoop: IntervalHistogram): Samples {
+  const quantiles = [
+    [['0.5'], { value: lagSeconds(eventLoop.percentile(50)) }],
+    [['0.99'], { value: lagSeconds(eventLoop.percentile(99)) }],
+    [['1'], { value: lagSeconds(eventLoop.max) }],
+  ] as const;
+  eventLoop.reset();
+  return quantiles;
+}
+
 /** The process's own numbers are read when they are asked for, so that they cost nothing between scrapes. */
-function measureProcess(registry: Registry): IntervalHistogram {
-  const eventLoop = monitorEventLoopDelay({ resolution: lagResolutionMs });
-  eventLoop.enable();
-  new Gauge<string>({
-    ...options(registry, 'supergate_event_loop_lag_seconds'),
-    collect() {
-      this.set({ quantile: '0.5' }, lagSeconds(eventLoop.percentile(50)));
-      this.set({ quantile: '0.99' }, lagSeconds(eventLoop.percentile(99)));
-      this.set({ quantile: '1' }, lagSeconds(eventLoop.max));
-      eventLoop.reset();
-    },
-  });
-  new Gauge({
-    ...options(registry, 'process_resident_memory_bytes'),
-    collect() {
-      this.set(process.memoryUsage.rss());
-    },
-  });
-  new Gauge({
-    ...options(registry, 'process_heap_bytes'),
-    collect() {
-      this.set(process.memoryUsage().heapUsed);
-    },
-  });
-  new Counter({
-    ...options(registry, 'process_cpu_seconds_total'),
-    collect() {
-      const { user, system } = process.cpuUsage();
-      this.reset();
-      this.inc((user + system) / 1e6);
-    },
-  });
-  gauge(registry, 'process_start_time_seconds').set(Math.round(Date.now() / 1000 - process.uptime()));
-  return eventLoop;
+function measureProcess() {
+  const single = (value: number): Samples => [[[], { value }]];
+  const { user, system } = process.cpuUsage();
+  return {
+    process_resident_memory_bytes: single(process.memoryUsage.rss()),
+    process_heap_bytes: single(process.memoryUsage().heapUsed),
+    process_cpu_seconds_total: single((user + system) / 1e6),
+    process_start_time_seconds: single(Math.round(Date.now() / 1000 - process.uptime())),
+  };
 }
 
 /** The measured interval holds the resolution itself; an interval that was never measured reads as 0 or NaN. */

@@ -27,4 +27,33 @@ describe('the log', () => {
   it('leaves out what is below its level', () => {
     expect(logged(`log.debug({}, 'quiet');`)).toEqual([]);
   });
+
+  it('writes the same line whether its fields are plain or not', () => {
+    // A field that is no plain value goes the way through pino; null is the same for both.
+    const fields = `id: 'a "b" \\n \\u2028 ž \\ud800', count: 1.5, nan: NaN, yes: true, gone: undefined`;
+    const lines = logged(`
+      log.warn({ ${fields} }, 'a "message"\\n');
+      log.warn({ ${fields}, last: null }, 'a "message"\\n');
+      log.error({}, 'nothing');`);
+    const time = /"time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"/;
+    expect(lines.every((line) => time.test(line))).toBe(true);
+    const [plain, throughPino, nothing] = lines.map((line) => line.replace(time, '"time":0'));
+    expect(plain).toBe(throughPino?.replace(',"last":null', ''));
+    expect(JSON.parse(plain ?? '')).toMatchObject({ level: 40, count: 1.5, nan: null, yes: true });
+    expect(nothing).toBe('{"level":50,"time":0,"msg":"nothing"}');
+  });
+
+  it('tells the time of now', () => {
+    const before = Date.now();
+    const [line = ''] = logged(`log.info({}, 'now');`);
+    const { time } = JSON.parse(line) as { time: string };
+    expect(Date.parse(time)).toBeGreaterThanOrEqual(before);
+    expect(Date.parse(time)).toBeLessThanOrEqual(Date.now());
+  });
+
+  it('writes errors, with what caused them', () => {
+    const [line = ''] = logged(`log.error({ err: new Error('outer', { cause: new Error('inner') }) }, 'x');`);
+    expect(JSON.parse(line).err).toMatchObject({ type: 'Error', message: expect.stringContaining('outer') });
+    expect(line).toContain('inner');
+  });
 });
