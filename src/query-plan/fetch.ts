@@ -5,10 +5,12 @@
  */
 import type { FetchNode } from '@apollo/query-planner';
 import {
+  type ASTNode,
   Kind,
   type OperationDefinitionNode,
   parse,
   print,
+  type SelectionNode,
   type SelectionSetNode,
   stripIgnoredCharacters,
 } from 'graphql';
@@ -47,17 +49,20 @@ const representationsVariable = 'representations';
 
 /** Reads a fetch. Of an entity fetch the selection is what stands below `_entities`. */
 export function compileFetch(node: FetchNode, types: SupergraphTypes): CompiledFetch {
-  const operation = readOperation(node.operation);
   const isEntityFetch = node.requires !== undefined;
+  const planned = readOperation(node.operation);
+  const namesRootType =
+    !isEntityFetch && planned.selectionSet.selections.some(({ kind }) => kind === Kind.INLINE_FRAGMENT);
+  const operation = namesRootType ? withoutRootTypeName(planned) : planned;
   const [entities] = operation.selectionSet.selections;
   const entitySet = isEntityFetch && entities?.kind === Kind.FIELD ? entities.selectionSet : undefined;
   const set = entitySet ?? operation.selectionSet;
   return {
     subgraph: node.serviceName,
     kind: node.operationKind === 'mutation' ? 'mutation' : 'query',
-    head: requestHead(node.operation, node.operationName),
+    head: requestHead(namesRootType ? textOf(operation) : node.operation, node.operationName),
     variables: (operation.variableDefinitions ?? [])
-      .map((definition) => ({ name: definition.variable.name.value, text: stripIgnoredCharacters(print(definition)) }))
+      .map((definition) => ({ name: definition.variable.name.value, text: textOf(definition) }))
       .filter(({ name }) => !(isEntityFetch && name === representationsVariable))
       .map(({ name, text }) => ({
         key: JSON.stringify(name),
@@ -65,7 +70,7 @@ export function compileFetch(node: FetchNode, types: SupergraphTypes): CompiledF
         definition: text,
       })),
     expected: expectedFields(set),
-    selectionText: stripIgnoredCharacters(print(set)),
+    selectionText: textOf(set),
     rewriteOutput: compileRewrites(node.outputRewrites, types),
   };
 }
@@ -83,6 +88,19 @@ function readOperation(text: string): OperationDefinitionNode {
     throw new InternalError('a fetch of the query plan is not one operation');
   }
   return operation;
+}
+
+/** Below the root the planner writes `... on Query`, and a subgraph may call its root type by another name. */
+function withoutRootTypeName(operation: OperationDefinitionNode): OperationDefinitionNode {
+  const selections = operation.selectionSet.selections.map((selection): SelectionNode => {
+    if (selection.kind !== Kind.INLINE_FRAGMENT) return selection;
+    return { kind: selection.kind, directives: selection.directives ?? [], selectionSet: selection.selectionSet };
+  });
+  return { ...operation, selectionSet: { kind: Kind.SELECTION_SET, selections } };
+}
+
+function textOf(node: ASTNode): string {
+  return stripIgnoredCharacters(print(node));
 }
 
 /** The fields of a selection set by response name, those of its fragments included whatever their type. */

@@ -17,7 +17,7 @@ import {
 
 export interface GraphSubgraph {
   readonly name: string;
-  /** SDL without the `@link`: `federation` is put before it, unless it begins with a link of its own. */
+  /** SDL without the `@link`: `federation` is put before it, unless it begins with `extend`: a link of its own, or federation 1. */
   readonly sdl: string;
   readonly resolvers: object;
 }
@@ -71,7 +71,7 @@ async function openGateway(
   config: GraphOptions['config'],
 ): Promise<Gateway> {
   const services = subgraphs.map(({ name, sdl, resolvers }) => {
-    const typeDefs = parse(sdl.trimStart().startsWith('extend schema') ? sdl : federation + sdl);
+    const typeDefs = parse(sdl.trimStart().startsWith('extend') ? sdl : federation + sdl);
     const url = server.mount({ name, typeDefs, resolvers: resolvers as never });
     return { name, typeDefs, url };
   });
