@@ -10,7 +10,6 @@ const { join } = require('node:path');
 
 const modules = join(__dirname, 'node_modules');
 const node = process.execPath;
-const grafbase = join(modules, '@grafbase/cli-x86_64-unknown-linux-musl/grafbase');
 
 const supergate = {
   name: 'supergate',
@@ -36,14 +35,32 @@ const supergate = {
   },
 };
 
+/** The path of a peer's file. Throws where the benchmark's own packages are not installed. */
+function installed(path) {
+  const file = join(modules, path);
+  if (!existsSync(file)) throw new Error(`${path} is not there: run "npm ci --prefix bench"`);
+  return file;
+}
+
 const apollo = {
   name: 'apollo',
   title: '`@apollo/gateway` 2.14.4 + `@apollo/server` 5.5.1',
   note: 'no authentication, no log',
-  command: ({ port, supergraphFile }) => ({
-    file: node,
-    args: [join(__dirname, 'gateways/apollo.js'), supergraphFile, String(port)],
-  }),
+  command({ port, supergraphFile }) {
+    installed('@apollo/gateway/package.json');
+    return { file: node, args: [join(__dirname, 'gateways/apollo.js'), supergraphFile, String(port)] };
+  },
+};
+
+const mercurius = {
+  name: 'mercurius',
+  title: 'Mercurius 16 gateway (federation 1, JIT)',
+  note: 'no authentication, no log',
+  command({ port, subgraphs }) {
+    installed('@mercuriusjs/gateway/package.json');
+    const urls = subgraphs.map(({ name, url }) => `${name}=${url}`);
+    return { file: node, args: [join(__dirname, 'gateways/mercurius.js'), String(port), ...urls] };
+  },
 };
 
 function hive(name, title, flag) {
@@ -56,7 +73,7 @@ function hive(name, title, flag) {
     command: ({ port, supergraphFile, mode }) => ({
       file: node,
       args: [
-        join(modules, '@graphql-hive/gateway/dist/bin.js'),
+        installed('@graphql-hive/gateway/dist/bin.js'),
         'supergraph',
         supergraphFile,
         ...['--config-path', join(__dirname, 'gateways/hive.mjs'), '--host', '127.0.0.1', '--port', String(port)],
@@ -67,19 +84,18 @@ function hive(name, title, flag) {
   };
 }
 
-const grafbaseGateway = {
+const grafbase = {
   name: 'grafbase',
   title: 'Grafbase gateway (Rust)',
   note: 'CLI 0.103 `dev`, no authentication',
   command({ directory, port, subgraphs }) {
-    if (!existsSync(grafbase)) throw new Error('its npm package has no binary for this platform');
     const config = join(directory, 'grafbase.toml');
     const tables = subgraphs.map(
       ({ name, url, file }) => `[subgraphs.${name}]\nurl = "${url}"\nschema_path = "${file}"\n`,
     );
     writeFileSync(config, tables.join('\n'));
     return {
-      file: grafbase,
+      file: installed('@grafbase/cli-x86_64-unknown-linux-musl/grafbase'),
       args: ['--home', directory, 'dev', '--config', config, '--listen-address', `127.0.0.1:${port}`],
     };
   },
@@ -90,7 +106,8 @@ const contenders = [
   apollo,
   hive('hive-jit', 'Hive Gateway 2.15.1 (JIT)', '--jit'),
   hive('hive-rust', 'Hive Gateway 2.15.1 (Rust planner)', '--hive-router-runtime'),
-  grafbaseGateway,
+  mercurius,
+  grafbase,
 ];
 
 module.exports = { contenders };

@@ -166,7 +166,16 @@ class Harness {
     const request = `POST /graphql HTTP/1.1\r\n${head.join('')}\r\n${body}`;
     const { pid, port } = instance;
     this.loadProcess.send({
-      run: { pid, port, request, response, connections, warmUpMs, durationMs, ...(mode === 'identical' && { sharedSeed }) },
+      run: {
+        pid,
+        port,
+        request,
+        response,
+        connections,
+        warmUpMs,
+        durationMs,
+        ...(mode === 'identical' && { sharedSeed }),
+      },
     });
     const warm = await once(this.loadProcess);
     if (warm.result) throw new Error(warm.result.problems[0]);
@@ -177,6 +186,11 @@ class Harness {
     if (result.problems.length > 0) throw new Error(result.problems[0]);
     const subgraphRequests = (await this.countSubgraphRequests()) - before;
     return { ...result, peakMemory: instance.takePeakMemory(), subgraphRequests: subgraphRequests / result.requests };
+  }
+
+  /** The last resort, when there is no time to wait: stopped processes would stay for ever. */
+  kill() {
+    for (const instance of this.instances) if (!instance.hasEnded) signalTree(instance.pid, 'SIGKILL');
   }
 
   async close() {

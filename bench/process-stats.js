@@ -26,6 +26,12 @@ function processorTime(pid) {
   return ticks * microsecondsPerTick;
 }
 
+/** Processor time that the machine has spent on anything at all since it started, in microseconds. */
+function machineTime() {
+  const [user, nice, system, , , irq, softirq] = readFileSync('/proc/stat', 'utf8').split('\n')[0].split(/ +/).slice(1);
+  return [user, nice, system, irq, softirq].reduce((sum, ticks) => sum + Number(ticks), 0) * microsecondsPerTick;
+}
+
 /** The most memory that the tree held at once since the last `resetPeakMemory`, in bytes (the sum of its processes). */
 function peakMemory(pid) {
   return processTree(pid).reduce((sum, each) => {
@@ -42,4 +48,4 @@ function signalTree(pid, signal) {
   for (const each of processTree(pid)) process.kill(each, signal);
 }
 
-module.exports = { peakMemory, processorTime, resetPeakMemory, signalTree };
+module.exports = { machineTime, peakMemory, processorTime, resetPeakMemory, signalTree };

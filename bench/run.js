@@ -9,6 +9,7 @@ const { parseArgs } = require('node:util');
 const { cases, seedOf } = require('./cases');
 const { contenders } = require('./contenders');
 const { Harness } = require('./harness');
+const { machineTime, processorTime } = require('./process-stats');
 const { describeMachine, formatMarkdown, median, writeResults } = require('./report');
 
 const modes = ['unique', 'identical'];
@@ -16,25 +17,30 @@ const modes = ['unique', 'identical'];
 function readOptions() {
   const { values } = parseArgs({
     options: {
-      only: { type: 'string', default: contenders.map(({ name }) => name).join(',') },
-      cases: { type: 'string', default: cases.map(({ name }) => name).join(',') },
-      modes: { type: 'string', default: modes.join(',') },
+      only: { type: 'string' },
+      cases: { type: 'string' },
+      modes: { type: 'string' },
       seconds: { type: 'string', default: '3' },
       'warm-up': { type: 'string', default: '3' },
       rounds: { type: 'string', default: '3' },
       connections: { type: 'string', default: '10' },
       'identical-connections': { type: 'string', default: '50' },
       cli: { type: 'string', default: join(__dirname, '../dist/cli.js') },
-      output: { type: 'string', default: join(__dirname, 'results') },
+      output: { type: 'string' },
       'no-token': { type: 'boolean', default: false },
-      'no-write': { type: 'boolean', default: false },
     },
   });
+  const isFull = !values.only && !values.cases && !values.modes;
   return {
     ...values,
+    output: values.output ?? (isFull ? join(__dirname, 'results') : undefined),
     contenders: pick(contenders, values.only, 'only'),
     cases: pick(cases, values.cases, 'cases'),
-    modes: pick(modes.map((name) => ({ name })), values.modes, 'modes').map(({ name }) => name),
+    modes: pick(
+      modes.map((name) => ({ name })),
+      values.modes,
+      'modes',
+    ).map(({ name }) => name),
     durationMs: Number(values.seconds) * 1_000,
     warmUpMs: Number(values['warm-up']) * 1_000,
     rounds: Number(values.rounds),
@@ -42,7 +48,9 @@ function readOptions() {
   };
 }
 
+/** Those of `all` that the comma-separated `list` names; without one, all. */
 function pick(all, list, option) {
+  if (list === undefined) return all;
   return list.split(',').map((name) => {
     const found = all.find((each) => each.name === name);
     if (!found) throw new Error(`--${option}: "${name}" is none of ${all.map((each) => each.name).join(', ')}`);
@@ -114,20 +122,32 @@ function summarise(samples) {
   return { ...Object.fromEntries(medians), peakMemory: Math.max(...samples.map(({ peakMemory }) => peakMemory)) };
 }
 
+const readClocks = () => ({ wallMs: performance.now(), all: machineTime(), ours: processorTime(process.pid) });
+
+/** The share of the machine's processors that processes outside this run have taken since `before`. */
+function shareOfOthers(before, cores) {
+  const now = readClocks();
+  const others = now.all - before.all - (now.ours - before.ours);
+  return Math.max(0, others / ((now.wallMs - before.wallMs) * 1_000 * cores));
+}
+
 async function main() {
   const options = readOptions();
   const machine = describeMachine();
   const harness = new Harness();
-  process.once('SIGINT', () => harness.close().finally(() => process.exit(130)));
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+  process.once('exit', () => harness.kill());
   try {
     await harness.open({ cli: options.cli, withToken: !options['no-token'] });
     const entrants = await startAll(harness, options);
     const samples = new Map();
+    const before = readClocks();
     for (let round = 0; round < options.rounds; round += 1) {
       await measureRound(harness, options, entrants, round, samples);
     }
     const results = {
       machine,
+      otherShare: shareOfOthers(before, machine.cores),
       options,
       rows: new Map([...samples].map(([key, list]) => [key, summarise(list)])),
       entrants: entrants.map(({ contender, instances, problem }) => ({
@@ -137,7 +157,7 @@ async function main() {
       })),
     };
     console.log(formatMarkdown(results));
-    if (!options['no-write']) writeResults(results, options.output);
+    if (options.output) writeResults(results, options.output);
   } finally {
     await harness.close();
   }

@@ -22,7 +22,12 @@ function readId(id) {
 }
 
 const names = ['Uri Goldshtein', 'Dotan Simha', 'Kamil Kisiela', 'Arda Tanrikulu', 'Gil Gardosh', 'Laurin Quast'];
-const bodies = ['Love it, would buy again!', 'Too expensive for me.', 'Could be better, much.', 'Prefer something else.'];
+const bodies = [
+  'Love it, would buy again!',
+  'Too expensive for me.',
+  'Could be better, much.',
+  'Prefer something else.',
+];
 
 function createUser(number, seed) {
   const name = names[number % names.length];

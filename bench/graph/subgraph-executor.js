@@ -29,8 +29,8 @@ function createAnswerer() {
 
 function execute(body, documents) {
   const { query, variables = {}, operationName } = JSON.parse(body);
-  let document = documents.get(query);
-  if (!document) documents.set(query, (document = readDocument(query)));
+  const document = documents.get(query) ?? readDocument(query);
+  documents.set(query, document);
   const operation = document.operations.find(({ name }) => !operationName || name?.value === operationName);
   const rootType = operation.operation === 'mutation' ? 'Mutation' : 'Query';
   const run = { variables: { ...document.defaults(operation), ...variables }, fragments: document.fragments };
