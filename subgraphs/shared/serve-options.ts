@@ -45,6 +45,9 @@ Environment:
   SUBGRAPH_HOST              the address that subgraphs listen on, default 127.0.0.1
   SIGNING_KEYS_DIR           keys of the users subgraph, default SUPERGATE_DATA_DIR/keys
   TOKEN_ISSUER, TOKEN_AUDIENCE    of its tokens, default https://users.supergate.local and supergate
+  PAYMENTS_WEBHOOK_SECRET    of the payment provider, 32 bytes or more, several separated by commas;
+                             a published one when unset, refused when NODE_ENV is production
+  PAYMENTS_QUOTE_SECRET      signs quotes; random for each run when unset
   LOG_LEVEL                  default info
 `;
 
