@@ -105,6 +105,18 @@ describe('null propagation', () => {
       'reports each of two nulls that bubble to different places',
       '{ a: item(id: "n") { value } b: item(id: "e") { value } c: item(id: "c") { value } }',
     ],
+    [
+      'names the client path through aliases, lists and entities',
+      '{ g: grid { n: next { i: id s: sure { b: box { l: loose v: value } } } } }',
+    ],
+    [
+      'names each place of an entity that failed',
+      '{ a: nullable { v: value } b: nullable { w: value } c: nullable { id } }',
+    ],
+    [
+      'names paths through members of a union',
+      '{ x: any { ... on Item { y: next { z: value } w: box { v: value } } } }',
+    ],
     ['answers what else was asked of an emptied list', '{ strict { value } items { id } }'],
   ])('%s', async (_name, query) => {
     const [answered, right] = [await graph.query(query), await oracle(query)];
@@ -117,6 +129,12 @@ describe('null propagation', () => {
       '{"errors":[{"message":"e failed","path":["item","box","value"],' +
         '"extensions":{"code":"DOWNSTREAM_SERVICE_ERROR","serviceName":"facts"}}],"data":{"item":null}}',
     );
+  });
+
+  // Equal fields travel once, with the selections of all their names: a null that empties one empties the others.
+  it.failing('empties one name of a field and not another that asked nothing wrong', async () => {
+    const query = '{ a: nullable { value } b: nullable { box { loose } } }';
+    expect(JSON.stringify((await graph.query(query)).data)).toBe(JSON.stringify((await oracle(query)).data));
   });
 
   it('words a null without a cause as the specification does', async () => {

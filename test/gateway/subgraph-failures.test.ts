@@ -321,6 +321,6 @@ describe('subgraphs that do not answer', () => {
       '{"errors":[{"message":"Subgraph \'labels\' did not answer in time.","path":["one","tag"],"extensions":{"code":"GATEWAY_TIMEOUT","serviceName":"labels"}}],' +
         '"data":{"__typename":"Query","items":[{"name":"name of i1"},{"name":"name of i2"},{"name":"name of i3"}],"one":{"id":"i1","tag":null}}}',
     );
-    expect(performance.now() - startedAt).toBeLessThan(1_500);
+    expect(performance.now() - startedAt).toBeLessThan(3_000);
   });
 });
