@@ -7,6 +7,7 @@
 export interface AnswerError {
   readonly message: string;
   readonly path?: readonly (string | number)[] | undefined;
+  readonly extensions?: Readonly<Record<string, unknown>> | undefined;
 }
 
 export interface Answer {
@@ -19,6 +20,13 @@ export interface Difference {
   readonly kind: string;
   readonly fingerprint: string;
   readonly detail: string;
+}
+
+/** Whether the planner gave up: a defined error for an operation that takes it too long, and no wrong answer. */
+export function isUnplanned({ data, errors }: Answer): boolean {
+  const [error] = errors ?? [];
+  if (data || !error) return false;
+  return error.extensions?.code === 'QUERY_PLAN_TIMEOUT' || error.message.includes('Too many options generated');
 }
 
 type Path = readonly (string | number)[];

@@ -18,12 +18,13 @@ async function main(): Promise<number> {
       operation: { type: 'string' },
       operations: { type: 'string', default: '50' },
       report: { type: 'string' },
+      'plan-timeout': { type: 'string', default: '2000' },
       beside: { type: 'boolean', default: false },
       'keep-going': { type: 'boolean', default: false },
       'no-minimise': { type: 'boolean', default: false },
     },
   });
-  const gateway = values.gateway === 'stock' ? stockGateway() : ourGateway();
+  const gateway = values.gateway === 'stock' ? stockGateway() : ourGateway(Number(values['plan-timeout']));
   const beside = values.beside ? (values.gateway === 'stock' ? ourGateway() : stockGateway()) : undefined;
   if (values.report) rmSync(values.report, { force: true });
   const started = performance.now();

@@ -39,9 +39,8 @@ export function buildReference(world: World): Reference {
       field.resolve = (source: Instance | undefined, args: Record<string, unknown>) => {
         if (type.name === 'Mutation') recordMutation(world, field.name, args);
         const object = source ?? { type: type.name, seed: 'root' };
-        return slow
-          ? Promise.resolve().then(() => truth(world, object, model, args))
-          : truth(world, object, model, args);
+        if (!slow) return truth(world, object, model, args);
+        return Promise.resolve().then(() => later(truth(world, object, model, args)));
       };
     }
   }
@@ -59,6 +58,14 @@ export function buildReference(world: World): Reference {
       return { data: result.data, errors: (result.errors ?? []).map((error: GraphQLError) => error.toJSON()) };
     },
   };
+}
+
+/**
+ * A list with promises for items: an item that fails at once would make graphql-js forget the others, whose errors
+ * then end the process.
+ */
+function later(value: unknown): unknown {
+  return Array.isArray(value) ? value.map((item) => Promise.resolve().then(() => later(item))) : value;
 }
 
 /** Counts a root field of a mutation, in the reference as in the subgraphs. */
