@@ -141,7 +141,7 @@ describe('keys', () => {
   let graph: Graph;
   beforeAll(async () => {
     graph = await startGraph(subgraphs);
-  });
+  }, 30_000);
   afterAll(() => graph.close());
   beforeEach(() => {
     graph.requests.length = 0;
