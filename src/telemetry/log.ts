@@ -52,8 +52,8 @@ class LineBuffer {
   flush(): void {
     const text = this.#text;
     this.#text = '';
+    // Written before it returns; `flushSync` would also wait for the disk.
     if (text !== '') this.#destination.write(text);
-    this.#destination.flushSync();
   }
 }
 
