@@ -25,6 +25,7 @@ import { EntityLoader } from './entity-loader';
 import { Failures } from './failures';
 import { createFieldNameTable, type FieldNameTable, OperationFieldNames } from './field-names';
 import { answerIntrospection, type IntrospectionQuery } from './introspection';
+import { divideOperation, type OperationPart } from './operation-parts';
 import { buildRootFields, type PlanningRootField, writeOperation } from './planning-operation';
 import { compileProgram, type Run, type Step } from './program';
 import { SelectionShape } from './response-shape';
@@ -63,7 +64,7 @@ export interface ExecutableOperation {
   readonly shape: SelectionShape;
   /** Writes clean data as text; absent where that cannot be. */
   readonly write: WriteObject | undefined;
-  /** Run one after the other. A query has at most one. */
+  /** Run one after the other: root fields of a mutation, or parts of a query that must not be planned together. */
   readonly steps: readonly SerialStep[];
   readonly introspection: IntrospectionQuery | undefined;
 }
@@ -85,7 +86,7 @@ export class Engine {
   private readonly prepared = new WeakMap<Operation, Map<string, Promise<ExecutableOperation>>>();
 
   constructor(private readonly options: EngineOptions) {
-    this.fieldNames = createFieldNameTable(options.apiSchema, options.types.fieldNames);
+    this.fieldNames = createFieldNameTable(options.apiSchema, options.types);
     this.plans = new LRUCache({
       maxSize: options.limits.planCacheMaxBytes,
       // Plan and program are some ten times the size of the planned text.
@@ -119,11 +120,8 @@ export class Engine {
     const reader = new SelectionReader(apiSchema, operation.fragments, conditions);
     const names = new OperationFieldNames(this.fieldNames, operation.type === 'mutation' ? rootType : undefined);
     const sets = [{ set: operation.node.selectionSet, type: rootType }];
-    const rootFields = buildRootFields(operation, rootType, {
-      reader,
-      names,
-      interfaceObjects: types.interfaceObjects,
-    });
+    const planning = { reader, names, ...types };
+    const build = (part?: OperationPart) => buildRootFields(operation, rootType, planning, part);
     const shapeOf = (nodes: readonly FieldNode[]): SelectionShape =>
       new SelectionShape(rootType, [{ set: { kind: Kind.SELECTION_SET, selections: nodes }, type: rootType }], {
         reader,
@@ -134,17 +132,26 @@ export class Engine {
       operation,
       shape,
       write: compileResponseWriter(shape),
-      steps: await this.planSteps(operation, rootFields, shapeOf),
+      steps: await this.planSteps(operation, build, shapeOf),
       introspection: findIntrospection(operation, reader, rootType),
     };
   }
 
   private async planSteps(
     operation: Operation,
-    rootFields: readonly PlanningRootField[],
+    build: (part?: OperationPart) => readonly PlanningRootField[],
     shapeOf: (nodes: readonly FieldNode[]) => SelectionShape,
   ): Promise<SerialStep[]> {
+    const rootFields = build();
     if (rootFields.length === 0) return [];
+    const used = rootFields.flatMap((field) => [...field.used]);
+    const parts = divideOperation(used, this.options.types.argumentRequirements);
+    if (parts.length > 1) {
+      // To plan a mutation in parts would be to run it as often.
+      if (operation.type === 'mutation') throw noPlan();
+      const plans = await Promise.all(parts.map((part) => this.plan(writeOperation(operation, build(part)))));
+      return plans.map(({ step }) => ({ run: step, required: undefined }));
+    }
     const whole = await this.plan(writeOperation(operation, rootFields));
     // Mutations run one after the other with all that follows from each, unless one subgraph does all at once.
     if (operation.type !== 'mutation' || rootFields.length === 1 || whole.isSingleFetch) {
@@ -171,7 +178,7 @@ export class Engine {
     const { planner, types } = this.options;
     const plan = await planner.plan(text);
     // Every planned operation selects real fields: a plan without fetches means that nothing can resolve them.
-    if (!plan.node) throw new ClientError('QUERY_PLAN_FAILED', 'No query plan answers this operation.');
+    if (!plan.node) throw noPlan();
     return { step: compileProgram(plan, types), isSingleFetch: plan.node.kind === 'Fetch' };
   }
 
@@ -235,6 +242,10 @@ export class Engine {
     const errors: readonly GraphQLError[] = introspected?.errors ?? [];
     return errors.length === 0 ? completed : { data: completed.data, errors: [...completed.errors, ...errors] };
   }
+}
+
+function noPlan(): ClientError {
+  return new ClientError('QUERY_PLAN_FAILED', 'No query plan answers this operation.');
 }
 
 /** What the subgraphs answered. */

@@ -8,7 +8,6 @@ import {
   type GraphQLCompositeType,
   type GraphQLOutputType,
   type GraphQLSchema,
-  getNamedType,
   isInterfaceType,
   isLeafType,
   isListType,
@@ -16,6 +15,7 @@ import {
   isObjectType,
   print,
 } from 'graphql';
+import type { SupergraphTypes } from './supergraph-types';
 
 /** `[Int!]` and `[String]` cannot share a response name; objects of any type can (specification 5.3.2). */
 function responseShapeOf(type: GraphQLOutputType): string {
@@ -30,10 +30,15 @@ export interface FieldNameTable {
   readonly prefix: string;
   /** The response shape that owns the plain name, for each field name that has several shapes in the schema. */
   readonly plainShapes: ReadonlyMap<string, string>;
+  /** Fields that some field requires with arguments: their plain names are the planner's alone. */
+  readonly requiredNames: ReadonlySet<string>;
 }
 
-/** `allFieldNames`: every field name of the supergraph, those that clients cannot see included. */
-export function createFieldNameTable(apiSchema: GraphQLSchema, allFieldNames: Iterable<string>): FieldNameTable {
+/** What clients cannot see has names too: they come from `types`. */
+export function createFieldNameTable(
+  apiSchema: GraphQLSchema,
+  types: Pick<SupergraphTypes, 'fieldNames' | 'argumentRequirements'>,
+): FieldNameTable {
   const counts = new Map<string, Map<string, number>>();
   for (const type of Object.values(apiSchema.getTypeMap())) {
     if (type.name.startsWith('__') || !(isObjectType(type) || isInterfaceType(type))) continue;
@@ -50,13 +55,17 @@ export function createFieldNameTable(apiSchema: GraphQLSchema, allFieldNames: It
     const [mostCommon] = [...shapes].sort((a, b) => b[1] - a[1]);
     if (mostCommon) plainShapes.set(name, mostCommon[0]);
   }
-  const names = [...allFieldNames];
+  const names = [...types.fieldNames];
   let prefix = '_';
   while (names.some((name) => name.startsWith(prefix) && /^\d/.test(name.slice(prefix.length)))) prefix += '_';
-  return { prefix, plainShapes };
+  const requiredNames = new Set([...types.argumentRequirements.values()].flatMap((required) => [...required.keys()]));
+  return { prefix, plainShapes, requiredNames };
 }
 
-/** The names of one operation: equal fields (name, arguments, shape) get equal names wherever they stand. */
+/**
+ * The names of one operation: equal fields (name, arguments, shape) get equal names wherever they stand. Composite
+ * fields with several response names travel once for each: a null that empties one must not empty the other.
+ */
 export class OperationFieldNames {
   private readonly aliases = new Map<string, string>();
 
@@ -85,8 +94,9 @@ export class OperationFieldNames {
       const shape = field ? responseShapeOf(field.type) : '';
       if (shape !== plainShape) identity += `#${shape}`;
     }
-    if (parentType === this.serialRoot) identity += `=${(node.alias ?? node.name).value}`;
-    if (identity === '' && !(name in Object.prototype)) return name;
+    const isOneByOne = node.selectionSet !== undefined || parentType === this.serialRoot;
+    if (isOneByOne && node.alias && node.alias.value !== name) identity += `=${node.alias.value}`;
+    if (identity === '' && !this.table.requiredNames.has(name) && !(name in Object.prototype)) return name;
     const key = `${name}(${identity}`;
     let alias = this.aliases.get(key);
     if (alias === undefined) {
@@ -100,8 +110,4 @@ export class OperationFieldNames {
 function sortedByName<T extends { readonly name: { readonly value: string } }>(nodes: readonly T[]): readonly T[] {
   if (nodes.length < 2) return nodes;
   return [...nodes].sort((a, b) => (a.name.value < b.name.value ? -1 : 1));
-}
-
-export function isCompositeField(type: GraphQLOutputType): boolean {
-  return !isLeafType(getNamedType(type));
 }

@@ -20,7 +20,9 @@ import {
 import { InternalError } from '../errors';
 import type { Operation } from '../operation/document';
 import type { OperationFieldNames } from './field-names';
+import type { OperationPart } from './operation-parts';
 import type { SelectionReader, TypedSelectionSet } from './selections';
+import type { ArgumentRequirements } from './supergraph-types';
 
 /** `representations`, and with a number after it, belong to entity fetches: a client's travel under another name. */
 function variableNameOf(name: string): string {
@@ -37,10 +39,22 @@ export interface PlanningOptions {
   readonly names: OperationFieldNames;
   /** Interfaces that some subgraph knows only as `@interfaceObject`: asking their `__typename` may cost a fetch. */
   readonly interfaceObjects: ReadonlySet<string>;
+  readonly argumentRequirements: ArgumentRequirements;
+}
+
+/** What writing passes down. */
+interface Writing extends PlanningOptions {
+  readonly variables: Set<string>;
+  /** Fields with requirements that were written. */
+  readonly used: Set<string>;
+  /** The part that is written; without it, everything. */
+  readonly part: OperationPart | undefined;
 }
 
 /** A field of a scope: the nodes that ask it, and what they select below it. */
 interface ScopeField {
+  /** `Product.price`, on the type that it is asked of. */
+  readonly coordinate: string;
   readonly nodes: FieldNode[];
   readonly type: GraphQLOutputType;
   readonly sets: TypedSelectionSet[];
@@ -64,19 +78,26 @@ export interface PlanningRootField {
   readonly type: GraphQLOutputType;
   /** The client's nodes of this field. */
   readonly nodes: readonly FieldNode[];
+  /** Coordinates of fields with requirements that stand in the text. */
+  readonly used: ReadonlySet<string>;
 }
 
-/** The root fields to plan, in order. Empty when the operation asks only introspection and `__typename`. */
+/**
+ * The root fields to plan, in order; of one part of the operation, where it has to be planned in parts.
+ * Empty when the operation asks only introspection and `__typename`.
+ */
 export function buildRootFields(
   operation: Operation,
   rootType: GraphQLCompositeType,
   options: PlanningOptions,
+  part?: OperationPart,
 ): PlanningRootField[] {
   const scope = readScope([{ set: operation.node.selectionSet, type: rootType }], rootType, options);
-  return [...scope.fields].map(([name, field]) => {
-    const variables = new Set<string>();
-    const text = writeField(name, field, options, variables);
-    return { name, text, variables, type: field.type, nodes: field.nodes };
+  return [...scope.fields].flatMap(([name, field]) => {
+    const writing: Writing = { ...options, variables: new Set(), used: new Set(), part };
+    const text = writeField(name, field, writing);
+    if (text === '') return [];
+    return [{ name, text, variables: writing.variables, type: field.type, nodes: field.nodes, used: writing.used }];
   });
 }
 
@@ -139,7 +160,7 @@ function readField(scope: Scope, node: FieldNode, lexicalType: GraphQLCompositeT
   if (!definition) throw new InternalError(`a validated document selects an unknown field of ${scope.type.name}`);
   let field = scope.fields.get(name);
   if (!field) {
-    field = { nodes: [], type: definition.type, sets: [] };
+    field = { coordinate: `${scope.type.name}.${fieldName}`, nodes: [], type: definition.type, sets: [] };
     scope.fields.set(name, field);
   }
   field.nodes.push(node);
@@ -147,26 +168,46 @@ function readField(scope: Scope, node: FieldNode, lexicalType: GraphQLCompositeT
   if (node.selectionSet && isCompositeType(type)) field.sets.push({ set: node.selectionSet, type });
 }
 
-function writeField(name: string, field: ScopeField, options: PlanningOptions, variables: Set<string>): string {
+/** Empty when the field is of another part. */
+function writeField(name: string, field: ScopeField, writing: Writing): string {
+  const { part, used } = writing;
+  const { coordinate } = field;
+  if (part?.others.has(coordinate)) return '';
+  const isOwn = part === undefined || part.hasRest || part.own.has(coordinate);
   const [node] = field.nodes;
   if (!node) throw new InternalError('a field of a scope has no node');
-  const alias = name === node.name.value ? '' : `${name}:`;
-  const head = `${alias}${node.name.value}${writeArguments(node, variables)}${writeDirectives(node, variables)}`;
   const type = getNamedType(field.type);
-  if (!isCompositeType(type)) return head;
-  const scope = readScope(field.sets, type, options);
-  const body = writeScope(scope, options, variables, needsTypename(scope, options));
-  return `${head}{${body === '' ? '__typename' : body}}`;
+  if (!isCompositeType(type)) {
+    if (!isOwn) return '';
+    if (writing.argumentRequirements.has(coordinate)) used.add(coordinate);
+    return writeHead(name, node, writing.variables);
+  }
+  const scope = readScope(field.sets, type, writing);
+  // All that stands below a field of this part belongs to it too.
+  const inner = isOwn && part ? { ...writing, part: { ...part, hasRest: true } } : writing;
+  const body = writeScope(scope, inner, isOwn && needsTypename(scope, writing));
+  if (!isOwn && body === '') return '';
+  if (writing.argumentRequirements.has(coordinate)) used.add(coordinate);
+  const typename = !isOwn && needsTypename(scope, writing) ? '__typename ' : '';
+  return `${writeHead(name, node, writing.variables)}{${body === '' ? '__typename' : typename + body}}`;
 }
 
-function writeScope(scope: Scope, options: PlanningOptions, variables: Set<string>, withTypename: boolean): string {
+function writeScope(scope: Scope, writing: Writing, withTypename: boolean): string {
   const parts: string[] = withTypename ? ['__typename'] : [];
-  for (const [name, field] of scope.fields) parts.push(writeField(name, field, options, variables));
+  for (const [name, field] of scope.fields) {
+    const text = writeField(name, field, writing);
+    if (text !== '') parts.push(text);
+  }
   for (const fragment of scope.fragments.values()) {
-    const body = writeScope(fragment, options, variables, false);
+    const body = writeScope(fragment, writing, false);
     if (body !== '') parts.push(`...on ${fragment.type.name}{${body}}`);
   }
   return parts.join(' ');
+}
+
+function writeHead(name: string, node: FieldNode, variables: Set<string>): string {
+  const alias = name === node.name.value ? '' : `${name}:`;
+  return `${alias}${node.name.value}${writeArguments(node, variables)}${writeDirectives(node, variables)}`;
 }
 
 function needsTypename(scope: Scope, options: PlanningOptions): boolean {

@@ -12,6 +12,10 @@ export interface SupergraphTypes {
   keysOf(subgraph: string, typeName: string): readonly (readonly string[])[];
   /** Interfaces that some subgraph knows only as `@interfaceObject`. */
   readonly interfaceObjects: ReadonlySet<string>;
+  readonly argumentRequirements: ArgumentRequirements;
   /** Every field name of the supergraph. */
   readonly fieldNames: ReadonlySet<string>;
 }
+
+/** By coordinate of a field: the names of the fields that it requires and that take arguments, and with which. */
+export type ArgumentRequirements = ReadonlyMap<string, ReadonlyMap<string, string>>;

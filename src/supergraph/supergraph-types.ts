@@ -4,13 +4,15 @@
  */
 import {
   type ConstDirectiveNode,
-  type FieldDefinitionNode,
+  type InterfaceTypeDefinitionNode,
   Kind,
+  type ObjectTypeDefinitionNode,
   parse,
   type SelectionSetNode,
   type TypeDefinitionNode,
 } from 'graphql';
 import type { SupergraphTypes } from '../query-plan/supergraph-types';
+import { readArgumentRequirements } from './requirements';
 
 /** Reads a composed supergraph (join specification v0.1 to v0.5). */
 export function readSupergraphTypes(supergraphSdl: string): SupergraphTypes {
@@ -29,8 +31,8 @@ export function readSupergraphTypes(supergraphSdl: string): SupergraphTypes {
     if (definition.kind === Kind.UNION_TYPE_DEFINITION) {
       for (const member of definition.types ?? []) addTo(members, name, member.name.value);
     }
-    if (definition.kind !== Kind.OBJECT_TYPE_DEFINITION && definition.kind !== Kind.INTERFACE_TYPE_DEFINITION) continue;
-    for (const field of (definition.fields ?? []) as readonly FieldDefinitionNode[]) fieldNames.add(field.name.value);
+    if (!isComposite(definition)) continue;
+    for (const field of definition.fields ?? []) fieldNames.add(field.name.value);
     // Interfaces count as members too: an `@interfaceObject` answers with an interface for its `__typename`.
     for (const parent of definition.interfaces ?? []) addTo(members, parent.name.value, name);
     for (const directive of definition.directives ?? []) {
@@ -49,6 +51,7 @@ export function readSupergraphTypes(supergraphSdl: string): SupergraphTypes {
     matches: (typeName, condition) => typeName === condition || members.get(condition)?.has(typeName) === true,
     keysOf: (subgraph, typeName) => keys.get(entityId(subgraph, typeName)) ?? noKeys,
     interfaceObjects,
+    argumentRequirements: readArgumentRequirements(definitions.filter(isComposite)),
     fieldNames,
   };
 }
@@ -89,6 +92,12 @@ function topLevelFields(key: string): string[] {
   const set: SelectionSetNode | undefined =
     operation?.kind === Kind.OPERATION_DEFINITION ? operation.selectionSet : undefined;
   return (set?.selections ?? []).flatMap((selection) => (selection.kind === Kind.FIELD ? [selection.name.value] : []));
+}
+
+function isComposite(
+  definition: TypeDefinitionNode,
+): definition is ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode {
+  return definition.kind === Kind.OBJECT_TYPE_DEFINITION || definition.kind === Kind.INTERFACE_TYPE_DEFINITION;
 }
 
 function isTypeDefinition(definition: { readonly kind: Kind }): definition is TypeDefinitionNode {

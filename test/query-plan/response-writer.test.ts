@@ -29,7 +29,10 @@ function prepare(query: string) {
   const type = schema.getQueryType();
   if (!operation || !type) throw new Error('no operation');
   const reader = new SelectionReader(schema, operation.fragments, new Map());
-  const names = new OperationFieldNames(createFieldNameTable(schema, []), undefined);
+  const names = new OperationFieldNames(
+    createFieldNameTable(schema, { fieldNames: new Set(), argumentRequirements: new Map() }),
+    undefined,
+  );
   const shape = new SelectionShape(type, [{ set: operation.node.selectionSet, type }], { reader, names });
   return {
     write: compileResponseWriter(shape),
