@@ -43,7 +43,7 @@ const cases = [
   },
   {
     name: 'two-hops',
-    title: 'two hops',
+    title: 'two hops, 4 KB',
     query: `query TwoHops($seed: String!) {
       users(seed: $seed) { id username name birthday reviews { id body author { id username } product { upc } } }
     }`,
@@ -51,13 +51,13 @@ const cases = [
   },
   {
     name: 'nested',
-    title: 'nested query',
+    title: 'nested query, 86 KB',
     query: nestedQuery,
     variables: (seed) => ({ first: 5, seed }),
   },
   {
     name: 'list',
-    title: 'list of 1,000 entities',
+    title: 'list of 1,000 entities, 74 KB',
     query: `query List($first: Int!, $seed: String!) {
       topProducts(first: $first, seed: $seed) { upc name price inStock }
     }`,

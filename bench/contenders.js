@@ -15,7 +15,7 @@ const supergate = {
   name: 'supergate',
   title: 'Supergate',
   note: 'access tokens verified, limits, request log to a file, metrics',
-  command({ directory, port, supergraphFile, publicKey, issuer, cli }) {
+  command({ directory, port, supergraphFile, publicKey, issuer, cli, flags }) {
     if (!existsSync(cli)) throw new Error(`${cli} is not there: run "npm run build"`);
     const keyFile = join(directory, 'public-key.pem');
     writeFileSync(keyFile, publicKey);
@@ -31,7 +31,7 @@ const supergate = {
         telemetry: { logLevel: 'info', metrics: true },
       }),
     );
-    return { file: node, args: [cli, 'serve', supergraphFile, '--config', config, '--port', String(port)] };
+    return { file: node, args: [...flags, cli, 'serve', supergraphFile, '--config', config, '--port', String(port)] };
   },
 };
 

@@ -84,8 +84,9 @@ class Instance {
 class Harness {
   instances = [];
 
-  async open({ cli, withToken }) {
+  async open({ cli, flags, withToken }) {
     this.cli = cli;
+    this.flags = flags;
     this.directory = mkdtempSync(join(tmpdir(), 'supergate-bench-'));
     this.subgraphProcess = fork(join(__dirname, 'graph/subgraphs.js'), { stdio: 'inherit' });
     const { urls } = await once(this.subgraphProcess);
@@ -107,8 +108,9 @@ class Harness {
     const directory = join(this.directory, `${contender.name}-${mode}`);
     mkdirSync(directory);
     const port = await freePort();
-    const { supergraphFile, subgraphs, publicKey, cli } = this;
-    const command = contender.command({ directory, port, mode, supergraphFile, subgraphs, publicKey, issuer, cli });
+    const { supergraphFile, subgraphs, publicKey, cli, flags } = this;
+    const site = { directory, port, mode, supergraphFile, subgraphs, publicKey, issuer, cli, flags };
+    const command = contender.command(site);
     const logFile = join(directory, 'log');
     const log = openSync(logFile, 'a');
     const child = spawn(command.file, command.args, {

@@ -8,7 +8,7 @@ const titleHeight = 74;
 const panelTitleHeight = 30;
 const barHeight = 20;
 const barGap = 8;
-const labelWidth = 128;
+const labelWidth = 136;
 const valueWidth = 62;
 
 /** Short names: a bar's label has little room. */
@@ -62,7 +62,10 @@ function listPanels({ options, entrants }, find) {
   return options.modes
     .flatMap((mode) =>
       options.cases.map((testCase) => ({
-        title: mode === 'unique' ? testCase.title : `${testCase.title}, ${options.connections.identical} alike at once`,
+        title:
+          mode === 'unique'
+            ? testCase.title
+            : `${testCase.title.replace(/, \d+ KB$/, '')}, ${options.connections.identical} alike at once`,
         bars: entrants
           .map(({ contender }) => ({
             name: contender.name,

@@ -26,6 +26,7 @@ function readOptions() {
       connections: { type: 'string', default: '10' },
       'identical-connections': { type: 'string', default: '50' },
       cli: { type: 'string', default: join(__dirname, '../dist/cli.js') },
+      flags: { type: 'string', default: '' },
       output: { type: 'string' },
       'no-token': { type: 'boolean', default: false },
     },
@@ -43,6 +44,7 @@ function readOptions() {
     ).map(({ name }) => name),
     durationMs: Number(values.seconds) * 1_000,
     warmUpMs: Number(values['warm-up']) * 1_000,
+    flags: values.flags.split(' ').filter(Boolean),
     rounds: Number(values.rounds),
     connections: { unique: Number(values.connections), identical: Number(values['identical-connections']) },
   };
@@ -138,7 +140,7 @@ async function main() {
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
   process.once('exit', () => harness.kill());
   try {
-    await harness.open({ cli: options.cli, withToken: !options['no-token'] });
+    await harness.open({ cli: options.cli, flags: options.flags, withToken: !options['no-token'] });
     const entrants = await startAll(harness, options);
     const samples = new Map();
     const before = readClocks();
