@@ -173,13 +173,14 @@ const subgraphIdentitySchema = z.strictObject({
   claims: list(text()).describe('Claims of the token to pass on besides subject, roles and scopes.'),
 });
 
+/** So that reading and validating a document holds other requests up for less than 50 ms. */
 const limitsSchema = z
   .strictObject({
-    maxTokens: count().default(15_000).describe('Tokens of a document.'),
-    maxDepth: count().default(50).describe('Nested levels of an operation.'),
+    maxTokens: count().default(10_000).describe('Tokens of a document.'),
+    maxDepth: count().default(25).describe('Nested levels of an operation; the introspection query has 15.'),
     maxAliases: count().default(1_000).describe('Aliases, with fragments expanded.'),
     maxRootFields: count().default(200).describe('Root fields, with fragments expanded.'),
-    maxSelections: count().default(20_000).describe('Selections, with fragments expanded.'),
+    maxSelections: count().default(10_000).describe('Fields, fragments and argument values, with fragments expanded.'),
     maxDirectives: count().default(500).describe('Directives of a document.'),
     maxErrors: count().default(100).describe('Errors in one answer.'),
   })

@@ -12,22 +12,31 @@ import {
   NoSchemaIntrospectionCustomRule,
   type OperationDefinitionNode,
   type OperationTypeNode,
+  OverlappingFieldsCanBeMergedRule,
   parse,
   Source,
+  type SourceLocation,
   specifiedRules,
   TokenKind,
+  type VariableDefinitionNode,
   validate,
   visit,
 } from 'graphql';
-import { ClientError } from '../errors';
-import { type DocumentLimits, findBrokenLimit } from './limits';
+import { ClientError, type ErrorCode } from '../errors';
+import { type DocumentLimits, weighDocument } from './limits';
+import { findConflicts } from './overlapping-fields';
 
 /** A document that the schema allows, with its parts found. */
 export interface ValidDocument {
   readonly kind: 'valid';
   readonly document: DocumentNode;
   readonly operations: readonly Operation[];
+  /** What keeping it costs, with all that is prepared for its operations: an estimate. */
+  readonly bytes: number;
 }
+
+const bytesOfCharacter = 20;
+const bytesOfSelection = 500;
 
 export interface Refused {
   readonly kind: 'refused';
@@ -40,8 +49,17 @@ export interface Operation {
   readonly name: string | undefined;
   readonly node: OperationDefinitionNode;
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+  readonly variables: OperationVariables;
   /** Variables that decide a `@skip` or `@include`, sorted: the operation is planned once for each of their values. */
   readonly conditionVariables: readonly string[];
+}
+
+/** What an operation says of its variables. */
+export interface OperationVariables {
+  readonly definitions: readonly VariableDefinitionNode[];
+  readonly locations: ReadonlyMap<string, SourceLocation>;
+  /** Whether errors may suggest names of the schema. */
+  readonly suggestions: boolean;
 }
 
 export interface DocumentOptions {
@@ -52,38 +70,36 @@ export interface DocumentOptions {
   readonly introspection: boolean;
 }
 
-/** Parses and validates `source`. Codes: `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `MAX_*_LIMIT`. */
-export function readDocument(source: string, schema: GraphQLSchema, options: DocumentOptions): ValidDocument | Refused {
-  const parsed = parseSource(source, options.limits.maxTokens);
-  if (parsed instanceof ClientError) return { kind: 'refused', errors: [parsed] };
-  return validateDocument(parsed, schema, options);
-}
-
-/** The refusal of a document that breaks a limit. */
-export function refuseOverLimits(document: DocumentNode, limits: DocumentLimits): Refused | undefined {
-  const broken = findBrokenLimit(document, limits);
-  return broken && { kind: 'refused', errors: [broken] };
-}
-
-function validateDocument(
-  document: DocumentNode,
-  schema: GraphQLSchema,
-  options: DocumentOptions,
-): ValidDocument | Refused {
-  const refused = refuseOverLimits(document, options.limits);
-  if (refused) return refused;
-  const rules = options.introspection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
-  const errors = validate(schema, document, rules, {
-    maxErrors: options.maxErrors,
-    hideSuggestions: !options.introspection,
-  });
+/** Parses, limits and validates `text`. Codes: `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `MAX_*_LIMIT`. */
+export function readDocument(text: string, schema: GraphQLSchema, options: DocumentOptions): ValidDocument | Refused {
+  const source = new Source(text);
+  const document = parseSource(source, options.limits.maxTokens);
+  if (document instanceof ClientError) return { kind: 'refused', errors: [document] };
+  const weight = weighDocument(document, options.limits);
+  if (weight instanceof ClientError) return { kind: 'refused', errors: [weight] };
+  const errors = findErrors(document, source, schema, options);
   if (errors.length > 0) {
-    return { kind: 'refused', errors: errors.map((error) => asClientError(error, 'GRAPHQL_VALIDATION_FAILED')) };
+    const locate = createLocator(text);
+    return { kind: 'refused', errors: errors.map((error) => describe(error, 'GRAPHQL_VALIDATION_FAILED', locate)) };
   }
-  return { kind: 'valid', document, operations: findOperations(document) };
+  const operations = findOperations(document, options.introspection);
+  dropLocations(document);
+  const bytes = text.length * bytesOfCharacter + weight.selections * bytesOfSelection;
+  return { kind: 'valid', document, operations, bytes };
 }
 
-function parseSource(source: string, maxTokens: number): DocumentNode | ClientError {
+/** Takes a document that the host has parsed and validated: limits alone are left to check. Codes: `MAX_*_LIMIT`. */
+export function adoptDocument(
+  document: DocumentNode,
+  { limits, introspection }: DocumentOptions,
+): ValidDocument | Refused {
+  const weight = weighDocument(document, limits);
+  if (weight instanceof ClientError) return { kind: 'refused', errors: [weight] };
+  const operations = findOperations(document, introspection);
+  return { kind: 'valid', document, operations, bytes: weight.selections * bytesOfSelection };
+}
+
+function parseSource(source: Source, maxTokens: number): DocumentNode | ClientError {
   try {
     return parse(source, { maxTokens });
   } catch (error) {
@@ -93,12 +109,12 @@ function parseSource(source: string, maxTokens: number): DocumentNode | ClientEr
     if (hasMoreTokens(source, maxTokens)) {
       return new ClientError('MAX_TOKENS_LIMIT', `The document has more than the ${maxTokens} tokens allowed.`);
     }
-    return asClientError(error, 'GRAPHQL_PARSE_FAILED');
+    return describe(error, 'GRAPHQL_PARSE_FAILED', createLocator(source.body));
   }
 }
 
-function hasMoreTokens(source: string, maxTokens: number): boolean {
-  const lexer = new Lexer(new Source(source));
+function hasMoreTokens(source: Source, maxTokens: number): boolean {
+  const lexer = new Lexer(source);
   try {
     for (let count = 0; count <= maxTokens; count++) {
       if (lexer.advance().kind === TokenKind.EOF) return false;
@@ -109,22 +125,101 @@ function hasMoreTokens(source: string, maxTokens: number): boolean {
   }
 }
 
-const maxMessageLength = 500;
+/** All but the one whose time follows the square of the document: `findConflicts` takes its place. */
+const rules = specifiedRules.filter((rule) => rule !== OverlappingFieldsCanBeMergedRule);
 
-/** The same error with a code of ours; long values that a client sent are not sent back whole. */
-export function asClientError(error: GraphQLError, code: ClientError['code']): ClientError {
-  const message =
-    error.message.length > maxMessageLength ? `${error.message.slice(0, maxMessageLength)}…` : error.message;
-  const { source, positions } = error;
-  return new ClientError(code, message, source && positions ? { source, positions } : {});
+/**
+ * Suggesting names compares with every name of the schema, for each error: that is for people, who write documents
+ * of some length and make some mistakes.
+ */
+const maxSuggested = 3;
+const maxSuggestedLength = 20_000;
+
+function findErrors(
+  document: DocumentNode,
+  source: Source,
+  schema: GraphQLSchema,
+  { introspection, maxErrors }: DocumentOptions,
+): readonly GraphQLError[] {
+  const text = source.body;
+  // graphql-js walks the text from its start for each error, to count lines: `describe` does it once for all of them.
+  source.body = '';
+  try {
+    const active = introspection ? rules : [...rules, NoSchemaIntrospectionCustomRule];
+    const errors = validate(schema, document, active, { maxErrors, hideSuggestions: true });
+    if (errors.length > 0) {
+      const suggest = introspection && errors.length <= maxSuggested && text.length <= maxSuggestedLength;
+      return suggest ? validate(schema, document, active) : errors;
+    }
+    const operations = document.definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
+    return findConflicts(schema, operations, fragmentsOf(document), maxErrors);
+  } finally {
+    source.body = text;
+  }
 }
 
-/** The operations of a valid document. */
-export function findOperations(document: DocumentNode): Operation[] {
+const maxMessageLength = 500;
+/** graphql-js names every fragment of a cycle. */
+const maxLocations = 10;
+
+/** An error of graphql-js with a code of ours; long values that a client sent are not sent back whole. */
+function describe(error: GraphQLError, code: ErrorCode, locate: (position: number) => SourceLocation): ClientError {
+  const { positions } = error;
+  return new DocumentError(code, shorten(error.message), positions?.slice(0, maxLocations).map(locate));
+}
+
+export function shorten(message: string): string {
+  return message.length > maxMessageLength ? `${message.slice(0, maxMessageLength)}…` : message;
+}
+
+/** A refusal that says where in the document its cause is, without keeping the document. */
+export class DocumentError extends ClientError {
+  declare readonly locations: readonly SourceLocation[] | undefined;
+
+  constructor(code: ErrorCode, message: string, locations: readonly SourceLocation[] | undefined) {
+    super(code, message);
+    this.locations = locations;
+  }
+}
+
+/** Line and column of a position in `text`, from 1 (specification 7.1.2). The text is read once, at the first call. */
+function createLocator(text: string): (position: number) => SourceLocation {
+  let starts: number[] | undefined;
+  return (position) => {
+    starts ??= lineStarts(text);
+    let [low, high] = [0, starts.length - 1];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((starts[middle] ?? 0) <= position) low = middle;
+      else high = middle - 1;
+    }
+    return { line: low + 1, column: position - (starts[low] ?? 0) + 1 };
+  };
+}
+
+function lineStarts(text: string): number[] {
+  const starts = [0];
+  for (const match of text.matchAll(/\r\n|[\n\r]/g)) starts.push(match.index + match[0].length);
+  return starts;
+}
+
+/** Drops what the parser noted of the text: it holds every token of it, several times the size of the document. */
+function dropLocations(node: object): void {
+  if ('loc' in node) node.loc = undefined;
+  for (const value of Object.values(node)) if (typeof value === 'object' && value !== null) dropLocations(value);
+}
+
+function fragmentsOf(document: DocumentNode): ReadonlyMap<string, FragmentDefinitionNode> {
   const fragments = new Map<string, FragmentDefinitionNode>();
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
   }
+  return fragments;
+}
+
+/** The operations of a valid document. `introspection`: as in `DocumentOptions`. */
+export function findOperations(document: DocumentNode, introspection = true): Operation[] {
+  const fragments = fragmentsOf(document);
   const operations: Operation[] = [];
   for (const node of document.definitions) {
     if (node.kind !== Kind.OPERATION_DEFINITION) continue;
@@ -133,16 +228,29 @@ export function findOperations(document: DocumentNode): Operation[] {
       name: node.name?.value,
       node,
       fragments,
+      variables: describeVariables(node.variableDefinitions ?? [], introspection),
       conditionVariables: findConditionVariables(node, fragments),
     });
   }
   return operations;
 }
 
+function describeVariables(definitions: readonly VariableDefinitionNode[], suggestions: boolean): OperationVariables {
+  const locations = new Map<string, SourceLocation>();
+  const body = definitions[0]?.loc?.source.body;
+  const locate = body === undefined ? undefined : createLocator(body);
+  for (const { variable, loc } of definitions) {
+    if (loc && locate) locations.set(variable.name.value, locate(loc.start));
+  }
+  // graphql-js would look for line and column again, for each error.
+  return { definitions: definitions.map(({ loc: _loc, ...definition }) => definition), locations, suggestions };
+}
+
 function findConditionVariables(
   operation: OperationDefinitionNode,
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,
 ): string[] {
+  if (!operation.variableDefinitions?.length) return [];
   const found = new Set<string>();
   const seen = new Set<string>();
   const search = (root: OperationDefinitionNode | FragmentDefinitionNode): void => {

@@ -5,15 +5,8 @@
  */
 import { createHash } from 'node:crypto';
 import { buildSchema, type DocumentNode, type GraphQLSchema } from 'graphql';
-import { LRUCache } from 'lru-cache';
-import {
-  type DocumentOptions,
-  findOperations,
-  type Refused,
-  readDocument,
-  refuseOverLimits,
-  type ValidDocument,
-} from '../operation/document';
+import type { DocumentOptions, Refused, ValidDocument } from '../operation/document';
+import { DocumentCache } from '../operation/document-cache';
 import { type Answer, Engine, type EngineLimits } from '../query-plan/engine';
 import { SharedExecutions } from '../query-plan/shared-executions';
 import type { SubgraphCall } from '../query-plan/subgraph-call';
@@ -31,7 +24,7 @@ export interface GenerationOptions<Transport extends GenerationTransport> {
   readonly planner: PlannerThread;
   readonly engineLimits: EngineLimits;
   readonly documentOptions: DocumentOptions;
-  /** Validated documents that are kept, in bytes of their text. */
+  /** Validated documents that are kept, in bytes of memory (estimated). */
   readonly documentCacheMaxBytes: number;
   /** Whether identical queries under way share one execution. */
   readonly shareQueries: boolean;
@@ -42,11 +35,9 @@ export interface GenerationOptions<Transport extends GenerationTransport> {
 const headersWithoutSay = new Set(['x-request-id', 'traceparent', 'tracestate']);
 
 export class Generation<Transport extends GenerationTransport = GenerationTransport> {
-  private readonly documents: LRUCache<string, ValidDocument | Refused>;
+  private readonly documents: DocumentCache;
   /** Queries under way, for identical ones to join; absent when that is switched off. */
   readonly sharedQueries: SharedExecutions<Answer> | undefined;
-  /** Documents that a host has parsed and validated itself. */
-  private readonly adopted = new WeakMap<DocumentNode, ValidDocument | Refused>();
 
   private constructor(
     /** The first characters of the SDL's SHA-256. */
@@ -56,13 +47,10 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
     readonly engine: Engine,
     readonly transport: Transport,
     private readonly plannerHandle: PlannerHandle,
-    private readonly options: GenerationOptions<Transport>,
+    options: GenerationOptions<Transport>,
   ) {
     this.sharedQueries = options.shareQueries ? new SharedExecutions(headersWithoutSay) : undefined;
-    this.documents = new LRUCache({
-      maxSize: options.documentCacheMaxBytes,
-      sizeCalculation: (_document, source) => source.length + 1_000,
-    });
+    this.documents = new DocumentCache(apiSchema, options.documentOptions, options.documentCacheMaxBytes);
   }
 
   /** Opens a supergraph on the planner thread and builds everything on it. Rejects when it cannot be served. */
@@ -89,24 +77,12 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
 
   /** Parses, limits and validates `source`, once as long as it is remembered. */
   readDocument(source: string): ValidDocument | Refused {
-    const known = this.documents.get(source);
-    if (known) return known;
-    const document = readDocument(source, this.apiSchema, this.options.documentOptions);
-    this.documents.set(source, document);
-    return document;
+    return this.documents.read(source);
   }
 
   /** A document that the host has validated against this generation's schema: only the limits are left to check. */
   adoptDocument(document: DocumentNode, source: string | undefined): ValidDocument | Refused {
-    const known = (source === undefined ? undefined : this.documents.get(source)) ?? this.adopted.get(document);
-    if (known) return known;
-    const adopted: ValidDocument | Refused = refuseOverLimits(document, this.options.documentOptions.limits) ?? {
-      kind: 'valid',
-      document,
-      operations: findOperations(document),
-    };
-    this.adopted.set(document, adopted);
-    return adopted;
+    return this.documents.adopt(document, source);
   }
 
   /** Lets calls to subgraphs finish, then gives everything back. */

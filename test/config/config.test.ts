@@ -62,7 +62,7 @@ describe('defaults', () => {
       introspection: true,
     });
     expect(config.authentication).toEqual({ required: false, issuers: [] });
-    expect(config.limits.maxDepth).toBe(50);
+    expect(config.limits.maxDepth).toBe(25);
     expect(config.planner.timeoutMs).toBe(10_000);
     expect(config.telemetry).toEqual({ logLevel: 'info', metrics: true });
     expect(config.subgraphIdentity).toBeUndefined();
