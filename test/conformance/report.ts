@@ -18,7 +18,7 @@ export function describeMismatch(mismatch: Mismatch, run: { seed: string; gatewa
     `weather: ${JSON.stringify(graph.world.weather)}`,
     `operation${drawn.operationName ? ` ${drawn.operationName}` : ''}:\n${printCase(drawn)}`,
     `variables: ${JSON.stringify(drawn.variables)}`,
-    `expected: ${JSON.stringify(expected)}`,
+    `expected: ${JSON.stringify({ data: expected.data, errors: expected.errors })}`,
     `got:      ${JSON.stringify(got)}`,
     ...[...graph.subgraphs].map(([name, sdl]) => `--- subgraph ${name}\n${sdl}`),
     ...mismatch.requests.map(describeRequest),

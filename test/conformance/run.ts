@@ -5,7 +5,7 @@
 
 import { createSubgraphServer, type LoggedRequest, type SubgraphServer } from '../support/subgraph-server';
 import { type Case, isMutation, printCase } from './case';
-import { type Answer, compareAnswers, type Difference, isUnplanned } from './compare';
+import { type Answer, compareAnswers, type Difference, type ExpectedAnswer, isUnplanned } from './compare';
 import type { GatewayUnderTest, RunningGateway } from './gateways';
 import { generateCase } from './generate-operation';
 import { buildGraph, composeGraph, type Graph } from './graph';
@@ -39,7 +39,7 @@ export interface Mismatch {
   /** `7/12`: graph and operation of the run. */
   readonly place: string;
   readonly difference: Difference;
-  readonly expected: Answer;
+  readonly expected: ExpectedAnswer;
   readonly got: Answer;
   /** What the gateway asked the subgraphs. */
   readonly requests: readonly LoggedRequest[];

@@ -272,7 +272,7 @@ function lookupOf(
         byKey.get(canonical(readRepresentation(world, name, representation, selections))),
       );
     const [instance] = found;
-    if (!instance || found.some((other) => other !== instance)) {
+    if (!instance || found.some((other) => other?.seed !== instance.seed)) {
       throw new Error(`no entity "${name}" for ${JSON.stringify(representation)}`);
     }
     if (isGhost(world, instance)) return null;
