@@ -193,13 +193,18 @@ class Harness {
   /** The last resort, when there is no time to wait: stopped processes would stay for ever. */
   kill() {
     for (const instance of this.instances) if (!instance.hasEnded) signalTree(instance.pid, 'SIGKILL');
+    this.removeFiles();
+  }
+
+  removeFiles() {
+    if (this.directory && !process.env.BENCH_KEEP) rmSync(this.directory, { recursive: true, force: true });
   }
 
   async close() {
     await Promise.all(this.instances.map((instance) => instance.end()));
     this.subgraphProcess?.kill();
     this.loadProcess?.kill();
-    if (this.directory && !process.env.BENCH_KEEP) rmSync(this.directory, { recursive: true, force: true });
+    this.removeFiles();
   }
 }
 

@@ -50,12 +50,14 @@ function readOptions() {
   };
 }
 
+class UsageError extends Error {}
+
 /** Those of `all` that the comma-separated `list` names; without one, all. */
 function pick(all, list, option) {
   if (list === undefined) return all;
   return list.split(',').map((name) => {
     const found = all.find((each) => each.name === name);
-    if (!found) throw new Error(`--${option}: "${name}" is none of ${all.map((each) => each.name).join(', ')}`);
+    if (!found) throw new UsageError(`--${option}: "${name}" is none of ${all.map((each) => each.name).join(', ')}`);
     return found;
   });
 }
@@ -168,7 +170,7 @@ async function main() {
 main().then(
   () => process.exit(0),
   (error) => {
-    console.error(error);
+    console.error(error instanceof UsageError ? error.message : error);
     process.exit(1);
   },
 );
