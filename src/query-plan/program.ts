@@ -4,7 +4,7 @@
  */
 import type { FetchNode, PlanNode, QueryPlan, SubscriptionNode } from '@apollo/query-planner';
 import type { RequestContext } from '../context/request-context';
-import { InternalError } from '../errors';
+import { ClientError, InternalError } from '../errors';
 import type { DataObject } from './data';
 import { entityStep } from './entity-fetch';
 import type { EntityLoader } from './entity-loader';
@@ -67,6 +67,13 @@ class ProgramCompiler {
 
   private compileFetch(node: FetchNode, path: readonly string[]): Step {
     const { types } = this;
+    // Without its value an argument from a context would be answered wrongly, or from a variable of the client.
+    if (node.contextRewrites?.length) {
+      throw new ClientError(
+        'QUERY_PLAN_FAILED',
+        'The operation needs arguments from a context, which are not supported.',
+      );
+    }
     const fetch = compileFetch(node, types);
     if (!node.requires) return rootStep(fetch, path, types);
     const identity = [

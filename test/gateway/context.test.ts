@@ -64,7 +64,7 @@ describe('@fromContext', () => {
     expect(errors?.map(({ extensions }) => extensions.code)).toEqual(['GRAPHQL_VALIDATION_FAILED']);
   });
 
-  // The `contextRewrites` of a fetch are not executed: no value is sent for the argument.
+  // The `contextRewrites` of a fetch are not executed: such operations are refused.
   it.failing.each([
     [
       'of one object',
@@ -95,8 +95,13 @@ describe('@fromContext', () => {
     expect(await graph.answer(query)).toBe(`{"data":${data}}`);
   });
 
-  // The planner's names for contextual arguments are looked up among the client's variables, declared or not.
-  it.failing('lets no variable of the client stand for a contextual argument', async () => {
+  it('refuses an operation that needs a context rather than answer it wrongly', async () => {
+    const { data, errors } = await graph.query('{ shop(id: "s1") { items { price } } }');
+    expect(data).toBeUndefined();
+    expect(errors?.map(({ extensions }) => extensions.code)).toEqual(['QUERY_PLAN_FAILED']);
+  });
+
+  it('lets no variable of the client stand for a contextual argument', async () => {
     const injected = Object.fromEntries(
       [0, 1, 2, 3].flatMap((a) => [0, 1, 2].map((b) => [`contextualArgument_${a}_${b}`, 'GBP'])),
     );
