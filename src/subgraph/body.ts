@@ -17,7 +17,7 @@ const inflaters = new Map([
   ['br', brotliDecompress],
 ]);
 
-/** Gathers chunks up to a size; the first one is kept as it is, which is all of it for most answers. */
+/** Gathers chunks up to a size. They are copied: who reads them reads the next ones to the same place. */
 export class BodyCollector {
   #bytes: Buffer | undefined;
   #size = 0;
@@ -32,14 +32,14 @@ export class BodyCollector {
   add(chunk: Buffer): boolean {
     const size = this.#size + chunk.length;
     if (size > this.maxBytes) return false;
-    if (this.#bytes === undefined) {
-      this.#bytes = chunk;
-    } else {
-      if (size > this.#bytes.length) this.#grow(size);
-      chunk.copy(this.#bytes, this.#size);
-    }
+    if (this.#bytes === undefined || size > this.#bytes.length) this.#grow(size);
+    if (this.#bytes !== undefined) chunk.copy(this.#bytes, this.#size);
     this.#size = size;
     return true;
+  }
+
+  get isEmpty(): boolean {
+    return this.#size === 0;
   }
 
   get bytes(): Buffer {

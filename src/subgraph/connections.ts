@@ -1,12 +1,13 @@
 /**
- * The connections to one origin, and the only file that knows undici. In: bytes to send; out: status, headers, bytes.
- * Own set of undici clients instead of undici's `Pool`: cheaper per call, a call that waits can be cancelled, a reused
- * connection can be told from a fresh one, and none is lost (a `Pool` forgets clients whose first connect failed).
- * Clock: per request. Never repeats a mutation, never throws out of an undici callback.
+ * The connections to one origin: bounded, kept alive, given to calls in order. In: bytes to send; out: status, headers,
+ * bytes. A call that waits can be cancelled, a reused connection is told from a fresh one, and none is lost.
+ * Clock: per request. Never repeats a mutation.
  */
 import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
-import { buildConnector, Client, type Dispatcher } from 'undici';
+import type { Channel, ChannelHandler, OutgoingRequest } from './channel';
+import { Http1Channel } from './http1-channel';
+import type { AnswerHeaders } from './http1-response';
+import { UndiciChannel } from './undici-channel';
 
 export interface ConnectionsOptions {
   /** Sockets at most; further calls wait for one, in order. */
@@ -18,15 +19,6 @@ export interface ConnectionsOptions {
   readonly ca?: string;
 }
 
-export interface OutgoingRequest {
-  readonly path: string;
-  /** Name, value, name, value, ... with lower case names. */
-  readonly headers: string[];
-  readonly body: string;
-  /** A query may be sent a second time when a kept-alive connection turns out to be closed. */
-  readonly kind: 'query' | 'mutation';
-}
-
 /** Why no complete answer came: `reason` is a code such as `ECONNREFUSED`, for the log. */
 export interface ConnectionFailure {
   readonly reason: string;
@@ -36,9 +28,10 @@ export interface ConnectionFailure {
 
 /** Told what comes back. After `onEnd`, `onFailure` or a cancellation nothing more is told. None may throw. */
 export interface ResponseSink {
-  /** Raw header names and values in turn. Told again, from the start, when a query was sent a second time. */
-  onHeaders(status: number, headers: readonly Buffer[]): void;
-  onData(chunk: Buffer): void;
+  /** Told again, from the start, when a query was sent a second time. */
+  onHeaders(status: number, headers: AnswerHeaders): void;
+  /** The bytes are lent for the time of the call. `isLast`: there is nothing more, as far as that is known already. */
+  onData(bytes: Buffer, isLast: boolean): void;
   onEnd(): void;
   onFailure(failure: ConnectionFailure): void;
 }
@@ -52,49 +45,43 @@ export interface ConnectionsStats {
   readonly waiting: number;
 }
 
-type Connect = (options: buildConnector.Options, callback: buildConnector.Callback) => Socket | TLSSocket;
+/** What a socket that was closed under us looks like, to node, to undici and to our own channel. */
+const staleReasons = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ECONNABORTED',
+  'UND_ERR_SOCKET',
+  'UND_ERR_INFO',
+  'SOCKET_CLOSED',
+]);
 
-/** Requests at a time on one HTTP/2 connection; node's servers allow at least as many. */
-const http2Streams = 100;
+/** Where the sockets of an origin read to: what node reads at a time. */
+const readBufferBytes = 65_536;
 
-/** What a socket that was closed under us looks like. */
-const staleReasons = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'UND_ERR_SOCKET', 'UND_ERR_INFO']);
-
-/** One undici client: at most one socket, which it opens again by itself when it was closed. */
+/** A channel, and what runs on it. */
 class Connection {
-  readonly client: Client;
+  readonly channel: Channel;
   running = 0;
-  /** Requests at a time: 1, or `http2Streams` once HTTP/2 was agreed on. */
+  /** Requests at a time: more than 1 once HTTP/2 was agreed on. */
   capacity = 1;
   /** Answers that came over the present socket: 0 means it is fresh. */
   served = 0;
-  /** A mutation has it to itself, so that undici has no other request to repeat beside it. */
+  /** A mutation has it to itself, so that no other request beside it is repeated with it. */
   exclusive = false;
   /** In the owner's list of those with room. */
   listed = false;
-  /** Out of use: its client is destroyed. */
+  /** Out of use: its channel is destroyed. */
   discarded = false;
-  connecting: Socket | undefined;
 
-  constructor(origin: string, connect: Connect, owner: { onCapacity(connection: Connection): void }) {
-    this.client = new Client(origin, {
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      connect: (options, callback) => {
-        this.connecting = connect(options, (...result) => {
-          this.connecting = undefined;
-          this.served = 0;
-          if (result[0] === null) {
-            const capacity = 'alpnProtocol' in result[1] && result[1].alpnProtocol === 'h2' ? http2Streams : 1;
-            if (capacity !== this.capacity) {
-              this.capacity = capacity;
-              this.client.pipelining = capacity;
-              queueMicrotask(() => owner.onCapacity(this));
-            }
-          }
-          callback(...result);
-        });
-      },
+  constructor(
+    open: (onConnected: (capacity: number) => void) => Channel,
+    owner: { onCapacity(connection: Connection): void },
+  ) {
+    this.channel = open((capacity) => {
+      this.served = 0;
+      if (capacity === this.capacity) return;
+      this.capacity = capacity;
+      queueMicrotask(() => owner.onCapacity(this));
     });
   }
 
@@ -113,13 +100,13 @@ interface FlightOwner {
   onDiscard(flight: Flight): void;
 }
 
-/** One request on its way; undici's handler (its older interface, which hands over headers unparsed). */
-class Flight implements Dispatcher.DispatchHandler {
+/** One request on its way. */
+class Flight implements ChannelHandler {
   connection: Connection | undefined;
   #phase: 'waiting' | 'dispatched' | 'sent' | 'answering' | 'done' = 'waiting';
   #reused = false;
   #repeated = false;
-  #abort: ((error?: Error) => void) | undefined;
+  #abort: (() => void) | undefined;
 
   constructor(
     readonly request: OutgoingRequest,
@@ -150,12 +137,11 @@ class Flight implements Dispatcher.DispatchHandler {
     this.#phase = 'done';
     if (phase === 'done') return;
     if (phase === 'waiting') this.owner.onLeftQueue(this);
-    // Undici's `abort` alone would connect again, only to find that the request is gone.
     else if (this.connection?.capacity === 1) this.owner.onDiscard(this);
     else if (phase !== 'dispatched') this.#abort?.();
   }
 
-  onConnect(abort: (error?: Error) => void): void {
+  onSent(abort: () => void): void {
     if (this.#phase === 'done') {
       abort();
       return;
@@ -165,16 +151,14 @@ class Flight implements Dispatcher.DispatchHandler {
     this.#reused = (this.connection?.served ?? 0) > 0;
   }
 
-  onHeaders(status: number, headers: Buffer[]): boolean {
-    if (this.#phase === 'done' || status < 200) return true;
+  onHeaders(status: number, headers: AnswerHeaders): void {
+    if (this.#phase === 'done') return;
     this.#phase = 'answering';
     this.sink.onHeaders(status, headers);
-    return true;
   }
 
-  onData(chunk: Buffer): boolean {
-    if (this.#phase === 'answering') this.sink.onData(chunk);
-    return true;
+  onData(bytes: Buffer, isLast: boolean): void {
+    if (this.#phase === 'answering') this.sink.onData(bytes, isLast);
   }
 
   onComplete(): void {
@@ -185,13 +169,12 @@ class Flight implements Dispatcher.DispatchHandler {
     this.sink.onEnd();
   }
 
-  onError(error: Error): void {
-    const reason = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  onError(reason: string): void {
     const connection = this.connection;
-    if (connection !== undefined && this.#isStale(reason) && !connection.client.destroyed) {
+    if (connection !== undefined && this.#isStale(reason) && !connection.channel.isDestroyed) {
       this.#repeated = true;
       this.#phase = 'dispatched';
-      // The socket of this client is gone, so that it must open a fresh one.
+      // The socket of this channel is gone, so that it must open a fresh one.
       queueMicrotask(() => (this.#phase === 'done' ? this.owner.onFree(this) : this.#dispatch(connection)));
       return;
     }
@@ -199,7 +182,7 @@ class Flight implements Dispatcher.DispatchHandler {
     this.fail(reason);
   }
 
-  /** Later, when undici has tidied up: a request that comes while it fails others breaks an assertion of its. */
+  /** Later, when the channel has tidied up: undici breaks an assertion of its when it is used while it fails others. */
   #release(): void {
     queueMicrotask(() => this.owner.onFree(this));
   }
@@ -209,11 +192,7 @@ class Flight implements Dispatcher.DispatchHandler {
   }
 
   #dispatch(connection: Connection): void {
-    const { path, headers, body } = this.request;
-    connection.client.dispatch(
-      { path, method: 'POST', headers, body, idempotent: !this.exclusive, blocking: false },
-      this,
-    );
+    connection.channel.dispatch(this.request, this);
   }
 }
 
@@ -225,7 +204,7 @@ export class Connections implements FlightOwner {
   /** An array: a `Set` that lives long while entries come and go keeps dead ones from being collected. */
   readonly #waiting: Flight[] = [];
   readonly #sockets = new Set<Socket>();
-  readonly #connect: Connect;
+  readonly #readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
   #running = 0;
   #phase: 'open' | 'closing' | 'closed' = 'open';
   #onDrained: (() => void) | undefined;
@@ -233,19 +212,7 @@ export class Connections implements FlightOwner {
   constructor(
     private readonly origin: string,
     private readonly options: ConnectionsOptions,
-  ) {
-    const connector = buildConnector({
-      allowH2: options.http2,
-      timeout: options.connectTimeoutMs,
-      ...(options.ca === undefined ? {} : { ca: options.ca }),
-    } as buildConnector.BuildOptions) as Connect;
-    this.#connect = (target, callback) => {
-      const socket = connector(target, callback);
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
-      return socket;
-    };
-  }
+  ) {}
 
   get stats(): ConnectionsStats {
     return { sockets: this.#sockets.size, running: this.#running, waiting: this.#waiting.length };
@@ -283,8 +250,8 @@ export class Connections implements FlightOwner {
   async destroy(): Promise<void> {
     this.#phase = 'closed';
     for (const flight of this.#waiting.splice(0)) flight.fail('CLOSED');
-    const destroyed = this.#connections.map((connection) => connection.client.destroy());
     const closed = [...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
+    const destroyed = this.#connections.map((connection) => connection.channel.destroy());
     for (const socket of this.#sockets) socket.destroy(new Error('the connections were destroyed'));
     await Promise.all([...destroyed, ...closed]);
     this.#tellDrained();
@@ -313,8 +280,7 @@ export class Connections implements FlightOwner {
     if (connection === undefined) return;
     this.#connections.splice(this.#connections.indexOf(connection), 1);
     connection.discarded = true;
-    connection.connecting?.destroy(new Error('cancelled while connecting'));
-    void connection.client.destroy();
+    void connection.channel.destroy();
     this.onFree(flight);
   }
 
@@ -330,9 +296,26 @@ export class Connections implements FlightOwner {
       if (connection?.hasRoom(exclusive)) return connection;
     }
     if (this.#connections.length >= this.options.maxConnections) return undefined;
-    const connection = new Connection(this.origin, this.#connect, this);
+    const connection = new Connection((onConnected) => this.#open(onConnected), this);
     this.#connections.push(connection);
     return connection;
+  }
+
+  #open(onConnected: (capacity: number) => void): Channel {
+    const { connectTimeoutMs, ca, http2 } = this.options;
+    const options = {
+      connectTimeoutMs,
+      ...(ca !== undefined && { ca }),
+      onConnected,
+      onSocket: (socket: Socket) => {
+        this.#sockets.add(socket);
+        socket.once('close', () => this.#sockets.delete(socket));
+      },
+    };
+    const mayBeHttp2 = http2 && this.origin.startsWith('https:');
+    return mayBeHttp2
+      ? new UndiciChannel(this.origin, options)
+      : new Http1Channel(this.origin, options, this.#readBuffer);
   }
 
   #launch(flight: Flight, connection: Connection): void {

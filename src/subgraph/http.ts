@@ -6,6 +6,7 @@
 import { SubgraphError } from '../errors';
 import { BodyCollector, type BodyText, decodeText, inflateText } from './body';
 import type { ConnectionFailure, Connections, ResponseSink } from './connections';
+import type { AnswerHeaders } from './http1-response';
 
 /** What goes to a subgraph: everything that its answer may depend on. */
 export interface Exchange {
@@ -65,6 +66,7 @@ class HttpExchange implements ResponseSink, StartedExchange {
   #status = 0;
   #encoding = '';
   #body: BodyCollector | undefined;
+  #text: BodyText | undefined;
   /** Set once the answer is known to be of no use; what is left of it is read and forgotten. */
   #refusal: SubgraphError | undefined;
   #over = false;
@@ -86,8 +88,7 @@ class HttpExchange implements ResponseSink, StartedExchange {
     this.#cancelSend?.();
   }
 
-  onHeaders(status: number, rawHeaders: readonly Buffer[]): void {
-    const headers = readHeaders(rawHeaders);
+  onHeaders(status: number, headers: AnswerHeaders): void {
     this.#status = status;
     this.#encoding = headers.encoding;
     const { maxResponseBytes } = this.subgraph;
@@ -98,15 +99,18 @@ class HttpExchange implements ResponseSink, StartedExchange {
     else if (!(headers.length <= maxDiscardedBytes)) this.#stop(this.#refusal);
   }
 
-  onData(chunk: Buffer): void {
+  onData(bytes: Buffer, isLast: boolean): void {
     if (this.#over || this.#body === undefined) return;
-    if (!this.#body.add(chunk)) this.#stop(this.#malformed('TOO_LARGE'));
+    // Most answers come in one piece: there is nothing to put together.
+    if (isLast && this.#body.isEmpty && this.#isPlain) this.#text = decodeText(bytes);
+    else if (!this.#body.add(bytes)) this.#stop(this.#malformed('TOO_LARGE'));
   }
 
   onEnd(): void {
     if (this.#over) return;
     if (this.#body === undefined) this.#fail(this.#refusal ?? this.#malformed('NO_BODY'));
-    else if (this.#encoding === '' || this.#encoding === 'identity') this.#finish(decodeText(this.#body.bytes));
+    else if (this.#text !== undefined) this.#finish(this.#text);
+    else if (this.#isPlain) this.#finish(decodeText(this.#body.bytes));
     else inflateText(this.#body.bytes, this.#encoding, this.subgraph.maxResponseBytes, (body) => this.#finish(body));
   }
 
@@ -118,6 +122,10 @@ class HttpExchange implements ResponseSink, StartedExchange {
       : `Subgraph '${name}' could not be reached.`;
     const detail = { reason: failure.reason, ...(this.#status === 0 ? {} : { status: this.#status }) };
     this.#fail(this.#refusal ?? new SubgraphError('SUBREQUEST_HTTP_ERROR', name, message, detail));
+  }
+
+  get #isPlain(): boolean {
+    return this.#encoding === '' || this.#encoding === 'identity';
   }
 
   #refuse(contentType: string): SubgraphError | undefined {
@@ -171,27 +179,4 @@ function isUtf8Json(contentType: string): boolean {
   if (!jsonMediaType.test(contentType)) return false;
   const named = charset.exec(contentType)?.[1]?.toLowerCase();
   return named === undefined || named === 'utf-8' || named === 'utf8' || named === 'us-ascii';
-}
-
-interface AnswerHeaders {
-  contentType: string;
-  encoding: string;
-  /** Bytes announced, NaN when nothing (sensible) is. */
-  length: number;
-}
-
-/** Picks three headers out of the raw list; the length of a name rules nearly all others out. */
-function readHeaders(raw: readonly Buffer[]): AnswerHeaders {
-  const headers: AnswerHeaders = { contentType: '', encoding: '', length: Number.NaN };
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i];
-    const value = raw[i + 1];
-    if (name === undefined || value === undefined) continue;
-    if (name.length !== 12 && name.length !== 14 && name.length !== 16) continue;
-    const lower = name.toString('latin1').toLowerCase();
-    if (lower === 'content-type') headers.contentType = value.toString('latin1');
-    else if (lower === 'content-encoding') headers.encoding = value.toString('latin1');
-    else if (lower === 'content-length') headers.length = Number(value.toString('latin1'));
-  }
-  return headers;
 }

@@ -1,5 +1,5 @@
 /**
- * Real: the connections, undici, sockets, TLS, HTTP/1.1 and HTTP/2 servers on loopback.
+ * Real: the connections, both channels, sockets, TLS, HTTP/1.1 and HTTP/2 servers on loopback.
  * Observed: what a sink is told, and how many sockets and requests the server saw.
  */
 import { readFileSync } from 'node:fs';
@@ -279,7 +279,7 @@ describe('connections to a subgraph', () => {
       { path: '/', headers: ['x-identity', 'a\r\nx-admin: yes'], body: '{}', kind: 'query' },
       { onHeaders: () => {}, onData: () => {}, onEnd: () => {}, onFailure: (failure) => void failures.push(failure) },
     );
-    expect(failures).toEqual([{ reason: 'UND_ERR_INVALID_ARG', sent: false }]);
+    expect(failures).toEqual([{ reason: 'INVALID_HEADER', sent: false }]);
     expect(seen.bodies).toEqual([]);
   });
 
