@@ -25,7 +25,8 @@ import { EntityLoader } from './entity-loader';
 import { Failures } from './failures';
 import { createFieldNameTable, type FieldNameTable, OperationFieldNames } from './field-names';
 import { answerIntrospection, type IntrospectionQuery } from './introspection';
-import { divideOperation, type OperationPart } from './operation-parts';
+import { divideOperation, divideWholly, type OperationPart } from './operation-parts';
+import { findPlanDefect } from './plan-check';
 import { buildRootFields, type PlanningRootField, writeOperation } from './planning-operation';
 import { compileProgram, type Run, type Step } from './program';
 import { SelectionShape } from './response-shape';
@@ -146,13 +147,19 @@ export class Engine {
     if (rootFields.length === 0) return [];
     const used = rootFields.flatMap((field) => [...field.used]);
     const parts = divideOperation(used, this.options.types.argumentRequirements);
-    if (parts.length > 1) {
+    const planParts = async (some: readonly OperationPart[]): Promise<SerialStep[]> => {
       // To plan a mutation in parts would be to run it as often.
       if (operation.type === 'mutation') throw noPlan();
-      const plans = await Promise.all(parts.map((part) => this.plan(writeOperation(operation, build(part)))));
+      const plans = await Promise.all(some.map((part) => this.plan(writeOperation(operation, build(part)))));
       return plans.map(({ step }) => ({ run: step, required: undefined }));
+    };
+    if (parts.length > 1) return planParts(parts);
+    const whole = await this.plan(writeOperation(operation, rootFields)).catch((error: unknown) => error);
+    if (!isPlan(whole)) {
+      const isPlannerFault = whole instanceof ClientError && whole.code === 'QUERY_PLAN_FAILED';
+      if (!isPlannerFault || operation.type === 'mutation' || used.length < 2) throw whole;
+      return planParts(divideWholly(used));
     }
-    const whole = await this.plan(writeOperation(operation, rootFields));
     // Mutations run one after the other with all that follows from each, unless one subgraph does all at once.
     if (operation.type !== 'mutation' || rootFields.length === 1 || whole.isSingleFetch) {
       return [{ run: whole.step, required: undefined }];
@@ -179,6 +186,8 @@ export class Engine {
     const plan = await planner.plan(text);
     // Every planned operation selects real fields: a plan without fetches means that nothing can resolve them.
     if (!plan.node) throw noPlan();
+    const defect = findPlanDefect(plan, types);
+    if (defect) throw noPlan(defect);
     return { step: compileProgram(plan, types), isSingleFetch: plan.node.kind === 'Fetch' };
   }
 
@@ -244,8 +253,14 @@ export class Engine {
   }
 }
 
-function noPlan(): ClientError {
-  return new ClientError('QUERY_PLAN_FAILED', 'No query plan answers this operation.');
+/** `defect`: what is wrong with the plan that there is; it names subgraphs and is not for clients. */
+function noPlan(defect?: string): ClientError {
+  const options = defect === undefined ? {} : { originalError: new Error(defect) };
+  return new ClientError('QUERY_PLAN_FAILED', 'No query plan answers this operation.', options);
+}
+
+function isPlan(value: unknown): value is CompiledPlan {
+  return typeof value === 'object' && value !== null && 'step' in value;
 }
 
 /** What the subgraphs answered. */

@@ -34,9 +34,19 @@ export function divideOperation(used: Iterable<string>, requirements: ArgumentRe
     group.own.add(coordinate);
     for (const [name, value] of own) group.values.set(name, value);
   }
-  return groups.map(({ own }, index) => ({
+  return toParts(groups.map(({ own }) => own));
+}
+
+/** Every field with requirements in a part of its own: another formulation, when the planner fails at the whole. */
+export function divideWholly(used: Iterable<string>): OperationPart[] {
+  return toParts([...new Set(used)].map((coordinate) => new Set([coordinate])));
+}
+
+function toParts(groups: readonly ReadonlySet<string>[]): OperationPart[] {
+  const all = groups.flatMap((own) => [...own]);
+  return groups.map((own, index) => ({
     own,
-    others: new Set([...all].filter((coordinate) => !own.has(coordinate))),
+    others: new Set(all.filter((coordinate) => !own.has(coordinate))),
     hasRest: index === 0,
   }));
 }

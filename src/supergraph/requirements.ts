@@ -14,7 +14,7 @@ import {
   type SelectionSetNode,
   type TypeNode,
 } from 'graphql';
-import type { ArgumentRequirements } from '../query-plan/supergraph-types';
+import type { ArgumentRequirements, SupergraphTypes } from '../query-plan/supergraph-types';
 
 type CompositeDefinition = ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode;
 type Requirements = Map<string, string>;
@@ -25,8 +25,8 @@ export function readArgumentRequirements(definitions: readonly CompositeDefiniti
   const result = new Map<string, Requirements>();
   for (const type of definitions) {
     for (const field of type.fields ?? []) {
+      if (!(field.directives ?? []).some((directive) => readRequires(directive) !== undefined)) continue;
       const requirements = reader.requirementsOf(type, field);
-      if (requirements.size === 0) continue;
       for (const name of [type, ...(type.interfaces ?? [])].map(nameOf)) {
         const coordinate = `${name}.${field.name.value}`;
         result.set(coordinate, new Map([...(result.get(coordinate) ?? []), ...requirements]));
@@ -55,7 +55,7 @@ class RequirementReader {
     // Set before it is complete: fields that require each other end here.
     this.known.set(field, requirements);
     for (const directive of field.directives ?? []) {
-      const text = directive.name.value === 'join__field' ? readRequires(directive) : undefined;
+      const text = readRequires(directive);
       if (text !== undefined) this.collect(parseSelection(text), type, requirements);
     }
     return requirements;
@@ -79,13 +79,69 @@ class RequirementReader {
 }
 
 function readRequires(directive: ConstDirectiveNode): string | undefined {
-  const value = directive.arguments?.find((argument) => argument.name.value === 'requires')?.value;
-  return value?.kind === Kind.STRING ? value.value : undefined;
+  return directive.name.value === 'join__field' ? readStringArgument(directive, 'requires') : undefined;
 }
 
 function parseSelection(text: string): SelectionSetNode | undefined {
   const [operation] = parse(`{${text}}`, { noLocation: true }).definitions;
   return operation?.kind === Kind.OPERATION_DEFINITION ? operation.selectionSet : undefined;
+}
+
+/** What plans are checked against, from the `@join__field` of all fields. */
+export function readFieldFacts(
+  definitions: readonly CompositeDefinition[],
+  subgraphNames: ReadonlyMap<string, string>,
+): Pick<SupergraphTypes, 'requiredFields' | 'providedFields' | 'fieldType'> {
+  const required = new Map<string, string[]>();
+  const provided = new Map<string, string[]>();
+  const types = new Map<string, string>();
+  for (const type of definitions) {
+    for (const field of type.fields ?? []) {
+      const coordinate = `${nameOf(type)}.${nameOf(field)}`;
+      types.set(coordinate, namedType(field.type));
+      for (const directive of field.directives ?? []) {
+        if (directive.name.value !== 'join__field') continue;
+        const subgraph = subgraphNames.get(String(readEnumArgument(directive, 'graph')));
+        const requires = readRequires(directive);
+        if (requires !== undefined) {
+          const names = selectedNames(parseSelection(requires), false);
+          // An interface in a plan stands for each of its objects.
+          for (const name of [type, ...(type.interfaces ?? [])].map(nameOf)) {
+            const key = `${subgraph}:${name}.${nameOf(field)}`;
+            required.set(key, [...(required.get(key) ?? []), ...names]);
+          }
+        }
+        const provides = readStringArgument(directive, 'provides');
+        if (provides !== undefined)
+          provided.set(`${subgraph}:${coordinate}`, selectedNames(parseSelection(provides), true));
+      }
+    }
+  }
+  const none: readonly string[] = [];
+  return {
+    requiredFields: (subgraph, type, field) => required.get(`${subgraph}:${type}.${field}`) ?? none,
+    providedFields: (subgraph, type, field) => provided.get(`${subgraph}:${type}.${field}`) ?? none,
+    fieldType: (type, field) => types.get(`${type}.${field}`),
+  };
+}
+
+/** The names of selected fields, with those below them or without. */
+function selectedNames(set: SelectionSetNode | undefined, atAnyLevel: boolean): string[] {
+  return (set?.selections ?? []).flatMap((selection) => {
+    if (selection.kind === Kind.INLINE_FRAGMENT) return selectedNames(selection.selectionSet, atAnyLevel);
+    if (selection.kind !== Kind.FIELD) return [];
+    return [selection.name.value, ...(atAnyLevel ? selectedNames(selection.selectionSet, true) : [])];
+  });
+}
+
+function readStringArgument(directive: ConstDirectiveNode, name: string): string | undefined {
+  const value = directive.arguments?.find((argument) => argument.name.value === name)?.value;
+  return value?.kind === Kind.STRING ? value.value : undefined;
+}
+
+function readEnumArgument(directive: ConstDirectiveNode, name: string): string | undefined {
+  const value = directive.arguments?.find((argument) => argument.name.value === name)?.value;
+  return value?.kind === Kind.ENUM ? value.value : undefined;
 }
 
 function namedType(type: TypeNode): string {

@@ -12,7 +12,7 @@ import {
   type TypeDefinitionNode,
 } from 'graphql';
 import type { SupergraphTypes } from '../query-plan/supergraph-types';
-import { readArgumentRequirements } from './requirements';
+import { readArgumentRequirements, readFieldFacts } from './requirements';
 
 /** Reads a composed supergraph (join specification v0.1 to v0.5). */
 export function readSupergraphTypes(supergraphSdl: string): SupergraphTypes {
@@ -46,15 +46,27 @@ export function readSupergraphTypes(supergraphSdl: string): SupergraphTypes {
     }
   }
 
+  const composites = definitions.filter(isComposite);
+  const rootTypeNames = new Map(
+    document.definitions.flatMap((definition) =>
+      definition.kind === Kind.SCHEMA_DEFINITION
+        ? definition.operationTypes.map(({ operation, type }) => [operation, type.name.value] as const)
+        : [],
+    ),
+  );
   return {
     isObject: (name) => objects.has(name),
     matches: (typeName, condition) => typeName === condition || members.get(condition)?.has(typeName) === true,
     keysOf: (subgraph, typeName) => keys.get(entityId(subgraph, typeName)) ?? noKeys,
     interfaceObjects,
-    argumentRequirements: readArgumentRequirements(definitions.filter(isComposite)),
+    argumentRequirements: readArgumentRequirements(composites),
+    ...readFieldFacts(composites, subgraphNames),
+    rootTypeName: (operation) => rootTypeNames.get(operation) ?? defaultRootTypeNames[operation],
     fieldNames,
   };
 }
+
+const defaultRootTypeNames = { query: 'Query', mutation: 'Mutation', subscription: 'Subscription' };
 
 const noKeys: readonly (readonly string[])[] = [];
 
