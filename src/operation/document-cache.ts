@@ -7,9 +7,8 @@ import type { DocumentNode, GraphQLSchema } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { adoptDocument, type DocumentOptions, type Refused, readDocument, type ValidDocument } from './document';
 
-/** Errors and their stacks are small, and a refusal costs little to find again. */
 const maxRefusedBytes = 5_000_000;
-const bytesOfError = 2_000;
+const bytesOfError = 300;
 
 export class DocumentCache {
   private readonly valid: LRUCache<string, ValidDocument>;
@@ -36,7 +35,7 @@ export class DocumentCache {
     if (known) return known;
     const document = readDocument(text, this.schema, this.options);
     if (document.kind === 'valid') this.valid.set(text, document);
-    else this.refused.set(text, document);
+    else this.refused.set(text, withoutStacks(document));
     return document;
   }
 
@@ -48,4 +47,10 @@ export class DocumentCache {
     this.adopted.set(document, adopted);
     return adopted;
   }
+}
+
+/** An unread stack holds on to whatever its functions worked on: here the whole document. */
+function withoutStacks(refused: Refused): Refused {
+  for (const error of refused.errors) error.stack = error.message;
+  return refused;
 }
