@@ -39,16 +39,19 @@ export function createServeGraphQL(options: ServeOptions): ServeGraphQL {
     });
     const send = (answer: HttpAnswer) => sendAnswer(request, response, exchange, answer, options.compression);
     const refuse = (error: unknown) =>
-      send(answerErrors([error], exchange.negotiated?.mediaType ?? 'application/json', exchange));
-    const proceed = (body: Buffer | undefined) => void handle({ message: request, ip, body, exchange }).then(send);
+      void send(answerErrors([error], exchange.negotiated?.mediaType ?? 'application/json', exchange));
+    // A plugin may have set a header or a status that node refuses to write: that is an answer too.
+    const proceed = (body: Buffer | undefined) =>
+      void handle({ message: request, ip, body, exchange }).then(send).catch(refuse);
     try {
       admitHeaders(request, exchange);
-      if (request.method !== 'POST') return proceed(undefined);
-      checkAnnouncedLength(request.headers, maxBodyBytes);
+      if (request.method === 'POST') checkAnnouncedLength(request.headers, maxBodyBytes);
     } catch (error) {
-      return refuse(error);
+      refuse(error);
+      return;
     }
-    readBody(request, maxBodyBytes, proceed, refuse);
+    if (request.method === 'POST') readBody(request, maxBodyBytes, proceed, refuse);
+    else proceed(undefined);
   };
 }
 
@@ -87,7 +90,7 @@ function sendAnswer(
   exchange: Exchange,
   answer: HttpAnswer,
   compression: boolean,
-): void {
+): void | Promise<void> {
   const { body } = answer;
   const bytes = Buffer.byteLength(body);
   const coding =
@@ -99,7 +102,7 @@ function sendAnswer(
     end(response, exchange, answer, body, bytes, bytes === body.length ? 'latin1' : 'utf8');
     return;
   }
-  void compressors[coding](body).then((compressed) => {
+  return compressors[coding](body).then((compressed) => {
     const { headers } = answer;
     const vary = [response.getHeader('vary') ?? [], 'accept-encoding'].flat().join(', ');
     const coded = { ...answer, headers: [...headers, 'content-encoding', coding, 'vary', vary] };
@@ -128,8 +131,10 @@ const codings: readonly ContentCoding[] = ['br', 'gzip', 'deflate'];
 /** Brotli's own default (11) takes a hundred times as long as this level, for a tenth of the bytes. */
 const brotliQuality = { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } };
 
+const compressBrotli = promisify<string, typeof brotliQuality, Buffer>(brotliCompress);
+
 const compressors: Readonly<Record<ContentCoding, (text: string) => Promise<Buffer>>> = {
-  br: (text) => promisify(brotliCompress)(text, brotliQuality),
-  gzip: (text) => promisify(gzip)(text),
-  deflate: (text) => promisify(deflate)(text),
+  br: (text) => compressBrotli(text, brotliQuality),
+  gzip: promisify<string, Buffer>(gzip),
+  deflate: promisify<string, Buffer>(deflate),
 };

@@ -221,6 +221,13 @@ describe('compression', () => {
     expect(JSON.parse(inflate(answer.rawPayload).toString())).toEqual(data);
   });
 
+  it('tells caches of the coding beside what else an answer varies by', async () => {
+    const { http } = await start({ cors: { origins: ['https://app.example.com'], credentials: true } });
+    const headers = { 'accept-encoding': 'gzip', origin: 'https://app.example.com' };
+    expect((await http.inject(post(large, headers))).headers.vary).toBe('Origin, accept-encoding');
+    expect((await http.inject(post(large, { 'accept-encoding': 'gzip' }))).headers.vary).toMatch(/accept-encoding$/);
+  });
+
   it('leaves small answers, clients that ask for none, and a gateway that switched it off', async () => {
     const { http } = await start();
     const small = await http.inject(post({ query: '{ hello }' }, { 'accept-encoding': 'gzip' }));

@@ -5,8 +5,9 @@
 import type { InjectOptions } from 'fastify';
 import type { GraphQLDoor } from '../../src/client/door';
 import { ClientError } from '../../src/errors';
+import { expectRefusal } from './answers';
 import { createFakeDoor } from './fake-door';
-import { startTestServer, stopTestServer, type TestServer } from './http-server';
+import { sendOver, startTestServer, stopTestServer, type TestServer } from './http-server';
 
 const accepts = [undefined, '*/*', 'application/json', 'application/graphql-response+json'];
 
@@ -162,6 +163,36 @@ describe('the choice of a lane', () => {
     const bad = await server.http.inject(post({ query: 'query Refused { hello }' }));
     expect(bad.statusCode).toBe(401);
     expect(bad.json().errors).toEqual([{ message: 'not you', extensions: { code: 'UNAUTHENTICATED' } }]);
+  });
+
+  it.each<[string, (http: { status?: number; headers: Map<string, string> }) => void]>([
+    ['a header that would split the answer', ({ headers }) => void headers.set('x-plugin', 'a\r\nset-cookie: b')],
+    ['a header whose name is none', ({ headers }) => void headers.set('x plugin', 'a')],
+    [
+      'a status that does not exist',
+      (http) => {
+        http.status = 2_000;
+      },
+    ],
+  ])('masks a plugin that sets %s', async (_name, change) => {
+    const plugin = {
+      async requestDidStart() {
+        return {
+          // biome-ignore lint/suspicious/noExplicitAny: the shape is Apollo's
+          async willSendResponse({ response }: any) {
+            change(response.http);
+          },
+        };
+      },
+    };
+    server = await startTestServer({}, { plugins: [plugin] });
+    const sent = sendOver(await server.http.listen(0, '127.0.0.1'));
+    for (const send of [sent, (request: InjectOptions) => server.http.inject(request)]) {
+      const answer = await send(post({ query: '{ hello }' }));
+      expectRefusal(answer, 500, 'INTERNAL_SERVER_ERROR');
+      expect(answer.headers['set-cookie']).toBeUndefined();
+    }
+    expect(server.lines.filter(({ status }) => status === 500)).toHaveLength(2);
   });
 
   it('masks a plugin that crashes, with the id of the request', async () => {
