@@ -239,6 +239,17 @@ describe('a socket', () => {
     expect(sockets).toHaveLength(2);
   });
 
+  it('finds its server by a name with several addresses, of which one is refused', async () => {
+    const { origin } = await serve((_request, socket) => socket.write(good));
+    const connections = new Connections(origin.replace('127.0.0.1', 'localhost'), {
+      maxConnections: 1,
+      connectTimeoutMs: 1_000,
+      http2: false,
+    });
+    opened.push(() => connections.destroy());
+    for (let index = 0; index < 2; index++) expect(await send(connections)).toEqual({ status: 200, text: '{}' });
+  });
+
   it('that cannot be made in time is given up', async () => {
     // A server that never takes part in the TLS handshake.
     const { origin } = await serve(() => {});
