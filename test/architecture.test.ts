@@ -5,7 +5,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 const root = resolve(__dirname, '..');
 const source = join(root, 'src');
 const stages = ['client', 'context', 'operation', 'policy', 'query-plan', 'subgraph', 'supergraph'];
-const floor = ['config', 'config.ts', 'errors.ts', 'telemetry'];
+const floor = ['config', 'config.ts', 'errors.ts', 'redis.ts', 'telemetry'];
 const joints = ['cli.ts', 'gateway.ts', 'main.ts', 'pipeline.ts'];
 
 /** Libraries that are the language of several rooms; every other one is known to a single file. */

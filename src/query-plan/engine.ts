@@ -14,7 +14,6 @@ import {
   isNonNullType,
   Kind,
 } from 'graphql';
-import { LRUCache } from 'lru-cache';
 import type { RequestContext } from '../context/request-context';
 import { ClientError, InternalError } from '../errors';
 import type { Operation } from '../operation/document';
@@ -28,12 +27,14 @@ import { answerIntrospection, type IntrospectionQuery } from './introspection';
 import { divideOperation, divideWholly, type OperationPart } from './operation-parts';
 import { findPlanDefect } from './plan-check';
 import { buildRootFields, type PlanningRootField, writeOperation } from './planning-operation';
+import { PreparedOperations, type PreparedVariant } from './prepared-operations';
 import { compileProgram, type Run, type Step } from './program';
 import { SelectionShape } from './response-shape';
 import { compileResponseWriter, type WriteObject } from './response-writer';
 import { SelectionReader } from './selections';
 import type { SubgraphCall } from './subgraph-call';
 import type { SupergraphTypes } from './supergraph-types';
+import { WorkCache } from './work-cache';
 
 /** Plans an operation of the API schema. Rejects with `ClientError`: `QUERY_PLAN_FAILED`, `_TIMEOUT`, `_TOO_LARGE`. */
 export interface Planner {
@@ -43,7 +44,7 @@ export interface Planner {
 export interface EngineLimits {
   /** Errors in one response. */
   readonly maxErrors: number;
-  /** Compiled plans that are kept, in bytes of their planned text and plan. */
+  /** Compiled plans that are kept, in bytes of memory; and as much of operations with conditions. */
   readonly planCacheMaxBytes: number;
 }
 
@@ -71,7 +72,7 @@ export interface ExecutableOperation {
 }
 
 interface SerialStep {
-  readonly run: Step;
+  readonly plan: CompiledPlan;
   /** For mutations: the root field, when its null would end the operation. */
   readonly required: SelectionShape | undefined;
 }
@@ -79,45 +80,56 @@ interface SerialStep {
 interface CompiledPlan {
   readonly step: Step;
   readonly isSingleFetch: boolean;
+  /** What keeping it costs. */
+  readonly bytes: number;
+  /** Characters of the operation that was planned. */
+  readonly textLength: number;
 }
+
+/**
+ * Measured: a program takes some five times the JSON text of its plan, and more where many fields are asked of one
+ * subgraph; a response shape and its writer at most 80 bytes for each character of the planned operation.
+ */
+const bytesOfPlan = (plan: QueryPlan, text: string) => 5 * JSON.stringify(plan).length + 20 * text.length + 1_000;
+const bytesOfExecutable = ({ steps }: ExecutableOperation) =>
+  steps.reduce((sum, { plan }) => sum + plan.bytes + 80 * plan.textLength, 1_000);
 
 export class Engine {
   private readonly fieldNames: FieldNameTable;
-  private readonly plans: LRUCache<string, Promise<CompiledPlan>>;
-  private readonly prepared = new WeakMap<Operation, Map<string, Promise<ExecutableOperation>>>();
+  private readonly plans: WorkCache<CompiledPlan>;
+  private readonly prepared: PreparedOperations<ExecutableOperation>;
 
   constructor(private readonly options: EngineOptions) {
     this.fieldNames = createFieldNameTable(options.apiSchema, options.types);
-    this.plans = new LRUCache({
-      maxSize: options.limits.planCacheMaxBytes,
-      // Plan and program are some ten times the size of the planned text.
-      sizeCalculation: (_plan, text) => text.length * 12 + 1_000,
-    });
+    const maxBytes = options.limits.planCacheMaxBytes;
+    this.plans = new WorkCache(maxBytes, ({ bytes }) => bytes);
+    this.prepared = new PreparedOperations(maxBytes, bytesOfExecutable);
   }
 
   /**
    * The executable form of an operation for these values of its condition variables. Concurrent calls share the work.
    * Codes: `QUERY_PLAN_FAILED`, `QUERY_PLAN_TIMEOUT`, `QUERY_PLAN_TOO_LARGE`.
    */
-  prepare(operation: Operation, variables: CheckedVariables): Promise<ExecutableOperation> {
-    let byConditions = this.prepared.get(operation);
-    if (!byConditions) {
-      byConditions = new Map();
-      this.prepared.set(operation, byConditions);
-    }
-    const known = byConditions.get(variables.conditions);
-    if (known) return known;
-    const preparing = this.prepareNow(operation, variables);
-    byConditions.set(variables.conditions, preparing);
-    preparing.catch(() => byConditions.delete(variables.conditions));
-    return preparing;
+  prepare(operation: Operation, { conditions }: Pick<CheckedVariables, 'conditions'>): Promise<ExecutableOperation> {
+    return this.prepared.get(operation, conditions, () => this.prepareNow(operation, conditions));
   }
 
-  private async prepareNow(operation: Operation, variables: CheckedVariables): Promise<ExecutableOperation> {
+  /** The same ahead of requests, for an operation that another generation has used so often. */
+  async warm(operation: Operation, conditions: string, uses: number): Promise<void> {
+    await this.prepare(operation, { conditions });
+    this.prepared.addUses(operation, conditions, uses);
+  }
+
+  /** What was prepared and is used most, that first. */
+  mostUsed(limit: number): readonly PreparedVariant<ExecutableOperation>[] {
+    return this.prepared.mostUsed(limit);
+  }
+
+  private async prepareNow(operation: Operation, values: string): Promise<ExecutableOperation> {
     const { apiSchema, types } = this.options;
     const rootType = apiSchema.getRootType(operation.type);
     if (!rootType) throw new InternalError('a validated operation has no root type');
-    const conditions = new Map(operation.conditionVariables.map((name) => [name, variables.coerced[name] === true]));
+    const conditions = new Map(operation.conditionVariables.map((name, index) => [name, values[index] === 't']));
     const reader = new SelectionReader(apiSchema, operation.fragments, conditions);
     const names = new OperationFieldNames(this.fieldNames, operation.type === 'mutation' ? rootType : undefined);
     const sets = [{ set: operation.node.selectionSet, type: rootType }];
@@ -151,7 +163,7 @@ export class Engine {
       // To plan a mutation in parts would be to run it as often.
       if (operation.type === 'mutation') throw noPlan();
       const plans = await Promise.all(some.map((part) => this.plan(writeOperation(operation, build(part)))));
-      return plans.map(({ step }) => ({ run: step, required: undefined }));
+      return plans.map((plan) => ({ plan, required: undefined }));
     };
     if (parts.length > 1) return planParts(parts);
     const whole = await this.plan(writeOperation(operation, rootFields)).catch((error: unknown) => error);
@@ -162,23 +174,18 @@ export class Engine {
     }
     // Mutations run one after the other with all that follows from each, unless one subgraph does all at once.
     if (operation.type !== 'mutation' || rootFields.length === 1 || whole.isSingleFetch) {
-      return [{ run: whole.step, required: undefined }];
+      return [{ plan: whole, required: undefined }];
     }
     return Promise.all(
       rootFields.map(async (field) => ({
-        run: (await this.plan(writeOperation(operation, [field]))).step,
+        plan: await this.plan(writeOperation(operation, [field])),
         required: isNonNullType(field.type) ? shapeOf(field.nodes) : undefined,
       })),
     );
   }
 
   private plan(text: string): Promise<CompiledPlan> {
-    const known = this.plans.get(text);
-    if (known) return known;
-    const planning = this.planNow(text);
-    this.plans.set(text, planning);
-    planning.catch(() => this.plans.delete(text));
-    return planning;
+    return this.plans.get(text, () => this.planNow(text));
   }
 
   private async planNow(text: string): Promise<CompiledPlan> {
@@ -188,7 +195,12 @@ export class Engine {
     if (!plan.node) throw noPlan();
     const defect = findPlanDefect(plan, types);
     if (defect) throw noPlan(defect);
-    return { step: compileProgram(plan, types), isSingleFetch: plan.node.kind === 'Fetch' };
+    return {
+      step: compileProgram(plan, types),
+      isSingleFetch: plan.node.kind === 'Fetch',
+      bytes: bytesOfPlan(plan, text),
+      textLength: text.length,
+    };
   }
 
   /** Runs an operation. Rejects only for defects of the gateway: what subgraphs do wrong is in the answer. */
@@ -226,7 +238,7 @@ export class Engine {
     for (const step of steps) {
       // What a later mutation changes may not be answered from before it.
       const run: Run = { root: data, failures, ...sender, entities: new EntityLoader(sender) };
-      await step.run(run);
+      await step.plan.step(run);
       if (!step.required) continue;
       const trial = complete({ shape: step.required, data, failures, introspection: {}, maxErrors: 1 });
       if (trial.data === null) break;

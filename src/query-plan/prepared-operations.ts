@@ -1,0 +1,94 @@
+/**
+ * The executable forms of the operations of one generation, one for each combination of condition values, and how
+ * often each was used. An operation without conditions keeps its own as long as it lives itself; the others are
+ * bounded together in bytes: k conditions have 2^k values, and a client chooses them. Clock: per document.
+ */
+import { LRUCache } from 'lru-cache';
+import type { Operation } from '../operation/document';
+
+export interface PreparedVariant<Executable> {
+  readonly operation: Operation;
+  /** As in `CheckedVariables`. */
+  readonly conditions: string;
+  readonly executable: Promise<Executable>;
+  uses: number;
+}
+
+export class PreparedOperations<Executable> {
+  private readonly byOperation = new WeakMap<Operation, Map<string, PreparedVariant<Executable>>>();
+  private readonly conditional: LRUCache<PreparedVariant<Executable>, true>;
+  /** All of them, for counting; who keeps them alive is told above. */
+  private known: WeakRef<PreparedVariant<Executable>>[] = [];
+  private sweepAt = 1_000;
+
+  /** `bytesOf`: what keeping an executable form costs, its plans included. */
+  constructor(
+    maxConditionalBytes: number,
+    private readonly bytesOf: (executable: Executable) => number,
+  ) {
+    this.conditional = new LRUCache({ maxSize: maxConditionalBytes, dispose: (_, variant) => this.forget(variant) });
+  }
+
+  /** The executable form, of earlier or of `prepare`. Concurrent calls share the work; a failure is forgotten. */
+  get(operation: Operation, conditions: string, prepare: () => Promise<Executable>): Promise<Executable> {
+    let variants = this.byOperation.get(operation);
+    if (!variants) {
+      variants = new Map();
+      this.byOperation.set(operation, variants);
+    }
+    const known = variants.get(conditions);
+    if (known) {
+      known.uses += 1;
+      if (conditions !== '') this.conditional.get(known);
+      return known.executable;
+    }
+    const variant = { operation, conditions, executable: prepare(), uses: 1 };
+    variants.set(conditions, variant);
+    this.remember(variant);
+    variant.executable.then(
+      (executable) => this.bound(variant, executable),
+      () => this.forget(variant),
+    );
+    return variant.executable;
+  }
+
+  /** Counts earlier uses, of another generation, as this one's. */
+  addUses(operation: Operation, conditions: string, uses: number): void {
+    const variant = this.byOperation.get(operation)?.get(conditions);
+    if (variant) variant.uses += uses;
+  }
+
+  /** The most used first. */
+  mostUsed(limit: number): PreparedVariant<Executable>[] {
+    this.sweep();
+    return this.known
+      .flatMap((reference) => reference.deref() ?? [])
+      .sort((a, b) => b.uses - a.uses)
+      .slice(0, limit);
+  }
+
+  private bound(variant: PreparedVariant<Executable>, executable: Executable): void {
+    if (variant.conditions === '') return;
+    this.conditional.set(variant, true, { size: Math.max(1, Math.ceil(this.bytesOf(executable))) });
+    // One that is larger than all may be is not taken.
+    if (!this.conditional.has(variant)) this.forget(variant);
+  }
+
+  private forget(variant: PreparedVariant<Executable>): void {
+    const variants = this.byOperation.get(variant.operation);
+    if (variants?.get(variant.conditions) === variant) variants.delete(variant.conditions);
+  }
+
+  private remember(variant: PreparedVariant<Executable>): void {
+    this.known.push(new WeakRef(variant));
+    if (this.known.length >= this.sweepAt) this.sweep();
+  }
+
+  private sweep(): void {
+    this.known = this.known.filter((reference) => {
+      const variant = reference.deref();
+      return variant && this.byOperation.get(variant.operation)?.get(variant.conditions) === variant;
+    });
+    this.sweepAt = Math.max(1_000, 2 * this.known.length);
+  }
+}
