@@ -85,7 +85,9 @@ class PlanCheck {
       // What the planner renames is found under its own name afterwards.
       if (responseName.startsWith(`${name}__alias_`)) available.add([...path, name].join('.'));
       if (typeName === undefined) continue;
-      const required = this.types.requiredFields(subgraph, typeName, name);
+      // Its own keys a subgraph knows without being told.
+      const known = this.types.keysOf(subgraph, typeName).flat();
+      const required = this.types.requiredFields(subgraph, typeName, name).filter((field) => !known.includes(field));
       if (!required.every((field) => given.has(field))) {
         return `${subgraph} is asked for ${typeName}.${name} at ${path.join('.')} without ${required.join(', ')}`;
       }
