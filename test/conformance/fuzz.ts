@@ -41,7 +41,8 @@ async function main(): Promise<number> {
       operation: values.operation === undefined ? undefined : Number(values.operation),
       minimise: !values['no-minimise'],
       onMismatch(mismatch) {
-        const story = describeMismatch(mismatch, { seed: values.seed, gateway: gateway.name });
+        const withPlan = values.operation !== undefined;
+        const story = describeMismatch(mismatch, { seed: values.seed, gateway: gateway.name, withPlan });
         const text = `## ${mismatch.group}\n\n${story}\n\n`;
         if (values.report) appendFileSync(values.report, text);
         else console.log(text);

@@ -9,7 +9,10 @@ import { printCase } from './case';
 import type { Mismatch, Summary } from './run';
 
 /** The whole story of one mismatch. */
-export function describeMismatch(mismatch: Mismatch, run: { seed: string; gateway: string }): string {
+export function describeMismatch(
+  mismatch: Mismatch,
+  run: { seed: string; gateway: string; withPlan: boolean },
+): string {
   const { graph, case: drawn, difference, expected, got, place } = mismatch;
   const [index, operation] = place.split('/');
   return [
@@ -22,7 +25,8 @@ export function describeMismatch(mismatch: Mismatch, run: { seed: string; gatewa
     `got:      ${JSON.stringify(got)}`,
     ...[...graph.subgraphs].map(([name, sdl]) => `--- subgraph ${name}\n${sdl}`),
     ...mismatch.requests.map(describeRequest),
-    `--- Apollo's plan\n${planOf(mismatch)}`,
+    // Planning has no limits here: it is left to the run of the one operation.
+    ...(run.withPlan ? [`--- Apollo's plan\n${planOf(mismatch)}`] : []),
   ].join('\n');
 }
 

@@ -178,7 +178,8 @@ async function compareBeside({ beside }: FuzzOptions, bench: Bench, mismatch: Mi
   const gateway = await beside.start(bench.graph.supergraphSdl);
   try {
     const other = await runCase({ ...bench, gateway }, mismatch.case, mismatch.place);
-    const suffix = other ? `${beside.name} too` : `${beside.name} right`;
+    const silent = other && isUnplanned(other.got) ? 'gave up' : 'too';
+    const suffix = `${beside.name} ${other ? silent : 'right'}`;
     return { ...mismatch, group: `${mismatch.difference.fingerprint} [${suffix}]` };
   } finally {
     await gateway.stop();
