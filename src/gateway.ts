@@ -226,12 +226,9 @@ function withStatus(result: ExecutionResult): ExecutionResult {
   const [first, ...others] = result.errors ?? [];
   if (first === undefined || result.data !== undefined) return result;
   const { httpStatus: status } = errorTable[first.extensions.code as ErrorCode];
-  const told = new GraphQLError(first.message, {
-    nodes: first.nodes ?? null,
-    source: first.source ?? null,
-    positions: first.positions ?? null,
-    originalError: first,
-    extensions: { ...first.extensions, http: { status } },
-  });
+  const extensions = { ...first.extensions, http: { status } };
+  const told = new GraphQLError(first.message, { originalError: first, extensions });
+  // The refusals of documents know their place without keeping the document.
+  Object.assign(told, { locations: first.locations });
   return { errors: [told, ...others] };
 }
