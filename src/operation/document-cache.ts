@@ -5,7 +5,14 @@
  */
 import type { DocumentNode, GraphQLSchema } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import { adoptDocument, type DocumentOptions, type Refused, readDocument, type ValidDocument } from './document';
+import {
+  adoptDocument,
+  type DocumentOptions,
+  type Operation,
+  type Refused,
+  readDocument,
+  type ValidDocument,
+} from './document';
 
 const maxRefusedBytes = 5_000_000;
 const bytesOfError = 300;
@@ -15,6 +22,7 @@ export class DocumentCache {
   private readonly refused: LRUCache<string, Refused>;
   /** Documents that a host has parsed and validated itself. */
   private readonly adopted = new WeakMap<DocumentNode, ValidDocument | Refused>();
+  private readonly texts = new WeakMap<Operation, string>();
 
   /** `maxBytes`: of the accepted documents and all that is prepared for them. */
   constructor(
@@ -34,8 +42,10 @@ export class DocumentCache {
     const known = this.valid.get(text) ?? this.refused.get(text);
     if (known) return known;
     const document = readDocument(text, this.schema, this.options);
-    if (document.kind === 'valid') this.valid.set(text, document);
-    else this.refused.set(text, withoutStacks(document));
+    if (document.kind === 'valid') {
+      this.valid.set(text, document);
+      this.noteText(document, text);
+    } else this.refused.set(text, withoutStacks(document));
     return document;
   }
 
@@ -45,7 +55,17 @@ export class DocumentCache {
     if (known) return known;
     const adopted = adoptDocument(document, this.options);
     this.adopted.set(document, adopted);
+    if (adopted.kind === 'valid' && text !== undefined) this.noteText(adopted, text);
     return adopted;
+  }
+
+  /** The text of the document that an operation is part of, where it is known. */
+  textOf(operation: Operation): string | undefined {
+    return this.texts.get(operation);
+  }
+
+  private noteText({ operations }: ValidDocument, text: string): void {
+    for (const operation of operations) this.texts.set(operation, text);
   }
 }
 
