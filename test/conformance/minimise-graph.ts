@@ -90,9 +90,35 @@ function without(subgraphs: Subgraphs, units: readonly Unit[]): Subgraphs | unde
     const here = units.filter((unit) => unit.subgraph === name);
     if (here.some((unit) => unit.type === undefined)) continue;
     const document = settle(deleteUnits(parse(sdl), here));
+    if (losesMembers(parse(sdl), document)) return undefined;
     if (document.definitions.length > 1) result.set(name, print(document));
   }
   return result.size > 0 ? result : undefined;
+}
+
+/** Whether an abstract type is left without one of its members: data may still be of that type. */
+function losesMembers(before: DocumentNode, after: DocumentNode): boolean {
+  const left = new Set(after.definitions.map(nameOf));
+  const kept = membersOf(after);
+  return [...membersOf(before)].some(
+    ([type, members]) => left.has(type) && [...members].some((member) => !kept.get(type)?.has(member)),
+  );
+}
+
+function membersOf(document: DocumentNode): Map<string, Set<string>> {
+  const members = new Map<string, Set<string>>();
+  const add = (type: string, member: string): void => {
+    members.set(type, (members.get(type) ?? new Set()).add(member));
+  };
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.UNION_TYPE_DEFINITION) {
+      for (const member of definition.types ?? []) add(definition.name.value, member.name.value);
+    }
+    if (definition.kind === Kind.OBJECT_TYPE_DEFINITION) {
+      for (const parent of definition.interfaces ?? []) add(parent.name.value, definition.name.value);
+    }
+  }
+  return members;
 }
 
 function deleteUnits(document: DocumentNode, units: readonly Unit[]): DocumentNode {
