@@ -1,9 +1,8 @@
 /**
- * Counters and histograms as plain numbers, and Prometheus's text format (version 0.0.4) of them.
- * Clock: per request (count: no allocation), per scrape (render). It knows no metric by name.
+ * Counters and histograms as plain numbers, handed to prom-client when they are asked for: counted by prom-client they
+ * cost forty times as much. Clock: per request (count: no allocation), per scrape (render). It knows no metric by name.
  */
-
-export const expositionContentType = 'text/plain; version=0.0.4; charset=utf-8';
+import { type Metric, Registry } from 'prom-client';
 
 export interface CounterCell {
   value: number;
@@ -66,40 +65,42 @@ export const counters = (): Family<CounterCell> => new Family(() => ({ value: 0 
 export const histograms = (bounds: readonly number[]): Family<HistogramCell> =>
   new Family(() => new HistogramCell(bounds));
 
-/** The lines of one metric; `labels` names the label values of its cells, in order. */
-export function renderMetric(
-  name: string,
-  { help, type, labels }: { readonly help: string; readonly type: string; readonly labels: readonly string[] },
-  family: Iterable<readonly [readonly LabelValue[], CounterCell | HistogramCell]>,
-): string {
-  const lines = [`# HELP ${name} ${escapeHelp(help)}`, `# TYPE ${name} ${type}`];
-  for (const [values, cell] of family) {
-    const pairs = labels.map((label, index) => pair(label, values[index] ?? ''));
-    if (cell instanceof HistogramCell) lines.push(...histogramLines(name, pairs, cell));
-    else lines.push(sample(name, pairs, cell.value));
+/** What the cells of a metric hold, and how they are read. */
+export interface Exposed {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  /** Names of the label values of its cells, in order. */
+  readonly labels: readonly string[];
+  readonly family: Iterable<readonly [readonly LabelValue[], CounterCell | HistogramCell]>;
+}
+
+/** The text of `GET /metrics`, written by prom-client. */
+export async function renderMetrics(metrics: readonly Exposed[]): Promise<{ contentType: string; body: string }> {
+  const registry = new Registry();
+  // prom-client asks a metric for its values at scrape time; what counts between scrapes is the cells above.
+  for (const metric of metrics) {
+    const { name, help, type } = metric;
+    const get = async () => ({ name, help, type, values: [...sampleValues(metric)], aggregator: 'sum' });
+    registry.registerMetric({ name, get } as unknown as Metric);
   }
-  return `${lines.join('\n')}\n`;
+  return { contentType: registry.contentType, body: await registry.metrics() };
 }
 
-function histogramLines(name: string, pairs: readonly string[], { bounds, counts, sum }: HistogramCell): string[] {
-  const lines: string[] = [];
+function* sampleValues({ name, labels, family }: Exposed) {
+  for (const [values, cell] of family) {
+    const own = Object.fromEntries(labels.map((label, index) => [label, values[index] ?? '']));
+    if (cell instanceof HistogramCell) yield* histogramValues(name, own, cell);
+    else yield { labels: own, value: cell.value };
+  }
+}
+
+function* histogramValues(name: string, labels: object, { bounds, counts, sum }: HistogramCell) {
   let total = 0;
-  counts.forEach((count, index) => {
+  for (const [index, count] of counts.entries()) {
     total += count;
-    lines.push(sample(`${name}_bucket`, [pair('le', bounds[index] ?? '+Inf'), ...pairs], total));
-  });
-  return [...lines, sample(`${name}_sum`, pairs, sum), sample(`${name}_count`, pairs, total)];
-}
-
-function sample(name: string, pairs: readonly string[], value: number): string {
-  return `${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${value}`;
-}
-
-function pair(label: string, value: LabelValue): string {
-  const escaped = String(value).replace(/[\\\n"]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
-  return `${label}="${escaped}"`;
-}
-
-function escapeHelp(help: string): string {
-  return help.replace(/[\\\n]/g, (character) => (character === '\n' ? '\\n' : '\\\\'));
+    yield { metricName: `${name}_bucket`, labels: { le: bounds[index] ?? '+Inf', ...labels }, value: total };
+  }
+  yield { metricName: `${name}_sum`, labels, value: sum };
+  yield { metricName: `${name}_count`, labels, value: total };
 }

@@ -3,7 +3,7 @@
  * No registry for all: two gateways in one process do not share numbers. Clock: per request (count), per scrape (render).
  */
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
-import { counters, expositionContentType, histograms, renderMetric } from './exposition';
+import { counters, type Exposed, histograms, renderMetrics } from './exposition';
 
 interface MetricDefinition {
   readonly type: 'counter' | 'gauge' | 'histogram';
@@ -98,7 +98,7 @@ export interface Metrics {
   close(): void;
 }
 
-type Samples = Parameters<typeof renderMetric>[2];
+type Samples = Exposed['family'];
 
 /** Metrics that start at zero. */
 export function createMetrics(): Metrics {
@@ -143,8 +143,7 @@ export function createMetrics(): Metrics {
         ...measureProcess(),
       };
       const names = Object.keys(metricCatalogue) as MetricName[];
-      const body = names.map((name) => renderMetric(name, metricCatalogue[name], samples[name])).join('\n');
-      return { contentType: expositionContentType, body };
+      return renderMetrics(names.map((name) => ({ name, ...metricCatalogue[name], family: samples[name] })));
     },
     close: () => {
       eventLoop.disable();
