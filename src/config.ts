@@ -212,8 +212,23 @@ const plannerSchema = z
     maxQueued: count().default(1_000).describe('Operations that wait to be planned.'),
     maxHeapBytes: count().min(64_000_000).default(2_000_000_000).describe('Memory of the planner thread.'),
     cacheMaxBytes: count().default(50_000_000).describe('Memory of the cached query plans of one supergraph.'),
+    sharedLifetimeMs: milliseconds().default(86_400_000).describe('Time that a query plan is kept in Redis.'),
+    warmOperations: z
+      .int()
+      .min(0)
+      .max(10_000)
+      .default(200)
+      .describe('Operations asked most that a new supergraph plans before it is served.'),
+    warmTimeoutMs: milliseconds().default(10_000).describe('Time for that; the others are planned when asked.'),
   })
   .prefault({});
+
+const redisSchema = z.strictObject({
+  url: z
+    .url({ protocol: /^rediss?$/, error: 'expected a redis or rediss URL' })
+    .describe('`redis://host:port`, `rediss://` for TLS; with user, password and database where needed.'),
+  timeoutMs: milliseconds().default(50).describe('Time for one answer; without it the gateway goes on alone.'),
+});
 
 /** What can be set for all subgraphs and for one. */
 const subgraphShape = {
@@ -262,6 +277,7 @@ const configSchema = z.strictObject({
   timeouts: timeoutsSchema,
   sharing: sharingSchema,
   planner: plannerSchema,
+  redis: redisSchema.optional().describe('Where gateways share query plans. Absent: each plans for itself.'),
   subgraphs: subgraphsSchema,
   telemetry: telemetrySchema,
 });

@@ -11,15 +11,24 @@ import type {
   GatewaySchemaLoadOrUpdateCallback,
   GatewayUnsubscriber,
 } from '@apollo/server-gateway-interface';
-import { type ExecutionResult, GraphQLError } from 'graphql';
+import { type ExecutionResult, GraphQLError, type GraphQLSchema } from 'graphql';
 import { type Config, createConfig, subgraphSettings } from './config';
 import { openDeadline } from './context/deadline';
 import { anonymous, type RequestContext } from './context/request-context';
 import { type ErrorCode, errorTable, InternalError } from './errors';
 import type { Refused } from './operation/document';
 import type { RawVariables } from './operation/variables';
-import { answerOperation, executeOperation, type PreparedRequest, prepareDocument, prepareSource } from './pipeline';
+import {
+  answerOperation,
+  executeOperation,
+  type PreparedRequest,
+  prepareDocument,
+  prepareSource,
+  renewPrepared,
+} from './pipeline';
 import type { Answer } from './query-plan/engine';
+import { SharedExecutions } from './query-plan/shared-executions';
+import { openRedis, type RedisConnection } from './redis';
 import type { CallRecord } from './subgraph/call';
 import { createSubgraphTransport, defaultTransportOptions, type SubgraphTransport } from './subgraph/pools';
 import { Generation } from './supergraph/generation';
@@ -40,6 +49,8 @@ export interface GatewayDependencies {
   readonly log?: Log;
   /** A planner thread that is running already. The gateway closes it when it stops. */
   readonly planner?: PlannerThread;
+  /** A connection that is there already, instead of the configured one. The gateway closes it when it stops. */
+  readonly redis?: RedisConnection;
   /**
    * Names of the headers that every subgraph gets; of all others in `subgraphHeaders` each gets what its
    * `forwardHeaders` name. Without it, every subgraph gets all of them.
@@ -70,9 +81,26 @@ export interface Gateway extends GatewayInterface {
   answer(prepared: PreparedRequest, variables: RawVariables, context: RequestContext): Promise<Answer>;
   /** `prepare` and `execute` in one, for callers without a door of their own: an anonymous request with the configured deadline. */
   query(request: GatewayRequest): Promise<ExecutionResult>;
+  /**
+   * Serves another supergraph from now on, once it is ready and its hot operations are planned; operations under way
+   * end as they began. Rejects when it cannot be served, and the old one stays. One at a time: of several that wait
+   * the last is taken. `load` must have been called.
+   */
+  update(supergraphSdl: string): Promise<UpdateOutcome>;
   /** The generation that new operations run under; undefined until `load`. */
   readonly current: Generation<SubgraphTransport> | undefined;
 }
+
+export type UpdateOutcome =
+  /** `warmed`: how many operations were prepared before it was served. */
+  | { readonly kind: 'swapped'; readonly generation: string; readonly warmed: number }
+  /** The same text is served already. */
+  | { readonly kind: 'unchanged' }
+  /** Another update came before this one had begun. */
+  | { readonly kind: 'superseded' };
+
+/** Headers that differ from request to request and have no say in an answer. */
+const headersWithoutSay: ReadonlySet<string> = new Set(['x-request-id', 'traceparent', 'tracestate']);
 
 /** Makes a gateway: `new ApolloServer({ gateway: createGateway({ supergraph: { sdl } }) })`. */
 export function createGateway(options: GatewayOptions, dependencies: GatewayDependencies = {}): Gateway {
@@ -84,8 +112,17 @@ class Supergate implements Gateway {
   private readonly config: Config;
   private readonly log: Log;
   private readonly listeners = new Set<GatewaySchemaLoadOrUpdateCallback>();
+  /** Every generation that is not closed yet. */
+  private readonly generations = new Set<Generation<SubgraphTransport>>();
+  private readonly bySchema = new WeakMap<GraphQLSchema, Generation<SubgraphTransport>>();
+  /** One for all generations: who asks after a mutation under an old one must not join a query from before it. */
+  private readonly sharedQueries: SharedExecutions<Answer> | undefined;
   private planner: PlannerThread | undefined;
+  private redis: RedisConnection | undefined;
   private loading: Promise<GatewayLoadResult> | undefined;
+  private updating: Promise<unknown> = Promise.resolve();
+  private lastUpdate = 0;
+  private isStopped = false;
 
   constructor(
     private readonly options: GatewayOptions,
@@ -93,6 +130,7 @@ class Supergate implements Gateway {
   ) {
     this.config = options.config ?? createConfig();
     this.log = dependencies.log ?? createLog(this.config.telemetry.logLevel);
+    this.sharedQueries = this.config.sharing.queries ? new SharedExecutions(headersWithoutSay) : undefined;
   }
 
   load(): Promise<GatewayLoadResult> {
@@ -101,16 +139,49 @@ class Supergate implements Gateway {
   }
 
   private async loadNow(): Promise<GatewayLoadResult> {
-    this.planner = this.dependencies.planner ?? new PlannerThread({ ...this.config.planner, log: this.log });
+    const { redis, planner } = this.config;
+    this.planner = this.dependencies.planner ?? new PlannerThread({ ...planner, log: this.log });
+    this.redis = this.dependencies.redis ?? (redis && openRedis({ ...redis, log: this.log }));
     try {
       this.current = await this.openGeneration(this.planner, this.options.supergraph.sdl);
     } catch (error) {
-      await this.planner.close();
+      await Promise.all([this.planner.close(), this.redis?.close()]);
       throw error;
     }
     this.warnOfOpenFields(this.options.supergraph.sdl);
     for (const listener of this.listeners) this.announce(listener);
     return { executor: this.executor };
+  }
+
+  update(supergraphSdl: string): Promise<UpdateOutcome> {
+    this.lastUpdate += 1;
+    const turn = this.lastUpdate;
+    const updated = this.updating.then(() => this.updateNow(supergraphSdl, turn));
+    this.updating = updated.catch(() => {});
+    return updated;
+  }
+
+  private async updateNow(supergraphSdl: string, turn: number): Promise<UpdateOutcome> {
+    await this.loading;
+    const { current: old, planner } = this;
+    if (!old || !planner) throw new InternalError('the gateway is updated before it has loaded, or after it stopped');
+    if (turn !== this.lastUpdate) return { kind: 'superseded' };
+    if (supergraphSdl === old.supergraphSdl) return { kind: 'unchanged' };
+    const next = await this.openGeneration(planner, supergraphSdl);
+    const { warmOperations, warmTimeoutMs } = this.config.planner;
+    const warmed = await next.warm(old.hotOperations(warmOperations), warmTimeoutMs);
+    if (this.isStopped) {
+      await next.retire(0);
+      throw new InternalError('the gateway stopped while it was updated');
+    }
+    this.current = next;
+    // Whatever runs under the old one has its own deadline, and is not cut short for a reload.
+    const { drainMs, operationMs } = this.config.timeouts;
+    void old.retire(Math.max(drainMs, operationMs));
+    this.warnOfOpenFields(supergraphSdl);
+    this.announceToAll();
+    this.log.info({ generation: next.id, previous: old.id, warmed }, 'Another supergraph is served');
+    return { kind: 'swapped', generation: next.id, warmed };
   }
 
   /** Fields that their authors believe to be protected. */
@@ -124,16 +195,22 @@ class Supergate implements Gateway {
     );
   }
 
-  private openGeneration(planner: PlannerThread, supergraphSdl: string): Promise<Generation<SubgraphTransport>> {
+  private async openGeneration(planner: PlannerThread, supergraphSdl: string): Promise<Generation<SubgraphTransport>> {
     const { limits, planner: plannerConfig, server } = this.config;
-    return Generation.open(supergraphSdl, {
+    const { redis: store, log } = this;
+    const generation = await Generation.open(supergraphSdl, {
       planner,
       engineLimits: { maxErrors: limits.maxErrors, planCacheMaxBytes: plannerConfig.cacheMaxBytes },
       documentOptions: { limits, maxErrors: limits.maxErrors, introspection: server.introspection },
       documentCacheMaxBytes: plannerConfig.cacheMaxBytes,
-      shareQueries: this.config.sharing.queries,
+      sharedQueries: this.sharedQueries,
+      sharedPlans: store && { store, lifetimeMs: plannerConfig.sharedLifetimeMs, limits: plannerConfig, log },
       createTransport: (subgraphs) => this.createTransport(subgraphs),
     });
+    this.generations.add(generation);
+    void generation.gone.then(() => this.generations.delete(generation));
+    this.bySchema.set(generation.apiSchema, generation);
+    return generation;
   }
 
   private createTransport(subgraphs: readonly { readonly name: string; readonly url: string }[]): SubgraphTransport {
@@ -167,16 +244,31 @@ class Supergate implements Gateway {
     callback({ apiSchema: this.current.apiSchema, coreSupergraphSdl: this.current.supergraphSdl });
   }
 
+  /** One listener that throws keeps no other from knowing. */
+  private announceToAll(): void {
+    for (const listener of this.listeners) {
+      try {
+        this.announce(listener);
+      } catch (error) {
+        this.log.error({ error: String(error) }, 'A listener failed at the update of the schema');
+      }
+    }
+  }
+
   prepare(source: string, operationName: string | undefined): PreparedRequest | Refused {
     return prepareSource(this.current, source, operationName);
   }
 
   execute(prepared: PreparedRequest, variables: RawVariables, context: RequestContext): Promise<ExecutionResult> {
-    return executeOperation(prepared, variables, context);
+    const renewed = renewPrepared(prepared, this.current);
+    if (renewed.kind === 'refused') return Promise.resolve({ errors: renewed.errors });
+    return executeOperation(renewed, variables, context);
   }
 
   answer(prepared: PreparedRequest, variables: RawVariables, context: RequestContext): Promise<Answer> {
-    return answerOperation(prepared, variables, context);
+    const renewed = renewPrepared(prepared, this.current);
+    if (renewed.kind === 'refused') return Promise.resolve({ kind: 'result', result: { errors: renewed.errors } });
+    return answerOperation(renewed, variables, context);
   }
 
   async query({ query, operationName, variables = {} }: GatewayRequest): Promise<ExecutionResult> {
@@ -185,9 +277,13 @@ class Supergate implements Gateway {
     return this.withContext({}, (context) => this.execute(prepared, variables, context));
   }
 
-  private readonly executor: GatewayExecutor = async ({ document, source, request, context: contextValue }) => {
-    if (!this.current) throw new InternalError('the gateway executes before it has loaded');
-    const prepared = prepareDocument(this.current, document, source, request.operationName);
+  private readonly executor: GatewayExecutor = async ({ schema, document, source, request, context: contextValue }) => {
+    // The document was validated against this schema, which may not be the current one any more.
+    const generation = this.bySchema.get(schema) ?? this.current;
+    const prepared =
+      generation === undefined || generation.isClosed
+        ? prepareSource(this.current, source, request.operationName)
+        : prepareDocument(generation, document, source, request.operationName);
     const variables = request.variables ?? {};
     const { contextOf } = this.dependencies;
     if (contextOf) {
@@ -214,10 +310,11 @@ class Supergate implements Gateway {
   }
 
   async stop(): Promise<void> {
-    const { current } = this;
+    this.isStopped = true;
     this.current = undefined;
-    await current?.close();
-    await this.planner?.close();
+    const { drainMs } = this.config.timeouts;
+    await Promise.all([...this.generations].map((generation) => generation.retire(drainMs)));
+    await Promise.all([this.planner?.close(), this.redis?.close()]);
   }
 }
 

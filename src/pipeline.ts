@@ -41,6 +41,15 @@ export function prepareDocument(
   return pickOperation(generation, generation.adoptDocument(document, source), operationName);
 }
 
+/** The same, unless its generation has drained and closed since: then as `current` sees it, from the text. */
+export function renewPrepared(prepared: PreparedRequest, current: Generation | undefined): PreparedRequest | Refused {
+  const { generation, target, operationName } = prepared;
+  if (!generation.isClosed) return prepared;
+  const source = generation.sourceOf(target);
+  if (source === undefined) return { kind: 'refused', errors: [notReady()] };
+  return prepareSource(current, source, operationName);
+}
+
 function pickOperation(
   generation: Generation,
   document: ValidDocument | Refused,
@@ -52,7 +61,10 @@ function pickOperation(
   return { kind: 'prepared', operation: target.type, operationName: target.name, target, generation };
 }
 
-/** Answers a prepared query or mutation with values. What clients and subgraphs do wrong is in the result. */
+/**
+ * Answers a prepared query or mutation with values, under a lease on its generation, which must not be closed.
+ * What clients and subgraphs do wrong is in the result.
+ */
 export async function executeOperation(
   prepared: PreparedRequest,
   variables: RawVariables,
@@ -98,6 +110,7 @@ async function refuseOr<T>(
   run: (executable: ExecutableOperation, checked: CheckedVariables) => Promise<T>,
   refuse: (result: ExecutionResult) => T,
 ): Promise<T> {
+  generation.acquire();
   try {
     if (target.type === 'subscription') throw subscriptionsElsewhere();
     const checked = checkVariables(generation.apiSchema, target, variables);
@@ -107,6 +120,8 @@ async function refuseOr<T>(
     if (error instanceof ClientError) return refuse({ errors: [error] });
     context.log.error({ error: describe(error) }, 'An operation failed for a reason that is ours');
     return refuse({ errors: [maskedError(context.id)] });
+  } finally {
+    generation.release();
   }
 }
 

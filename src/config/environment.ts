@@ -14,6 +14,7 @@ const variables: Readonly<Record<string, readonly string[]>> = {
   HOST: ['server', 'host'],
   PORT: ['server', 'port'],
   LOG_LEVEL: ['telemetry', 'logLevel'],
+  REDIS_URL: ['redis', 'url'],
   SUPERGATE_IDENTITY_SECRET: ['subgraphIdentity', 'secret'],
 };
 

@@ -1,15 +1,24 @@
 /**
  * One supergraph, made ready: API schema, planner handle, engine, documents, connections to its subgraphs. Immutable:
- * a reload makes another one. Every operation runs wholly under the generation that prepared it.
- * In: supergraph SDL and what `gateway.ts` hands in. Clock: per supergraph.
+ * a reload makes another one. Every operation runs wholly under one generation and holds a lease on it; a retired one
+ * closes with its last lease. In: supergraph SDL and what `gateway.ts` hands in. Clock: per supergraph.
  */
 import { createHash } from 'node:crypto';
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { buildSchema, type DocumentNode, type GraphQLSchema } from 'graphql';
-import type { DocumentOptions, Refused, ValidDocument } from '../operation/document';
+import { ClientError, InternalError } from '../errors';
+import {
+  type DocumentOptions,
+  type Operation,
+  type Refused,
+  selectOperation,
+  type ValidDocument,
+} from '../operation/document';
 import { DocumentCache } from '../operation/document-cache';
 import { type Answer, Engine, type EngineLimits } from '../query-plan/engine';
-import { SharedExecutions } from '../query-plan/shared-executions';
+import type { SharedExecutions } from '../query-plan/shared-executions';
 import type { SubgraphCall } from '../query-plan/subgraph-call';
+import { type SharedPlansOptions, sharePlans } from './plan-store';
 import type { PlannerHandle, PlannerThread } from './planner-client';
 import { readSupergraphTypes } from './supergraph-types';
 
@@ -26,18 +35,34 @@ export interface GenerationOptions<Transport extends GenerationTransport> {
   readonly documentOptions: DocumentOptions;
   /** Validated documents that are kept, in bytes of memory (estimated). */
   readonly documentCacheMaxBytes: number;
-  /** Whether identical queries under way share one execution. */
-  readonly shareQueries: boolean;
+  /** Queries under way, for identical ones to join; absent when that is switched off. */
+  readonly sharedQueries: SharedExecutions<Answer> | undefined;
+  /** Where plans are shared with other gateways; absent when each plans for itself. */
+  readonly sharedPlans: SharedPlansOptions | undefined;
   readonly createTransport: (subgraphs: readonly { readonly name: string; readonly url: string }[]) => Transport;
 }
 
-/** Differ from request to request and have no say in an answer. */
-const headersWithoutSay = new Set(['x-request-id', 'traceparent', 'tracestate']);
+/** An operation that is asked often, in a form that another generation can prepare. */
+export interface HotOperation {
+  readonly source: string;
+  readonly operationName: string | undefined;
+  /** As in `CheckedVariables`. */
+  readonly conditions: string;
+  readonly uses: number;
+}
+
+/** `serving` -> `draining` (retired, leases are left) -> `closed`. */
+type Phase = 'serving' | 'draining' | 'closed';
 
 export class Generation<Transport extends GenerationTransport = GenerationTransport> {
-  private readonly documents: DocumentCache;
-  /** Queries under way, for identical ones to join; absent when that is switched off. */
   readonly sharedQueries: SharedExecutions<Answer> | undefined;
+  private readonly documents: DocumentCache;
+  private phase: Phase = 'serving';
+  private leases = 0;
+  private drainTimer: NodeJS.Timeout | undefined;
+  /** When it is closed and everything is given back. */
+  readonly gone: Promise<void>;
+  private settleGone: () => void = () => {};
 
   private constructor(
     /** The first characters of the SDL's SHA-256. */
@@ -49,7 +74,10 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
     private readonly plannerHandle: PlannerHandle,
     options: GenerationOptions<Transport>,
   ) {
-    this.sharedQueries = options.shareQueries ? new SharedExecutions(headersWithoutSay) : undefined;
+    this.sharedQueries = options.sharedQueries;
+    this.gone = new Promise((resolve) => {
+      this.settleGone = resolve;
+    });
     this.documents = new DocumentCache(apiSchema, options.documentOptions, options.documentCacheMaxBytes);
   }
 
@@ -59,16 +87,31 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
     options: GenerationOptions<Transport>,
   ): Promise<Generation<Transport>> {
     const plannerHandle = await options.planner.open(supergraphSdl);
+    try {
+      return await Generation.build(supergraphSdl, plannerHandle, options);
+    } catch (error) {
+      plannerHandle.close();
+      throw error;
+    }
+  }
+
+  private static async build<Transport extends GenerationTransport>(
+    sdl: string,
+    plannerHandle: PlannerHandle,
+    options: GenerationOptions<Transport>,
+  ): Promise<Generation<Transport>> {
+    const { subgraphs } = plannerHandle;
     const apiSchema = buildSchema(plannerHandle.apiSchemaSdl, { assumeValidSDL: true });
-    const engine = new Engine({
-      apiSchema,
-      types: readSupergraphTypes(supergraphSdl),
-      planner: plannerHandle,
-      limits: options.engineLimits,
-    });
-    const id = createHash('sha256').update(supergraphSdl).digest('hex').slice(0, 12);
-    const transport = options.createTransport(plannerHandle.subgraphs);
-    return new Generation(id, supergraphSdl, apiSchema, engine, transport, plannerHandle, options);
+    // A large supergraph takes time; requests under the generation that serves need not wait for all of it.
+    await yieldToOthers();
+    const types = readSupergraphTypes(sdl);
+    await yieldToOthers();
+    const planner = options.sharedPlans
+      ? sharePlans(plannerHandle, { sdl, types, subgraphs }, options.sharedPlans)
+      : plannerHandle;
+    const engine = new Engine({ apiSchema, types, planner, limits: options.engineLimits });
+    const id = createHash('sha256').update(sdl).digest('hex').slice(0, 12);
+    return new Generation(id, sdl, apiSchema, engine, options.createTransport(subgraphs), plannerHandle, options);
   }
 
   get subgraphNames(): readonly string[] {
@@ -85,9 +128,106 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
     return this.documents.adopt(document, source);
   }
 
-  /** Lets calls to subgraphs finish, then gives everything back. */
-  async close(): Promise<void> {
-    await this.transport.close();
+  /** The text of the document that an operation is part of, where it is known. */
+  sourceOf(operation: Operation): string | undefined {
+    return this.documents.textOf(operation);
+  }
+
+  /** What is asked most, that first. */
+  hotOperations(limit: number): HotOperation[] {
+    return this.engine.mostUsed(limit).flatMap(({ operation, conditions, uses }) => {
+      const source = this.sourceOf(operation);
+      return source === undefined ? [] : [{ source, operationName: operation.name, conditions, uses }];
+    });
+  }
+
+  /**
+   * Validates and prepares what another generation was asked most, one after the other, so that new operations of
+   * others are planned in between. What this schema does not allow is left out. Resolves with how many are ready.
+   */
+  async warm(operations: readonly HotOperation[], withinMs: number): Promise<number> {
+    const endsAt = performance.now() + withinMs;
+    let ready = 0;
+    for (const operation of operations) {
+      const leftMs = endsAt - performance.now();
+      if (leftMs <= 0) break;
+      if (await withTimeout(this.warmOne(operation), leftMs)) ready += 1;
+      await yieldToOthers();
+    }
+    return ready;
+  }
+
+  private async warmOne({ source, operationName, conditions, uses }: HotOperation): Promise<boolean> {
+    const document = this.readDocument(source);
+    if (document.kind === 'refused') return false;
+    const operation = selectOperation(document, operationName);
+    if (operation instanceof ClientError || operation.type === 'subscription') return false;
+    try {
+      // What was asked long ago counts less with each generation.
+      await this.engine.warm(operation, conditions, Math.floor(uses / 2));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Whether nothing can run under it any more. */
+  get isClosed(): boolean {
+    return this.phase === 'closed';
+  }
+
+  /** Takes a lease: until `release` is called as often, the generation stays. It must not be closed. */
+  acquire(): void {
+    if (this.phase === 'closed') throw new InternalError('an operation began under a closed generation');
+    this.leases += 1;
+  }
+
+  release(): void {
+    this.leases -= 1;
+    if (this.leases === 0 && this.phase === 'draining') this.close();
+  }
+
+  /**
+   * Closes with the last lease, or after `withinMs`, whatever still runs. Resolves when everything is given back.
+   * Called again, its time begins anew.
+   */
+  retire(withinMs: number): Promise<void> {
+    if (this.phase === 'serving') this.phase = 'draining';
+    clearTimeout(this.drainTimer);
+    this.drainTimer = setTimeout(() => this.destroy(), withinMs).unref();
+    if (this.leases === 0 && this.phase === 'draining') this.close();
+    return this.gone;
+  }
+
+  private close(): void {
+    this.phase = 'closed';
     this.plannerHandle.close();
+    const finish = () => this.finish();
+    void this.transport.close().then(finish, finish);
+  }
+
+  private destroy(): void {
+    this.phase = 'closed';
+    this.plannerHandle.close();
+    const finish = () => this.finish();
+    void this.transport.destroy().then(finish, finish);
+  }
+
+  private finish(): void {
+    clearTimeout(this.drainTimer);
+    this.settleGone();
+  }
+}
+
+/** Whether `work` brings true within that time; it goes on if it does not. */
+async function withTimeout(work: Promise<boolean>, milliseconds: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const elapsed = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds);
+  });
+  try {
+    return await Promise.race([work, elapsed]);
+  } finally {
+    clearTimeout(timer);
   }
 }
