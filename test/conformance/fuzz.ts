@@ -1,5 +1,5 @@
 /**
- * `npm run fuzz -- --cases N --seed S [--gateway ours|stock] [--keep-going] [--beside] [--graph G [--operation O]] [--report FILE]`
+ * `npm run fuzz -- --cases N --seed S [--gateway ours|stock] [--keep-going] [--beside] [--minimise operation] [--graph G [--operation O]] [--report FILE]`
  * The long run of the conformance fuzzer. Exit code 1 when an answer was wrong.
  */
 import { appendFileSync, rmSync } from 'node:fs';
@@ -22,6 +22,7 @@ async function main(): Promise<number> {
       beside: { type: 'boolean', default: false },
       'keep-going': { type: 'boolean', default: false },
       'no-minimise': { type: 'boolean', default: false },
+      minimise: { type: 'string', default: 'graph' },
     },
   });
   const gateway = values.gateway === 'stock' ? stockGateway() : ourGateway(Number(values['plan-timeout']));
@@ -39,7 +40,7 @@ async function main(): Promise<number> {
       keepGoing: values['keep-going'],
       graph: values.graph === undefined ? undefined : Number(values.graph),
       operation: values.operation === undefined ? undefined : Number(values.operation),
-      minimise: !values['no-minimise'],
+      minimise: values['no-minimise'] ? 'nothing' : values.minimise === 'operation' ? 'operation' : 'graph',
       onMismatch(mismatch) {
         const withPlan = values.operation !== undefined;
         const story = describeMismatch(mismatch, { seed: values.seed, gateway: gateway.name, withPlan });

@@ -26,8 +26,8 @@ export interface FuzzOptions {
   readonly graph?: number | undefined;
   /** One operation of that graph only. */
   readonly operation?: number | undefined;
-  /** Makes each kind of mismatch small, at the cost of time. */
-  readonly minimise: boolean;
+  /** What is made small of the first mismatch of each kind: that takes time. */
+  readonly minimise: 'nothing' | 'operation' | 'graph';
   /** Told of the first mismatch of each kind, made small. */
   readonly onMismatch?: (mismatch: Mismatch) => void;
   readonly onProgress?: (summary: Summary) => void;
@@ -196,8 +196,11 @@ async function record(options: FuzzOptions, summary: Summary, mismatch: Mismatch
   }
   let small = mismatch;
   // Of very many kinds only the first are worth the time.
-  if (options.minimise && summary.kinds.size < 15) {
+  const worthIt = summary.kinds.size < 40;
+  if (options.minimise !== 'nothing' && worthIt) {
     small = await minimiseCase(small, (drawn) => runCase(bench, drawn, mismatch.place));
+  }
+  if (options.minimise === 'graph' && worthIt) {
     const reduced = small;
     small = await minimiseGraph(reduced, (subgraphs) => tryDivision(options, bench.server, reduced, subgraphs));
   }
