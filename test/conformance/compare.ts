@@ -27,11 +27,14 @@ export interface Difference {
   readonly detail: string;
 }
 
-/** Whether the planner gave up: a defined error for an operation that takes it too long, and no wrong answer. */
+/** Codes of operations that are refused because the planner has no plan in time, or none that is sound. */
+const refusals = new Set(['QUERY_PLAN_TIMEOUT', 'QUERY_PLAN_FAILED']);
+
+/** Whether an operation was not planned: a defined error, and no wrong answer. They are counted apart. */
 export function isUnplanned({ data, errors }: Answer): boolean {
   const [error] = errors ?? [];
   if (data || !error) return false;
-  return error.extensions?.code === 'QUERY_PLAN_TIMEOUT' || error.message.includes('Too many options generated');
+  return refusals.has(String(error.extensions?.code)) || error.message.includes('Too many options generated');
 }
 
 type Path = readonly (string | number)[];
