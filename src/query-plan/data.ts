@@ -29,25 +29,24 @@ export function mergeObject(target: DataObject, source: DataObject, types: Super
       target[key] = value;
     } else if (key === '__typename') {
       if (!types.isObject(String(existing)) && value !== null) target[key] = value;
-    } else if (typeof existing === 'object' && typeof value === 'object') {
-      mergeValue(existing, value, types);
     } else if (value !== null) {
-      target[key] = value;
+      target[key] = mergeValue(existing, value, types);
     }
   }
 }
 
-function mergeValue(existing: object, value: unknown, types: SupergraphTypes): void {
-  if (Array.isArray(existing)) {
-    if (!Array.isArray(value) || value.length !== existing.length) return;
-    for (let index = 0; index < value.length; index++) {
-      const item: unknown = existing[index];
-      if (item === null || item === undefined) existing[index] = value[index];
-      else if (typeof item === 'object') mergeValue(item, value[index], types);
-    }
-  } else if (isDataObject(value)) {
-    mergeObject(existing as DataObject, value, types);
+/** What is known of a value: the parts of both where they are objects, or lists of as many; else the later one. */
+function mergeValue(existing: unknown, value: unknown, types: SupergraphTypes): unknown {
+  if (value === null || value === undefined) return existing;
+  if (isDataObject(existing) && isDataObject(value)) {
+    mergeObject(existing, value, types);
+    return existing;
   }
+  if (!Array.isArray(existing) || !Array.isArray(value) || existing.length !== value.length) return value;
+  for (let index = 0; index < value.length; index++) {
+    existing[index] = mergeValue(existing[index], value[index], types);
+  }
+  return existing;
 }
 
 /** The objects at `path` below `root`: `['users', '@', 'address']` visits each address of each user. */
