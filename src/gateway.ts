@@ -204,7 +204,7 @@ class Supergate implements Gateway {
       documentOptions: { limits, maxErrors: limits.maxErrors, introspection: server.introspection },
       documentCacheMaxBytes: plannerConfig.cacheMaxBytes,
       sharedQueries: this.sharedQueries,
-      sharedPlans: store && { store, lifetimeMs: plannerConfig.sharedLifetimeMs, limits: plannerConfig, log },
+      sharedPlans: store && { store, lifetimeMs: plannerConfig.sharedLifetimeMs, settings: plannerConfig, log },
       createTransport: (subgraphs) => this.createTransport(subgraphs),
     });
     this.generations.add(generation);

@@ -12,7 +12,6 @@ import type { Planner } from '../query-plan/engine';
 import { findPlanDefect } from '../query-plan/plan-check';
 import type { SupergraphTypes } from '../query-plan/supergraph-types';
 import type { Log } from '../telemetry/log';
-import type { PlanLimits } from './planner-thread';
 
 /** Texts by key. Nothing of it rejects or waits for long. */
 export interface PlanStore {
@@ -24,8 +23,8 @@ export interface PlanStore {
 export interface SharedPlansOptions {
   readonly store: PlanStore;
   readonly lifetimeMs: number;
-  /** Of the planner: other limits make other plans. */
-  readonly limits: PlanLimits;
+  /** Of the planner, as plain data: with others it may plan otherwise, and plans are not shared between them. */
+  readonly settings: object;
   readonly log: Log;
 }
 
@@ -43,9 +42,9 @@ const maxPlanLength = 2_000_000;
 export function sharePlans(
   planner: Planner,
   supergraph: PlannedSupergraph,
-  { store, lifetimeMs, limits, log }: SharedPlansOptions,
+  { store, lifetimeMs, settings, log }: SharedPlansOptions,
 ): Planner {
-  const prefix = keyPrefix(supergraph.sdl, limits);
+  const prefix = keyPrefix(supergraph.sdl, settings);
   const checker = new PlanReader(supergraph);
   return {
     async plan(document) {
@@ -65,8 +64,8 @@ export function sharePlans(
 }
 
 /** The braces keep the plans of one supergraph together in a Redis Cluster. */
-function keyPrefix(supergraphSdl: string, { maxEvaluatedPlans, maxFetches, maxDepth }: PlanLimits): string {
-  const planner = JSON.stringify([plannerVersion(), maxEvaluatedPlans, maxFetches, maxDepth]);
+function keyPrefix(supergraphSdl: string, settings: object): string {
+  const planner = JSON.stringify([plannerVersion(), settings]);
   return `supergate:plan:{${sha256(supergraphSdl)}}:${sha256(planner).slice(0, 16)}:`;
 }
 

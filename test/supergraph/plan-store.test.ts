@@ -15,7 +15,7 @@ const sdl = `
   }
   type Post @join__type(graph: POSTS) { title: String }`;
 const supergraph = { sdl, types: readSupergraphTypes(sdl), subgraphs: [{ name: 'users' }, { name: 'posts' }] };
-const limits = { maxEvaluatedPlans: 1, maxFetches: 2, maxDepth: 3 };
+const settings = { maxEvaluatedPlans: 1, maxPaths: 1, maxFetches: 2, maxDepth: 3 };
 const document = '{users{id posts{title}}}';
 
 const users = {
@@ -68,7 +68,7 @@ function open(store: PlanStore, changes: Partial<SharedPlansOptions> = {}, itsSd
       return structuredClone(answer) as QueryPlan;
     },
   };
-  const options = { store, lifetimeMs: 60_000, limits, log: silentLog, ...changes };
+  const options = { store, lifetimeMs: 60_000, settings, log: silentLog, ...changes };
   return { asked, planner: sharePlans(planner, { ...supergraph, sdl: itsSdl }, options) };
 }
 
@@ -105,7 +105,7 @@ describe('plans in a store', () => {
 
   it.each([
     ['another supergraph', {}, `${sdl} `],
-    ['other limits of plans', { limits: { ...limits, maxFetches: 3 } }, sdl],
+    ['other settings of the planner', { settings: { ...settings, maxFetches: 3 } }, sdl],
   ])('are not those of %s', async (_name, changes, itsSdl) => {
     const store = new MapStore();
     await open(store).planner.plan(document);
@@ -167,7 +167,7 @@ describe('plans in a store', () => {
   it('reject as the planner does, and nothing is written', async () => {
     const store = new MapStore();
     const failing = { plan: () => Promise.reject(new Error('no plan')) };
-    const planner = sharePlans(failing, supergraph, { store, lifetimeMs: 1, limits, log: silentLog });
+    const planner = sharePlans(failing, supergraph, { store, lifetimeMs: 1, settings, log: silentLog });
     await expect(planner.plan(document)).rejects.toThrow('no plan');
     expect(store.entries.size).toBe(0);
   });
