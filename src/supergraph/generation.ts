@@ -101,7 +101,7 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
     options: GenerationOptions<Transport>,
   ): Promise<Generation<Transport>> {
     const { subgraphs } = plannerHandle;
-    const apiSchema = buildSchema(plannerHandle.apiSchemaSdl, { assumeValidSDL: true });
+    const apiSchema = buildSchema(plannerHandle.apiSchemaSdl, { assumeValidSDL: true, noLocation: true });
     // A large supergraph takes time; requests under the generation that serves need not wait for all of it.
     await yieldToOthers();
     const types = readSupergraphTypes(sdl);
