@@ -202,11 +202,12 @@ const sharingSchema = z
 
 const plannerSchema = z
   .strictObject({
-    timeoutMs: milliseconds().default(10_000).describe('Time for one query plan.'),
+    timeoutMs: milliseconds().default(5_000).describe('Time for one query plan.'),
     loadTimeoutMs: milliseconds().default(120_000).describe('Time to compose a supergraph, or to load one.'),
     maxEvaluatedPlans: count()
       .default(1_000)
       .describe('Candidate plans that are compared before the best so far is taken.'),
+    maxPaths: count().default(2_000).describe('Ways to reach one selection through subgraphs that are compared.'),
     maxFetches: count().default(500).describe('Fetches of one query plan.'),
     maxDepth: count().default(50).describe('Fetches of one query plan that wait for one another.'),
     maxQueued: count().default(1_000).describe('Operations that wait to be planned.'),

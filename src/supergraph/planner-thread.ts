@@ -28,6 +28,8 @@ export interface SubgraphSdl {
 
 export interface PlanLimits {
   readonly maxEvaluatedPlans: number;
+  /** Ways to reach one selection. */
+  readonly maxPaths: number;
   /** Fetches of one plan. */
   readonly maxFetches: number;
   /** Fetches of one plan that wait for one another. */
@@ -141,7 +143,7 @@ function open(
       // Fragments are expanded (limits count them so): finding where to reuse them costs time without bound.
       reuseQueryFragments: false,
       generateQueryFragments: false,
-      debug: { maxEvaluatedPlans: limits.maxEvaluatedPlans },
+      debug: { maxEvaluatedPlans: limits.maxEvaluatedPlans, pathsLimit: limits.maxPaths },
     });
     const apiSchema = supergraph.apiSchema();
     const apiSchemaSdl = printSchema(apiSchema.toGraphQLJSSchema({ includeDefer: false }));
@@ -211,11 +213,18 @@ function plan(
       return tooLarge(`${fetches} fetches, and at most ${limits.maxFetches} are allowed`);
     if (depth > limits.maxDepth)
       return tooLarge(`${depth} fetches one after another, and at most ${limits.maxDepth} are allowed`);
-    return { kind: 'planned', plan: JSON.stringify(queryPlan satisfies QueryPlan) };
+    const plan = JSON.stringify(queryPlan satisfies QueryPlan);
+    if (plan.length > maxPlanLength) return tooLarge('a longer text than is allowed');
+    return { kind: 'planned', plan };
   } catch (error) {
+    // The planner has no other way to say so.
+    if (messageOf(error).startsWith('Too many options generated')) return tooLarge('more choices than are allowed');
     return { kind: 'not-planned', code: 'QUERY_PLAN_FAILED', message: messageOf(error) };
   }
 }
+
+/** Characters: the main thread reads it at once. */
+const maxPlanLength = 500_000;
 
 function tooLarge(reason: string): PlannerResponse {
   return {

@@ -13,7 +13,11 @@ describe('the cache of documents', () => {
     expect(cache.read('{ a }')).not.toBe(cache.read('{ a } '));
   });
 
-  it.each(['{', '{ b }', `{ ${'a '.repeat(300)} }`])('refuses %.20s… once', (text) => {
+  it.each([
+    ['a syntax error', '{'],
+    ['an unknown field', '{ b }'],
+    ['too many root fields', `{ ${'a '.repeat(300)} }`],
+  ])('refuses %s once', (_name, text) => {
     const cache = create();
     const refused = cache.read(text);
     expect(refused.kind).toBe('refused');

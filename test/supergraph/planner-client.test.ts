@@ -1,13 +1,20 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { type ErrorCode, InternalError } from '../../src/errors';
-import { PlannerThread, type PlannerThreadOptions } from '../../src/supergraph/planner-client';
+import { type PlannerHandle, PlannerThread, type PlannerThreadOptions } from '../../src/supergraph/planner-client';
 import type { Log } from '../../src/telemetry/log';
 
 // Real: the worker threads, the queue, the deadlines. Fake: what the thread computes (stub-planner-thread.cjs).
 jest.setTimeout(30_000);
 const workerFile = join(__dirname, 'stub-planner-thread.cjs');
-const limits = { maxEvaluatedPlans: 1, maxFetches: 1, maxDepth: 1, maxQueued: 100, maxHeapBytes: 64_000_000 };
+const limits = {
+  maxEvaluatedPlans: 1,
+  maxPaths: 1,
+  maxFetches: 1,
+  maxDepth: 1,
+  maxQueued: 100,
+  maxHeapBytes: 64_000_000,
+};
 
 let thread: PlannerThread;
 afterEach(() => thread.close());
@@ -22,6 +29,12 @@ async function codeOf(promise: Promise<unknown>): Promise<ErrorCode | string> {
     () => 'no error',
     (error) => error.code ?? error.constructor.name,
   );
+}
+
+/** The id of the thread that made a plan. */
+async function threadOf(handle: PlannerHandle, document: string): Promise<number> {
+  const { threadId } = (await handle.plan(document)) as unknown as { threadId: number };
+  return threadId;
 }
 
 describe('PlannerThread', () => {
@@ -66,6 +79,70 @@ describe('PlannerThread', () => {
       ['take a while', 'one', 'two', 'three'].map((document) => codeOf(handle.plan(document))),
     );
     expect(codes).toEqual(['no error', 'no error', 'no error', 'QUERY_PLAN_TIMEOUT']);
+  });
+
+  it('plans what waits behind a slow plan on a second thread, meanwhile', async () => {
+    const handle = await start({ timeoutMs: 20_000 }).open('a');
+    const before = await threadOf(handle, 'zero');
+    let isOver = false;
+    const hostile = codeOf(handle.plan('never end')).finally(() => {
+      isOver = true;
+    });
+    const first = await Promise.all(['one', 'two'].map((document) => threadOf(handle, document)));
+    const later = await threadOf(handle, 'three');
+    expect({ isOver, first, later }).toEqual({ isOver: false, first: [later, later], later: expect.any(Number) });
+    expect(later).not.toBe(before);
+    await thread.close();
+    expect(await hostile).toBe('InternalError');
+  });
+
+  it('plans on while both threads have a plan that does not end', async () => {
+    const handle = await start({ timeoutMs: 1_000 }).open('a');
+    await Promise.all([handle.plan('take long'), handle.plan('one')]);
+    const hostile = ['never end', 'never end either'].map((document) => codeOf(handle.plan(document)));
+    expect(await threadOf(handle, 'two')).toEqual(expect.any(Number));
+    expect(await Promise.all(hostile)).toEqual(['QUERY_PLAN_TIMEOUT', 'QUERY_PLAN_TIMEOUT']);
+  });
+
+  it('starts no second thread for a slow plan behind which nobody waits', async () => {
+    const handle = await start().open('a');
+    const alone = await threadOf(handle, 'take long');
+    expect(await threadOf(handle, 'one')).toBe(alone);
+  });
+
+  it('opens on the second thread what is opened after it was started, and closes what is closed', async () => {
+    const planner = start({ timeoutMs: 20_000 });
+    const old = await planner.open('a');
+    await Promise.all([old.plan('take long'), old.plan('one')]);
+    const [primary, handle] = [await threadOf(old, 'two'), await planner.open('b')];
+    const hostile = codeOf(handle.plan('never end'));
+    expect(await threadOf(handle, 'three')).not.toBe(primary);
+    expect(await threadOf(old, 'four')).not.toBe(primary);
+    old.close();
+    expect(await codeOf(old.plan('five'))).toBe('InternalError');
+    await planner.close();
+    await hostile;
+  });
+
+  it.each([
+    ['never end', 'QUERY_PLAN_TIMEOUT', 1],
+    ['crash', 'QUERY_PLAN_FAILED', 2],
+    ['too large', 'QUERY_PLAN_TOO_LARGE', 0],
+  ])('asks the thread once for a plan that cannot be had: %s', async (document, code, lostThreads) => {
+    let lost = 0;
+    const log = { error: () => {}, warn: () => lost++, info: () => {}, debug: () => {} } satisfies Log;
+    const handle = await start({ log }).open('a');
+    for (const _ of [1, 2, 3]) expect(await codeOf(handle.plan(document))).toBe(code);
+    expect(lost).toBe(lostThreads);
+    // Another name is another operation, and another supergraph may well answer it.
+    if (code === 'QUERY_PLAN_TOO_LARGE') expect(await codeOf((await thread.open('b')).plan(document))).toBe(code);
+  });
+
+  it('asks again for a plan that only had to wait too long', async () => {
+    const handle = await start({ maxQueued: 1 }).open('a');
+    const plans = ['take long', 'one', 'two'].map((document) => codeOf(handle.plan(document)));
+    expect(await Promise.all(plans)).toEqual(['no error', 'no error', 'QUERY_PLAN_TIMEOUT']);
+    expect(await codeOf(handle.plan('two'))).toBe('no error');
   });
 
   it('composes beside the planning thread while a supergraph is open', async () => {

@@ -179,6 +179,32 @@ describe('refusals', () => {
   });
 });
 
+describe('operations with choices without number', () => {
+  it('are refused at once when the ways to reach one selection are too many', async () => {
+    const handle = await start({ timeoutMs: 120_000 }).open(await compose(combinatorialSubgraphs(4, 5)));
+    const leaves = [0, 1, 2, 3].map((index) => `leaf${index}`).join(' ');
+    const maze = (depth: number): string => (depth === 0 ? leaves : `${leaves} f0 { ${maze(depth - 1)} }`);
+    await expect(handle.plan(`{ t { ${maze(12)} } }`)).rejects.toMatchObject({
+      code: 'QUERY_PLAN_TOO_LARGE',
+      message: 'The query plan of the operation needs more choices than are allowed.',
+    });
+    expect(fetchesOf((await handle.plan(`{ t { ${maze(2)} } }`)).node).length).toBeGreaterThan(3);
+  });
+
+  it('are refused when their plan is too long to read', async () => {
+    const handle = await start().open(await compose([users, posts]));
+    const title = 'posts { title }';
+    const fields = Array.from(
+      { length: 400 },
+      (_, index) => `a${index}: user(id: "${'x'.repeat(1_500)}") { ${title} }`,
+    );
+    await expect(handle.plan(`{ ${fields.join(' ')} }`)).rejects.toMatchObject({
+      code: 'QUERY_PLAN_TOO_LARGE',
+      message: expect.stringContaining('longer text'),
+    });
+  });
+});
+
 describe('other work of the process', () => {
   it('goes on while thirty subgraphs are composed and loaded', async () => {
     const delay = monitorEventLoopDelay({ resolution: 5 });

@@ -18,10 +18,16 @@ function answer(request) {
   }
 }
 
+function sleep(ms) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
 function plan({ generationId, document }) {
-  if (document === 'never end') for (;;);
+  if (document.startsWith('never end')) for (;;);
   if (document === 'crash') process.exit(1);
-  if (document === 'take a while') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+  if (document === 'take a while') sleep(100);
+  if (document === 'take long') sleep(400);
+  if (document === 'too large') return { kind: 'not-planned', code: 'QUERY_PLAN_TOO_LARGE', message: 'too large' };
   if (!open.has(generationId)) return { kind: 'not-planned', code: 'GENERATION_NOT_OPEN', message: 'not open' };
   return { kind: 'planned', plan: JSON.stringify({ kind: 'QueryPlan', document, threadId }) };
 }

@@ -45,6 +45,7 @@ class FakeWorker extends EventEmitter {
 class Scene {
   readonly workers: FakeWorker[] = [];
   readonly lost: string[] = [];
+  turns = 0;
   restorations: Restoration<string, string>[] = [];
   readonly queue = new WorkerQueue<string, string>({
     start: () => {
@@ -54,6 +55,8 @@ class Scene {
     },
     restore: () => this.restorations,
     onLost: (reason) => this.lost.push(reason),
+    slowAfterMs: 100,
+    onTurn: () => this.turns++,
   });
 
   get worker(): FakeWorker {
@@ -138,7 +141,7 @@ describe('a request that does not end', () => {
     scene.worker.ready();
     await jest.advanceTimersByTimeAsync(2_001);
     scene.worker.answer('S');
-    expect(await late.promise).toEqual({ kind: 'timeout' });
+    expect(await late.promise).toEqual({ kind: 'expired' });
     expect(scene.worker.received).toEqual(['slow']);
   });
 
@@ -154,6 +157,54 @@ describe('a request that does not end', () => {
     expect(victim.outcome).toBeUndefined();
     scene.worker.answer('V');
     expect(await victim.promise).toEqual({ kind: 'answered', response: 'V' });
+  });
+});
+
+describe('a request behind which others wait', () => {
+  const displaceable = { isDisplaceable: true };
+
+  it('is slow after a time, and what may be run elsewhere can be taken away', async () => {
+    const scene = new Scene();
+    scene.worker.ready();
+    void scene.queue.run('slow', 60_000, displaceable);
+    const movable = scene.queue.run('movable', 60_000, displaceable);
+    const fixed = scene.run('fixed', 60_000);
+    expect([scene.queue.isSlow, scene.queue.isStuck, scene.queue.isFree]).toEqual([false, false, false]);
+    const turns = scene.turns;
+    await jest.advanceTimersByTimeAsync(100);
+    expect([scene.queue.isSlow, scene.queue.isStuck, scene.queue.waitingCount]).toEqual([true, true, 1]);
+    expect(scene.turns).toBe(turns + 1);
+    scene.queue.displace();
+    expect(await movable).toEqual({ kind: 'displaced' });
+    scene.worker.answer('S');
+    scene.worker.answer('F');
+    expect(await fixed.promise).toEqual({ kind: 'answered', response: 'F' });
+    expect([scene.queue.isSlow, scene.queue.isStuck, scene.queue.isFree]).toEqual([false, false, true]);
+    expect(scene.worker.received).toEqual(['slow', 'fixed']);
+  });
+
+  it('is in their way from its start when it is of another kind', () => {
+    const scene = new Scene();
+    scene.worker.ready();
+    scene.run('fixed');
+    expect([scene.queue.isSlow, scene.queue.isStuck]).toEqual([false, true]);
+    jest.advanceTimersByTime(500);
+    expect([scene.queue.isSlow, scene.queue.isStuck]).toEqual([false, true]);
+  });
+
+  it('leaves them without a worker for a while when it costs the worker', async () => {
+    const scene = new Scene();
+    const turns: [boolean, boolean][] = [];
+    scene.worker.ready();
+    void scene.queue.run('hostile', 1_000, displaceable);
+    await jest.advanceTimersByTimeAsync(1_000);
+    turns.push([scene.queue.isStuck, scene.queue.isFree]);
+    scene.worker.ready();
+    turns.push([scene.queue.isStuck, scene.queue.isFree]);
+    expect(turns).toEqual([
+      [true, false],
+      [false, true],
+    ]);
   });
 });
 
