@@ -11,7 +11,7 @@ import { WatchedPlanner } from '../support/watched-planner';
 
 /**
  * Gateways that share plans. Real: Redis (behind a TCP proxy that can be slow, frozen or gone), subgraphs over HTTP,
- * planner threads, engines. Observed: answers, their time, and what each planner is asked.
+ * planner threads, engines. Observed: answers, the log, and what each planner is asked.
  */
 jest.setTimeout(30_000);
 const itself = (reference: object) => reference;
@@ -122,10 +122,7 @@ describeWithRedis('gateways with one Redis', () => {
     const { gateway, planned } = await start({ ...silentLog, warn: (_, message) => lines.push(message) });
     await gateway.query({ query: freshQuery() });
     await proxy.inject(fault);
-    const startedAt = performance.now();
     for (let count = 0; count < 10; count++) expect(await gateway.query({ query: freshQuery() })).toEqual(answer);
-    // 50 ms once, and the planning.
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
     expect(planned).toHaveLength(11);
     expect(lines).toEqual(['Redis fails: the gateway goes on without it']);
   });
