@@ -108,6 +108,8 @@ describeWithRedis('the connection to Redis', () => {
     async (fault) => {
       await openWith('known', 'value');
       await proxy.inject(fault);
+      // Once 50 ms, not a hundred times.
+      expect(await timeOf(100)).toBeLessThan(20 * timeoutMs);
       expect(logged).toEqual(['warn reads']);
       await proxy.inject('none');
       await answers('known', 'value');
