@@ -27,14 +27,10 @@ export interface Difference {
   readonly detail: string;
 }
 
-/** Codes of operations that are refused because the planner has no plan in time, or none that is sound. */
-const refusals = new Set(['QUERY_PLAN_TIMEOUT', 'QUERY_PLAN_FAILED']);
-
-/** Whether an operation was not planned: a defined error, and no wrong answer. They are counted apart. */
-export function isUnplanned({ data, errors }: Answer): boolean {
-  const [error] = errors ?? [];
-  if (data || !error) return false;
-  return refusals.has(String(error.extensions?.code)) || error.message.includes('Too many options generated');
+/** The code of a refusal to plan, if an answer is one: a defined error and no wrong answer. They are counted apart. */
+export function refusalOf({ data, errors }: Answer): string | undefined {
+  const code = errors?.[0]?.extensions?.code;
+  return !data && typeof code === 'string' && code.startsWith('QUERY_PLAN_') ? code : undefined;
 }
 
 type Path = readonly (string | number)[];

@@ -23,7 +23,12 @@ export interface GatewayUnderTest {
 
 /** Supergate: one planner thread for all graphs of a run. */
 export function ourGateway(planTimeoutMs = 10_000): GatewayUnderTest {
-  const config = createConfig({ telemetry: { logLevel: 'fatal' }, planner: { timeoutMs: planTimeoutMs } });
+  const config = createConfig({
+    telemetry: { logLevel: 'fatal' },
+    planner: { timeoutMs: planTimeoutMs },
+    // Answers are compared here, not limits.
+    limits: { maxDepth: 1_000, maxDirectives: 10_000, maxTokens: 100_000, maxSelections: 1_000_000, maxErrors: 10_000 },
+  });
   const planner = new PlannerThread({ ...config.planner, log: silentLog });
   const shared: PlannerThread = Object.assign(Object.create(planner) as PlannerThread, { close: async () => {} });
   return {

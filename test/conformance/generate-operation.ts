@@ -152,7 +152,8 @@ class OperationWriter {
     // Ways onward first: a wrong route shows only where subgraphs meet.
     const onward = depth === 0 ? 0.85 : depth < 4 ? 0.4 : 0.15;
     const deep = depth < 7 && this.budget > 0 && rng.chance(onward);
-    const choices = deep && composites.length > 0 ? composites : leaves.length > 0 || this.budget <= 0 ? leaves : all;
+    const wide = leaves.length === 0 && depth < 7 && this.budget > 0;
+    const choices = deep && composites.length > 0 ? composites : wide ? all : leaves;
     if (choices.length === 0) return this.typename(type, scope);
     const field: GraphQLField<unknown, unknown> = rng.pick(choices);
     const target = getNamedType(field.type);

@@ -54,7 +54,10 @@ export function describeSummary(summary: Summary): string {
   const kinds = [...summary.kinds].sort(([, a], [, b]) => b.count - a.count);
   return [
     `${summary.cases} cases over ${summary.graphs} graphs; ${share} % of the draws dropped (${reasons || 'none'}); ` +
-      `${summary.invalid} invalid operations; ${summary.unplanned} that the planner gave up on; ${summary.mismatches} mismatches of ${kinds.length} kinds`,
+      `${summary.invalid} invalid operations; ${summary.refusals} refused; ${summary.mismatches} mismatches of ${kinds.length} kinds`,
+    ...[...summary.refused].map(
+      ([kind, { count, first }]) => `${String(count).padStart(6)}  ${kind}  (first at ${first.place})`,
+    ),
     ...kinds.map(([kind, { count, first }]) => `${String(count).padStart(6)}  ${kind}  (first at ${first.place})`),
   ].join('\n');
 }

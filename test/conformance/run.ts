@@ -5,7 +5,7 @@
 
 import { createSubgraphServer, type LoggedRequest, type SubgraphServer } from '../support/subgraph-server';
 import { type Case, isMutation, printCase } from './case';
-import { type Answer, compareAnswers, type Difference, type ExpectedAnswer, isUnplanned } from './compare';
+import { type Answer, compareAnswers, type Difference, type ExpectedAnswer, refusalOf } from './compare';
 import type { GatewayUnderTest, RunningGateway } from './gateways';
 import { generateCase } from './generate-operation';
 import { buildGraph, composeGraph, type Graph } from './graph';
@@ -20,6 +20,8 @@ export interface FuzzOptions {
   readonly seed: string;
   readonly cases: number;
   readonly operationsPerGraph: number;
+  /** Counts refusals to plan as mismatches. */
+  readonly strict?: boolean;
   /** Goes on after the first mismatch. */
   readonly keepGoing: boolean;
   /** One graph only, by its number in the run. */
@@ -54,8 +56,12 @@ export interface Summary {
   readonly dropped: Map<string, number>;
   /** Draws that did not make a valid operation. */
   invalid: number;
-  /** Operations that the planner gave up on. A graph with several of them is left. */
-  unplanned: number;
+  /** Operations that were refused with an error of planning: no wrong answers, and no right ones. */
+  refusals: number;
+  /** Of those, the ones that ran out of time. */
+  late: number;
+  /** Refusals by code (and what the other gateway did), with the first of each. */
+  readonly refused: Map<string, { readonly first: Mismatch; count: number }>;
   mismatches: number;
   /** The first mismatch of each kind, and how many were of it. */
   readonly kinds: Map<string, { readonly first: Mismatch; count: number }>;
@@ -73,7 +79,9 @@ export async function runFuzz(options: FuzzOptions): Promise<Summary> {
     graphs: 0,
     dropped: new Map(),
     invalid: 0,
-    unplanned: 0,
+    refusals: 0,
+    late: 0,
+    refused: new Map(),
     mismatches: 0,
     kinds: new Map(),
   };
@@ -100,19 +108,23 @@ async function runGraph(options: FuzzOptions, index: number, server: SubgraphSer
   summary.graphs++;
   const gateway = await options.gateway.start(graph.supergraphSdl);
   try {
-    const unplannedBefore = summary.unplanned;
+    const late = () => summary.late;
+    const before = late();
     for (const batch of batchesOf(drawCases(options, graph, index, summary))) {
       const found = await runBatch({ graph, gateway, server }, batch);
-      const mismatches = found.filter(({ got }) => !isUnplanned(got));
+      const mismatches = options.strict ? found : found.filter(({ got }) => !refusalOf(got));
       summary.cases += batch.length;
-      summary.unplanned += found.length - mismatches.length;
+      for (const refusal of found.filter((one) => !mismatches.includes(one))) {
+        await countRefusal(options, summary, refusal, { graph, gateway, server });
+      }
       summary.mismatches += mismatches.length;
       for (const mismatch of mismatches) {
         const told = await compareBeside(options, { graph, gateway, server }, mismatch);
         await record(options, summary, told, { graph, gateway, server });
       }
       if (mismatches.length > 0 && !options.keepGoing) return;
-      if (summary.unplanned - unplannedBefore > 2) return;
+      // A graph on which planning takes too long again and again is left.
+      if (late() - before > 2) return;
     }
   } finally {
     await gateway.stop();
@@ -160,7 +172,7 @@ async function runBatch(bench: Bench, batch: readonly PlacedCase[]): Promise<Mis
   const mismatches: Mismatch[] = [];
   for (const found of results) {
     if (!found) continue;
-    if (isUnplanned(found.got)) {
+    if (refusalOf(found.got)) {
       mismatches.push(found);
       continue;
     }
@@ -172,13 +184,30 @@ async function runBatch(bench: Bench, batch: readonly PlacedCase[]): Promise<Mis
   return mismatches;
 }
 
+async function countRefusal(options: FuzzOptions, summary: Summary, refusal: Mismatch, bench: Bench): Promise<void> {
+  const code = refusalOf(refusal.got)!;
+  summary.refusals++;
+  if (code === 'QUERY_PLAN_TIMEOUT') summary.late++;
+  const fingerprint = { ...refusal.difference, fingerprint: `refused: ${code}` };
+  const told = await compareBeside(options, bench, { ...refusal, difference: fingerprint });
+  const group = told.group ?? told.difference.fingerprint;
+  const known = summary.refused.get(group);
+  if (known) {
+    known.count++;
+    return;
+  }
+  const first = { ...told, group };
+  summary.refused.set(group, { first, count: 1 });
+  options.onMismatch?.(first);
+}
+
 /** Says in the fingerprint whether the other gateway is wrong as well. */
 async function compareBeside({ beside }: FuzzOptions, bench: Bench, mismatch: Mismatch): Promise<Mismatch> {
   if (!beside) return mismatch;
   const gateway = await beside.start(bench.graph.supergraphSdl);
   try {
     const other = await runCase({ ...bench, gateway }, mismatch.case, mismatch.place);
-    const silent = other && isUnplanned(other.got) ? 'gave up' : 'too';
+    const silent = other && refusalOf(other.got) ? 'gave up' : 'too';
     const suffix = `${beside.name} ${other ? silent : 'right'}`;
     return { ...mismatch, group: `${mismatch.difference.fingerprint} [${suffix}]` };
   } finally {
