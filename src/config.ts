@@ -180,7 +180,9 @@ const limitsSchema = z
     maxDepth: count().default(25).describe('Nested levels of an operation; the introspection query has 15.'),
     maxAliases: count().default(1_000).describe('Aliases, with fragments expanded.'),
     maxRootFields: count().default(200).describe('Root fields, with fragments expanded.'),
-    maxSelections: count().default(10_000).describe('Fields, fragments and argument values, with fragments expanded.'),
+    maxSelections: count()
+      .default(10_000)
+      .describe('Fields, fragments and argument values, with fragments expanded; a definition counts for ten.'),
     maxDirectives: count().default(500).describe('Directives of a document.'),
     maxErrors: count().default(100).describe('Errors in one answer.'),
   })

@@ -25,7 +25,10 @@ export interface DocumentLimits {
   readonly maxAliases: number;
   /** Fields at the root of one operation, with fragments expanded. */
   readonly maxRootFields: number;
-  /** Fields, fragments and values of arguments, with fragments expanded, in all operations together. */
+  /**
+   * Fields, fragments and values of arguments, with fragments expanded, in all operations together. An operation or
+   * fragment itself counts for ten.
+   */
   readonly maxSelections: number;
   /** Directives written in the document. */
   readonly maxDirectives: number;
@@ -60,6 +63,9 @@ const maxValueDepth = 50;
 const maxAliasLength = 250;
 /** A long name or string counts as one value for each of these: the plan repeats it wherever its field stands. */
 const charactersPerValue = 64;
+
+/** Validation looks at each operation and fragment on its own, many times. */
+const selectionsOfDefinition = 10;
 
 /** How long the lists of introspection are taken to be: together they tell an answer's size without a schema. */
 const introspectionListSizes: ReadonlyMap<string, number> = new Map([
@@ -115,6 +121,7 @@ class Scale {
     const { maxAliases, maxRootFields, maxSelections } = this.limits;
     let selections = 0;
     for (const definition of this.document.definitions) {
+      selections += selectionsOfDefinition;
       if (definition.kind === Kind.FRAGMENT_DEFINITION) this.weighFragment(definition.name.value, 0);
       if (definition.kind !== Kind.OPERATION_DEFINITION) continue;
       const weight = this.weighOperation(definition);
@@ -128,6 +135,7 @@ class Scale {
         throw new ClientError('MAX_SELECTIONS_LIMIT', 'The operation asks more of the schema than is allowed.');
       }
     }
+    if (selections > maxSelections) throw tooManySelections(maxSelections);
     return { selections };
   }
 

@@ -99,6 +99,14 @@ export const largeValid = (tokens: number): string =>
 export const largePlain = (tokens: number): string =>
   `{ me { ${times(Math.floor(tokens / 24), () => '... on User { id name friend { id name posts { id title author { id } } } }')} } }`;
 
+/** An interface whose types are completed by another subgraph, at each level: the plan multiplies by the types. */
+export const wideInterface = (levels: number): string =>
+  `{ wide { ${times(levels, (i) => (i % 2 === 0 ? 'far {' : 'next {'))} id score ${'}'.repeat(levels)} } }`;
+
+/** As much as an introspection query may ask, `copies` times. */
+export const nestedIntrospection = (copies: number): string =>
+  `{ ${times(copies, (i) => `a${i}: __schema { types { name fields { name type { name fields { name } } } } }`)} }`;
+
 /** All doors of a maze, `depth` levels deep: each of four subgraphs could open each door. */
 export function mazeOf(depth: number, doors = 5): string {
   const leaves = 'leaf0 leaf1 leaf2 leaf3';
@@ -137,9 +145,12 @@ export const hostileRequests: Readonly<Record<string, HostileRequest>> = {
   '199 aliases of one field': { query: aliases(199) },
   '10,000 chained fragments': { query: chainedFragments(10_000) },
   '900 chained fragments': { query: chainedFragments(900) },
+  '190 chained fragments': { query: chainedFragments(190) },
+  'a cycle of 190 fragments': { query: fragmentCycle(190) },
   'a cycle of 900 fragments': { query: fragmentCycle(900) },
   '3,000 levels': { query: nested(3_000) },
   '40 levels': { query: nested(40) },
+  '22 levels': { query: nested(22) },
   '100,000 unknown directives': { query: unknownDirectives(100_000) },
   '499 unknown directives': { query: unknownDirectives(499) },
   'overlapping fields 100 x 100': { query: overlappingFields(100, 100) },
@@ -149,6 +160,7 @@ export const hostileRequests: Readonly<Record<string, HostileRequest>> = {
   'equal overlapping fields 30 x 30': { query: equalOverlappingFields(30, 30) },
   '5,000 unknown fields': { query: unknownFields(5_000) },
   '1,500 operations': { query: manyOperations(1_500), operationName: 'Q7' },
+  '1,200 operations': { query: manyOperations(1_200), operationName: 'Q7' },
   '400 operations times 3,000 usages': { query: operationsTimesUsages(400, 3_000), operationName: 'Q7' },
   '60 operations times 5,000 usages': { query: operationsTimesUsages(60, 5_000), operationName: 'Q7' },
   '150 uses of a list of 5,000': { query: reusedLiteral(150, 5_000) },
@@ -160,6 +172,7 @@ export const hostileRequests: Readonly<Record<string, HostileRequest>> = {
   'an object literal 800 deep': { query: deepObject(800) },
   'a type 7,000 deep': { query: deepType(7_000) },
   'a type 1,000 deep': { query: deepType(1_000) },
+  'a list literal of 9,900': { query: wideList(9_900) },
   'a list literal of 14,000': { query: wideList(14_000) },
   'a list literal of 14,000 wrong': { query: wrongList(14_000) },
   'a list variable 45,000 deep': {
@@ -171,8 +184,8 @@ export const hostileRequests: Readonly<Record<string, HostileRequest>> = {
     variables: { x: deepValue(9_000, 'not') },
   },
   'variables named __proto__': {
-    query: 'query($__proto__: String, $constructor: Int) { echo(text: $__proto__) }',
-    variables: JSON.parse('{"__proto__":"x","constructor":1,"toString":{"__proto__":{"polluted":true}}}'),
+    query: 'query($__proto__: String, $constructor: [Int!]) { echo(text: $__proto__, numbers: $constructor) }',
+    variables: JSON.parse('{"__proto__":"x","constructor":[1],"toString":{"__proto__":{"polluted":true}}}'),
   },
   '90 KB in a wrong variable': {
     query: 'query($x: Int) { echo(numbers: [$x]) }',
@@ -190,9 +203,19 @@ export const hostileRequests: Readonly<Record<string, HostileRequest>> = {
   '95 KB of comments': { query: `${'#\n'.repeat(47_500)}{ me { id } }` },
   '95 KB of one string': { query: `{ echo(text: "${'x'.repeat(95_000)}") }` },
   'a valid document of 14,500 tokens': { query: largePlain(14_500) },
-  'a valid document of 14,500 tokens, aliased': { query: largeValid(2_900) },
-  'a maze, 3 deep': { query: mazeOf(3) },
-  'a maze, 2 deep': { query: mazeOf(2) },
-  'a maze, 1 deep': { query: mazeOf(1) },
+  'a valid document of 9,900 tokens': { query: largePlain(9_900) },
+  'a valid document of 2,900 tokens, aliased': { query: largeValid(2_900) },
+  'a valid document of 9,900 tokens, aliased': {
+    query: `{ me { ${times(900, (i) => `a${i}: name(format: "${i}")`)} friend { ${times(90, (i) => `b${i}: posts { title(upper: true) author { name } }`)} } } }`,
+  },
+  'a maze, all doors 3 deep': { query: mazeOf(3) },
+  'a maze, all doors 2 deep': { query: mazeOf(2) },
+  'a maze, one door 12 deep': { query: mazeOf(12, 1) },
+  'a maze, two doors 7 deep': { query: mazeOf(7, 2) },
+  'an interface across subgraphs, 4 levels': { query: wideInterface(4) },
+  'an interface across subgraphs, 3 levels': { query: wideInterface(3) },
+  'an interface across subgraphs, 2 levels': { query: wideInterface(2) },
+  'introspection 150 times': { query: nestedIntrospection(150) },
+  'introspection 20 times': { query: nestedIntrospection(20) },
   introspection: { query: introspection },
 };

@@ -25,6 +25,7 @@ const people: GraphSubgraph = {
     enum Colour { RED GREEN }
     input Filter { not: Filter any: [Filter!] text: String colour: Colour }
     type Query {
+      wide: Wide
       me: User
       users(first: Int): [User!]!
       node: Node
@@ -36,6 +37,8 @@ const people: GraphSubgraph = {
     type Subscription { renamed: User }
     interface Node { id: ID! node: Node things: [Thing] }
     interface Thing implements Node { id: ID! node: Node things: [Thing] colour: Colour }
+    interface Wide { id: ID! next: Wide }
+    ${kinds.map((_name, index) => `type Wide${index} implements Wide @key(fields: "id") { id: ID! next: Wide }`).join('\n')}
     union Result = User | ${kinds.join(' | ')}
     type User implements Node @key(fields: "id") {
       id: ID! name(format: String, numbers: [Int!], json: JSON): String friend: User node: Node things: [Thing]
@@ -49,6 +52,7 @@ const people: GraphSubgraph = {
       .join('\n')}`,
   resolvers: {
     Query: {
+      wide: () => ({ __typename: 'Wide0', id: 'w' }),
       me: () => user,
       users: (_: unknown, { first = 2 }: { first?: number }) => Array.from({ length: first }, () => user),
       node: () => ({ __typename: 'User', ...user }),
@@ -64,6 +68,8 @@ const people: GraphSubgraph = {
 const posts: GraphSubgraph = {
   name: 'posts',
   sdl: `type User @key(fields: "id") { id: ID! posts: [Post!]! }
+    interface Wide { id: ID! far: Wide score: Int }
+    ${kinds.map((_name, index) => `type Wide${index} implements Wide @key(fields: "id") { id: ID! far: Wide score: Int }`).join('\n')}
     type Post @key(fields: "id") { id: ID! title(upper: Boolean): String author: User }
     ${kinds.map((name, index) => `type ${name} @key(fields: "id") { id: ID! other${index}: Int post: Post }`).join('\n')}`,
   resolvers: {

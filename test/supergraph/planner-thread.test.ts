@@ -181,7 +181,7 @@ describe('refusals', () => {
 
 describe('operations with choices without number', () => {
   it('are refused at once when the ways to reach one selection are too many', async () => {
-    const handle = await start({ timeoutMs: 120_000 }).open(await compose(combinatorialSubgraphs(4, 5)));
+    const handle = await thread.open(await compose(combinatorialSubgraphs(4, 5)));
     const leaves = [0, 1, 2, 3].map((index) => `leaf${index}`).join(' ');
     const maze = (depth: number): string => (depth === 0 ? leaves : `${leaves} f0 { ${maze(depth - 1)} }`);
     await expect(handle.plan(`{ t { ${maze(12)} } }`)).rejects.toMatchObject({
@@ -192,7 +192,7 @@ describe('operations with choices without number', () => {
   });
 
   it('are refused when their plan is too long to read', async () => {
-    const handle = await start().open(await compose([users, posts]));
+    const handle = await thread.open(await compose([users, posts]));
     const title = 'posts { title }';
     const fields = Array.from(
       { length: 400 },
