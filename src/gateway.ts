@@ -87,6 +87,8 @@ export interface Gateway extends GatewayInterface {
    * the last is taken. `load` must have been called.
    */
   update(supergraphSdl: string): Promise<UpdateOutcome>;
+  /** Undefined where no Redis is used. */
+  readonly redisStatus: 'up' | 'down' | undefined;
   /** The generation that new operations run under; undefined until `load`. */
   readonly current: Generation<SubgraphTransport> | undefined;
 }
@@ -231,6 +233,10 @@ class Supergate implements Gateway {
         ...(onSubgraphCall && { onCall: onSubgraphCall }),
       },
     );
+  }
+
+  get redisStatus(): 'up' | 'down' | undefined {
+    return this.redis && (this.redis.isUp() ? 'up' : 'down');
   }
 
   onSchemaLoadOrUpdate(callback: GatewaySchemaLoadOrUpdateCallback): GatewayUnsubscriber {

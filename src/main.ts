@@ -164,6 +164,7 @@ function healthOf(gateway: Gateway): HealthSource {
       if (!current) return { gateway: { status: 'down' } };
       const subgraphs = await current.transport.checkHealth(healthTimeoutMs);
       const checks: Record<string, HealthCheck> = { gateway: { status: 'up', generation: current.id } };
+      if (gateway.redisStatus) checks.redis = { status: gateway.redisStatus };
       for (const [name, { healthy, durationMs }] of subgraphs) {
         checks[`subgraph:${name}`] = { status: healthy ? 'up' : 'down', durationMs: Math.round(durationMs) };
       }

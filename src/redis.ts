@@ -7,6 +7,8 @@ import { Redis } from 'ioredis';
 import type { Log } from './telemetry/log';
 
 export interface RedisConnection {
+  /** Whether it answers, as far as is known without asking. */
+  isUp(): boolean;
   /** The value of a key; undefined when there is none, and when Redis does not answer in time. */
   get(key: string): Promise<string | undefined>;
   /** Sets a value for so long, without waiting. */
@@ -64,6 +66,10 @@ class GuardedRedis implements RedisConnection {
       this.restsUntil = 0;
       this.succeeded('connection');
     });
+  }
+
+  isUp(): boolean {
+    return this.client.status === 'ready' && this.troubles.size === 0;
   }
 
   async get(key: string): Promise<string | undefined> {

@@ -74,6 +74,14 @@ describeWithRedis('the connection to Redis', () => {
     return performance.now() - before;
   }
 
+  it('tells whether it answers', async () => {
+    await openWith('is-up', 'yes');
+    expect(connection.isUp()).toBe(true);
+    await proxy.close();
+    await answers('is-up', undefined);
+    expect(connection.isUp()).toBe(false);
+  });
+
   it('keeps a value for its time', async () => {
     await openWith('known', 'value');
     connection.set('brief', 'value', 60);
