@@ -204,7 +204,7 @@ const sharingSchema = z
 
 const plannerSchema = z
   .strictObject({
-    timeoutMs: milliseconds().default(5_000).describe('Time for one query plan.'),
+    timeoutMs: milliseconds().default(3_000).describe('Time for one query plan.'),
     loadTimeoutMs: milliseconds().default(120_000).describe('Time to compose a supergraph, or to load one.'),
     maxEvaluatedPlans: count()
       .default(1_000)

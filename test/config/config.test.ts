@@ -63,7 +63,7 @@ describe('defaults', () => {
     });
     expect(config.authentication).toEqual({ required: false, issuers: [] });
     expect(config.limits.maxDepth).toBe(25);
-    expect(config.planner.timeoutMs).toBe(5_000);
+    expect(config.planner.timeoutMs).toBe(3_000);
     expect(config.telemetry).toEqual({ logLevel: 'info', metrics: true });
     expect(config.subgraphIdentity).toBeUndefined();
   });
