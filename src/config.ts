@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { overlayEnvironment, variableKey } from './config/environment';
+import { corsOrigin, count, headerName, httpUrl, list, milliseconds, secret, text } from './config/values';
 import {
   checkValue,
   type Environment,
@@ -18,48 +19,8 @@ import {
   parseYaml,
 } from './config/yaml-file';
 
-/** Timers of Node overflow beyond this: a longer one would fire at once. */
-const maxTimerMs = 2 ** 31 - 1;
-
-const milliseconds = () => z.int().min(1).max(maxTimerMs);
-const count = () => z.int().min(1).max(Number.MAX_SAFE_INTEGER);
-const httpUrl = () => z.url({ protocol: /^https?$/, error: 'expected an http or https URL' });
-const text = () => z.string().min(1, { error: 'must not be empty' });
-const list = <T extends z.ZodType>(item: T) => z.array(item).default([]);
-
 const asymmetricAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512'] as const;
 const symmetricAlgorithms = ['HS256', 'HS384', 'HS512'] as const;
-const minSecretBytes = 32;
-const secret = () =>
-  z.string().refine((value) => Buffer.byteLength(value) >= minSecretBytes, {
-    error: `a secret needs at least ${minSecretBytes} bytes`,
-  });
-
-/** Connection management belongs to the gateway, and a body's length and coding to the body. */
-const unforwardableHeaders = [
-  'connection',
-  'content-encoding',
-  'content-length',
-  'expect',
-  'host',
-  'keep-alive',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-];
-const headerName = () =>
-  z
-    .string()
-    .regex(/^[!#$%&'*+.^_`|~0-9a-z-]+$/, { error: 'expected a header name in lower case' })
-    .refine((name) => !unforwardableHeaders.includes(name), {
-      error: 'this header belongs to one connection and is never forwarded',
-    });
-
-const corsOrigin = () =>
-  z.string().refine((value) => value === '*' || (URL.canParse(value) && new URL(value).origin === value), {
-    error: 'expected an origin such as "https://app.example.com", or "*"',
-  });
 
 const serverSchema = z
   .strictObject({
