@@ -33,6 +33,8 @@ describe('Supergate beside plain graphql-js', () => {
     // A story tells the operation, both answers and every subgraph request.
     if (stories.length > 0) throw new Error(stories.join('\n\n'));
     expect(summary.cases).toBe(200);
+    // A refusal is no wrong answer: without this bound a gateway that refuses everything would pass.
+    expect(summary.refusals).toBe(0);
     expect(describeSummary(summary)).toContain('0 mismatches');
   }, 120_000);
 });
