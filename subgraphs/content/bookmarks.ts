@@ -1,10 +1,11 @@
 /**
  * Saved posts. In: the caller and a post. Out: rows, or refusals.
  */
+
+import { requireUser } from '../shared/access';
 import { type Database, isUuid } from '../shared/database';
 import { conflict, notFound } from '../shared/errors';
 import type { Caller } from '../shared/identity';
-import { requireUser } from './access';
 import type { ContentLoaders } from './loaders';
 import { type BookmarkRow, bookmarkColumns } from './rows';
 import { checkText, MAX_NOTE } from './validate';

@@ -2,10 +2,11 @@
  * Conversations and messages. In: the caller and input. Out: rows, or refusals.
  * Who does not take part learns nothing, not even that there is a conversation; ADMINs are no exception.
  */
+
+import { requireUser } from '../shared/access';
 import { type Database, isUuid } from '../shared/database';
 import { badUserInput, forbidden, notFound } from '../shared/errors';
 import type { Caller } from '../shared/identity';
-import { requireUser } from './access';
 import type { StartConversationInput } from './generated/resolvers';
 import { afterOf, type ContentLoaders, type NewestPage } from './loaders';
 import { type ConversationRow, conversationColumns, type MessageRow, messageColumns } from './rows';

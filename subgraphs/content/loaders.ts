@@ -2,11 +2,12 @@
  * What content reads, batched. In: keys of one request. Out: rows. Clock: per request, and anew after each mutation.
  * Drafts come only to their author and ADMINs, conversations and messages only to participants.
  */
+
+import { callerId, isAdmin } from '../shared/access';
 import type { Page } from '../shared/connection';
 import { type Database, isUuid } from '../shared/database';
 import type { Caller } from '../shared/identity';
-import { createRowLoader, createRowsLoader, type Loader } from '../shared/loader';
-import { callerId, isAdmin } from './access';
+import { createRowLoader, createRowsLoader, type Loader, perArguments } from '../shared/loader';
 import {
   type AnnouncementRow,
   announcementColumns,
@@ -164,7 +165,7 @@ function createPageLoaders(db: Database, caller: Caller): Pick<ContentLoaders, P
     return (keys: readonly string[]) => db.query<Row>(sql, [keys, ...afterOf(page), page.limit, ...more]);
   };
   return {
-    postsOfAuthor: perPage((page) =>
+    postsOfAuthor: perArguments((page) =>
       createRowsLoader(
         pageOf<PostRow>(
           `select p.* from unnest($1::uuid[]) as author(key) cross join lateral (
@@ -180,7 +181,7 @@ function createPageLoaders(db: Database, caller: Caller): Pick<ContentLoaders, P
         (row) => row.authorId,
       ),
     ),
-    messagesOf: perPage((page) =>
+    messagesOf: perArguments((page) =>
       createRowsLoader(
         pageOf<MessageRow>(
           `select m.* from unnest($1::uuid[]) as conversation(key) cross join lateral (
@@ -193,7 +194,7 @@ function createPageLoaders(db: Database, caller: Caller): Pick<ContentLoaders, P
         (row) => row.conversationId,
       ),
     ),
-    bookmarksOf: perPage((page) =>
+    bookmarksOf: perArguments((page) =>
       createRowsLoader(
         pageOf<BookmarkRow>(
           `select b.* from unnest($1::uuid[]) as owner(key) cross join lateral (
@@ -206,16 +207,5 @@ function createPageLoaders(db: Database, caller: Caller): Pick<ContentLoaders, P
         (row) => row.userId,
       ),
     ),
-  };
-}
-
-/** One loader for each distinct page, so that aliases with other arguments do not meet. */
-function perPage<Value>(create: (page: NewestPage) => Loader<Value>): (page: NewestPage) => Loader<Value> {
-  const known = new Map<string, Loader<Value>>();
-  return (page) => {
-    const key = JSON.stringify(page);
-    const loader = known.get(key) ?? create(page);
-    known.set(key, loader);
-    return loader;
   };
 }

@@ -2,10 +2,11 @@
  * Posts and announcements: written, changed, deleted. In: the caller and input. Out: rows, or refusals.
  */
 import { randomBytes } from 'node:crypto';
+import { requireAdmin, requireUser } from '../shared/access';
 import { type Database, isUuid } from '../shared/database';
 import { badUserInput, forbidden, notFound } from '../shared/errors';
 import type { Caller } from '../shared/identity';
-import { mayEdit, requireAdmin, requireUser } from './access';
+import { mayEdit } from './access';
 import type { CreateAnnouncementInput, CreatePostInput, UpdatePostInput } from './generated/resolvers';
 import type { ContentLoaders } from './loaders';
 import { type AnnouncementRow, announcementColumns, type PostRow, postColumns } from './rows';

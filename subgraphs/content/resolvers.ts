@@ -1,10 +1,11 @@
 /**
  * The fields of `schema.graphql`, each a line or two: rules are in the files that it names.
  */
+
+import { isSelf, requireSelf, requireUser } from '../shared/access';
 import { type Connection, readPage, toConnection } from '../shared/connection';
 import { badUserInput } from '../shared/errors';
 import { DateTime } from '../shared/scalars';
-import { isSelf, requireSelf, requireUser } from './access';
 import { bookmarkPost, removeBookmark } from './bookmarks';
 import type { ContentContext } from './context';
 import { conversationsOf, deleteMessage, editMessage, sendMessage, startConversation } from './conversations';

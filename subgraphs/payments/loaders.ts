@@ -2,11 +2,13 @@
  * What payments reads, batched. In: keys of one request. Out: rows. Clock: per request, and anew after each mutation.
  * Payments come only to those who may read them.
  */
+
+import { callerId, isAdmin } from '../shared/access';
 import type { Page } from '../shared/connection';
 import { type Database, isUuid } from '../shared/database';
 import type { Caller } from '../shared/identity';
-import { createRowLoader, createRowsLoader, type Loader } from '../shared/loader';
-import { callerId, isAdmin, mayRead } from './access';
+import { createRowLoader, createRowsLoader, type Loader, perArguments } from '../shared/loader';
+import { mayRead } from './access';
 import {
   type Currency,
   type PaymentRow,
@@ -87,17 +89,6 @@ export function createLoaders(db: Database, caller: Caller): PaymentsLoaders {
       ),
     ),
     hasPaid: async (userId, itemId) => (await paid.load(pairKey(userId, itemId))) !== null,
-  };
-}
-
-/** One loader for each distinct value of the arguments, so that aliases with other arguments do not meet. */
-function perArguments<Args, Value>(create: (args: Args) => Loader<Value>): (args: Args) => Loader<Value> {
-  const known = new Map<string, Loader<Value>>();
-  return (args) => {
-    const key = JSON.stringify(args);
-    const loader = known.get(key) ?? create(args);
-    known.set(key, loader);
-    return loader;
   };
 }
 

@@ -2,10 +2,12 @@
  * The life of a payment in SQL: begin, confirm, cancel, settle. In: the caller and checked input. Out: rows.
  * `advance` is the only statement that changes a status.
  */
+
+import { requireUser } from '../shared/access';
 import { type Database, isUuid } from '../shared/database';
 import { badUserInput, forbidden, notFound } from '../shared/errors';
 import type { Caller } from '../shared/identity';
-import { mayRead, requireUser } from './access';
+import { mayRead } from './access';
 import { checkoutTotal, checkQuantity } from './checkout';
 import { checkIdempotencyKey, fingerprintOf, sameInput } from './idempotency';
 import { assertTransition, type PaymentStatus } from './payment-state';

@@ -1,10 +1,11 @@
 /**
  * The price list: what is for sale, for how much, and who is paid. Kept by ADMINs, for they know who wrote what.
  */
+
+import { requireAdmin } from '../shared/access';
 import { type Database, isUuid } from '../shared/database';
 import { badUserInput } from '../shared/errors';
 import type { Caller } from '../shared/identity';
-import { requireAdmin } from './access';
 import { MAX_AMOUNT } from './checkout';
 import { type IntentInput, readItem } from './payments';
 import { type Money, type PriceRow, priceColumns } from './rows';

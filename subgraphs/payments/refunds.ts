@@ -1,10 +1,11 @@
 /**
  * Money back. In: the caller and input. Out: a refund row; the payment moves with it in one transaction.
  */
+
+import { isAdmin, requireUser } from '../shared/access';
 import { type Database, isUniqueViolation } from '../shared/database';
 import { badUserInput, conflict, forbidden } from '../shared/errors';
 import type { Caller } from '../shared/identity';
-import { isAdmin, requireUser } from './access';
 import { checkIdempotencyKey, fingerprintOf, sameInput } from './idempotency';
 import { assertTransition } from './payment-state';
 import { advance, lockReadable } from './payments';

@@ -1,10 +1,11 @@
 /**
  * The fields of `schema.graphql`, each a line or two: rules are in the files that it names.
  */
+
+import { requireSelf, requireUser } from '../shared/access';
 import { type Connection, readPage, toConnection } from '../shared/connection';
 import { conflict } from '../shared/errors';
 import { DateTime } from '../shared/scalars';
-import { requireSelf, requireUser } from './access';
 import { checkoutTotal, includedTax } from './checkout';
 import type { PaymentsContext } from './context';
 import type { Resolvers } from './generated/resolvers';

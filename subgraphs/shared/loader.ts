@@ -59,3 +59,14 @@ function wrap<Value>(batch: (keys: readonly string[]) => Promise<Value[]>): Load
     },
   };
 }
+
+/** One loader for each distinct value of the arguments, so that aliases with other arguments do not meet. */
+export function perArguments<Args, Value>(create: (args: Args) => Loader<Value>): (args: Args) => Loader<Value> {
+  const known = new Map<string, Loader<Value>>();
+  return (args) => {
+    const key = JSON.stringify(args);
+    const loader = known.get(key) ?? create(args);
+    known.set(key, loader);
+    return loader;
+  };
+}
