@@ -2,6 +2,8 @@
 module.exports = {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   testEnvironment: 'node',
+  // Planner threads, databases and browsers start slowly on a machine that does more than this.
+  testTimeout: 60_000,
   transform: {
     '\\.ts$': [
       '@swc/jest',
@@ -9,6 +11,7 @@ module.exports = {
     ],
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/bench/'],
+  resolver: '<rootDir>/test/support/resolve.cjs',
   // Jest leaves one core free, which is half of two: the slow suites mostly wait for processes and timers.
   maxWorkers: '100%',
 };

@@ -1,6 +1,6 @@
 /**
  * The gateways side by side, each started as its documentation says for production, over the same subgraphs.
- * `command(site)` gives `{ file, args, env }` for a `site` of `{ directory, port, supergraphFile, subgraphs, token }`;
+ * `command(site)` gives `{ file, args, env }` for the `site` that `harness.js` makes;
  * it may throw: the reason then stands in the table.
  */
 'use strict';
@@ -11,29 +11,34 @@ const { join } = require('node:path');
 const modules = join(__dirname, 'node_modules');
 const node = process.execPath;
 
-const supergate = {
-  name: 'supergate',
-  title: 'Supergate',
-  note: 'access tokens verified, limits, request log to a file, metrics',
-  command({ directory, port, supergraphFile, publicKey, issuer, cli, flags }) {
-    if (!existsSync(cli)) throw new Error(`${cli} is not there: run "npm run build"`);
-    const keyFile = join(directory, 'public-key.pem');
-    writeFileSync(keyFile, publicKey);
-    const config = join(directory, 'gateway.yaml');
-    // JSON is YAML.
-    writeFileSync(
-      config,
-      JSON.stringify({
-        authentication: {
-          issuers: [{ issuer, audiences: ['bench'], algorithms: ['ES256'], publicKeyFile: keyFile }],
-        },
-        limits: { maxDepth: 50, maxTokens: 15_000 },
-        telemetry: { logLevel: 'info', metrics: true },
-      }),
-    );
-    return { file: node, args: [...flags, cli, 'serve', supergraphFile, '--config', config, '--port', String(port)] };
-  },
-};
+function supergate(name, title, build, policies = {}) {
+  return {
+    name,
+    title,
+    note: 'access tokens verified, limits, request log to a file, metrics',
+    command: (site) => supergateCommand(site, build(site), policies),
+  };
+}
+
+function supergateCommand({ directory, port, supergraphFile, publicKey, issuer }, { cli, flags }, policies) {
+  if (!existsSync(cli)) throw new Error(`${cli} is not there: run "npm run build"`);
+  const keyFile = join(directory, 'public-key.pem');
+  writeFileSync(keyFile, publicKey);
+  const config = join(directory, 'gateway.yaml');
+  // JSON is YAML.
+  writeFileSync(
+    config,
+    JSON.stringify({
+      authentication: {
+        issuers: [{ issuer, audiences: ['bench'], algorithms: ['ES256'], publicKeyFile: keyFile }],
+      },
+      limits: { maxDepth: 50, maxTokens: 15_000 },
+      ...policies,
+      telemetry: { logLevel: 'info', metrics: true },
+    }),
+  );
+  return { file: node, args: [...flags, cli, 'serve', supergraphFile, '--config', config, '--port', String(port)] };
+}
 
 /** The path of a peer's file. Throws where the benchmark's own packages are not installed. */
 function installed(path) {
@@ -101,8 +106,10 @@ const grafbase = {
   },
 };
 
+const thisBuild = ({ cli, flags }) => ({ cli, flags });
+
 const contenders = [
-  supergate,
+  supergate('supergate', 'Supergate', thisBuild),
   apollo,
   hive('hive-jit', 'Hive Gateway 2.15.1 (JIT)', '--jit'),
   hive('hive-rust', 'Hive Gateway 2.15.1 (Rust planner)', '--hive-router-runtime'),
@@ -110,4 +117,27 @@ const contenders = [
   grafbase,
 ];
 
-module.exports = { contenders };
+/** Three rules for every operation, of which none refuses: what counting costs. */
+const rateLimits = {
+  rules: [
+    { name: 'general', max: 1_000_000, window: '60s', algorithm: 'token-bucket' },
+    { name: 'address', by: 'ip', max: 1_000_000, window: '60s', algorithm: 'token-bucket' },
+    { name: 'everybody', by: 'global', max: 100_000, window: '1s' },
+  ],
+};
+
+const redis = { url: process.env.REDIS_URL ?? 'redis://127.0.0.1:6379' };
+
+/** Run when they are named by `--only`. */
+const variants = [
+  supergate('limits', 'Supergate with three rate limits', thisBuild, { rateLimits }),
+  supergate('limits-redis', 'Supergate with three rate limits in Redis', thisBuild, {
+    redis,
+    rateLimits: { ...rateLimits, namespace: `bench-${process.pid}` },
+  }),
+];
+
+/** Another build of Supergate, to compare a change with what was before. */
+const otherBuild = supergate('before', 'Supergate before', ({ against }) => against);
+
+module.exports = { contenders, otherBuild, variants };

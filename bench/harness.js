@@ -84,9 +84,8 @@ class Instance {
 class Harness {
   instances = [];
 
-  async open({ cli, flags, withToken }) {
-    this.cli = cli;
-    this.flags = flags;
+  async open({ cli, flags, against, withToken }) {
+    this.builds = { cli, flags, against };
     this.directory = mkdtempSync(join(tmpdir(), 'supergate-bench-'));
     this.subgraphProcess = fork(join(__dirname, 'graph/subgraphs.js'), { stdio: 'inherit' });
     const { urls } = await once(this.subgraphProcess);
@@ -108,8 +107,8 @@ class Harness {
     const directory = join(this.directory, `${contender.name}-${mode}`);
     mkdirSync(directory);
     const port = await freePort();
-    const { supergraphFile, subgraphs, publicKey, cli, flags } = this;
-    const site = { directory, port, mode, supergraphFile, subgraphs, publicKey, issuer, cli, flags };
+    const { supergraphFile, subgraphs, publicKey, builds } = this;
+    const site = { directory, port, mode, supergraphFile, subgraphs, publicKey, issuer, ...builds };
     const command = contender.command(site);
     const logFile = join(directory, 'log');
     const log = openSync(logFile, 'a');

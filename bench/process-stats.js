@@ -32,13 +32,19 @@ function machineTime() {
   return [user, nice, system, irq, softirq].reduce((sum, ticks) => sum + Number(ticks), 0) * microsecondsPerTick;
 }
 
-/** The most memory that the tree held at once since the last `resetPeakMemory`, in bytes (the sum of its processes). */
-function peakMemory(pid) {
+/** What the tree's processes say of their memory in `/proc/PID/status`, in bytes, summed. */
+function memoryOf(pid, field) {
+  const line = new RegExp(`${field}:\\s*(\\d+) kB`);
   return processTree(pid).reduce((sum, each) => {
-    const line = readFileSync(`/proc/${each}/status`, 'utf8').match(/VmHWM:\s*(\d+) kB/);
-    return sum + Number(line?.[1] ?? 0) * 1_024;
+    return sum + Number(readFileSync(`/proc/${each}/status`, 'utf8').match(line)?.[1] ?? 0) * 1_024;
   }, 0);
 }
+
+/** The most memory that the tree held at once since the last `resetPeakMemory`, in bytes (the sum of its processes). */
+const peakMemory = (pid) => memoryOf(pid, 'VmHWM');
+
+/** The memory that the tree holds now, in bytes. */
+const residentMemory = (pid) => memoryOf(pid, 'VmRSS');
 
 function resetPeakMemory(pid) {
   for (const each of processTree(pid)) writeFileSync(`/proc/${each}/clear_refs`, '5');
@@ -48,4 +54,4 @@ function signalTree(pid, signal) {
   for (const each of processTree(pid)) process.kill(each, signal);
 }
 
-module.exports = { machineTime, peakMemory, processorTime, resetPeakMemory, signalTree };
+module.exports = { machineTime, peakMemory, processorTime, resetPeakMemory, residentMemory, signalTree };

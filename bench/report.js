@@ -12,6 +12,7 @@ const baselines = [
   { name: 'grafbase', title: 'Grafbase' },
   { name: 'apollo', title: 'stock Apollo' },
   { name: 'hive-rust', title: 'Hive (Rust planner)' },
+  { name: 'before', title: 'before' },
 ];
 
 function median(values) {

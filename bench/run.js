@@ -7,9 +7,10 @@
 const { join } = require('node:path');
 const { parseArgs } = require('node:util');
 const { cases, seedOf } = require('./cases');
-const { contenders } = require('./contenders');
+const { contenders, otherBuild, variants } = require('./contenders');
 const { Harness } = require('./harness');
 const { machineTime, processorTime } = require('./process-stats');
+const { soak } = require('./soak');
 const { describeMachine, formatMarkdown, median, writeResults } = require('./report');
 
 const modes = ['unique', 'identical'];
@@ -27,15 +28,23 @@ function readOptions() {
       'identical-connections': { type: 'string', default: '50' },
       cli: { type: 'string', default: join(__dirname, '../dist/cli.js') },
       flags: { type: 'string', default: '' },
+      against: { type: 'string' },
+      'against-flags': { type: 'string', default: '' },
+      soak: { type: 'string' },
       output: { type: 'string' },
       'no-token': { type: 'boolean', default: false },
     },
   });
   const isFull = !values.only && !values.cases && !values.modes;
+  const named = values.only ?? (values.soak && 'supergate');
   return {
     ...values,
     output: values.output ?? (isFull ? join(__dirname, 'results') : undefined),
-    contenders: pick(contenders, values.only, 'only'),
+    contenders: [
+      ...(named === undefined ? contenders : pick([...contenders, ...variants], named, 'only')),
+      ...(values.against ? [otherBuild] : []),
+    ],
+    against: { cli: values.against, flags: wordsOf(values['against-flags']) },
     cases: pick(cases, values.cases, 'cases'),
     modes: pick(
       modes.map((name) => ({ name })),
@@ -44,11 +53,13 @@ function readOptions() {
     ).map(({ name }) => name),
     durationMs: Number(values.seconds) * 1_000,
     warmUpMs: Number(values['warm-up']) * 1_000,
-    flags: values.flags.split(' ').filter(Boolean),
+    flags: wordsOf(values.flags),
     rounds: Number(values.rounds),
     connections: { unique: Number(values.connections), identical: Number(values['identical-connections']) },
   };
 }
+
+const wordsOf = (text) => text.split(' ').filter(Boolean);
 
 class UsageError extends Error {}
 
@@ -142,7 +153,12 @@ async function main() {
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
   process.once('exit', () => harness.kill());
   try {
-    await harness.open({ cli: options.cli, flags: options.flags, withToken: !options['no-token'] });
+    const { cli, flags, against } = options;
+    await harness.open({ cli, flags, against, withToken: !options['no-token'] });
+    if (options.soak) {
+      await soak(harness, options, Number(options.soak));
+      return;
+    }
     const entrants = await startAll(harness, options);
     const samples = new Map();
     const before = readClocks();

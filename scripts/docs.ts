@@ -1,17 +1,19 @@
 /**
- * Writes the generated parts of README.md: `npm run docs`. `test/docs.test.ts` tells when they have drifted.
+ * Writes the generated parts of README.md and docs/: `npm run docs`. `test/docs.test.ts` tells when they have drifted.
  * In: the tables and help texts of the code. Out: Markdown between `<!-- generated: NAME -->` and `<!-- end -->`.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, print } from 'graphql';
 import { runCli } from '../src/cli';
 import { configJsonSchema } from '../src/config';
 import { type ErrorDefinition, errorTable } from '../src/errors';
-import { renderMetricCatalogue } from '../src/telemetry/metrics';
+import { rateLimitDefinition } from '../src/policy/rate-limit-declarations';
+import { renderMetricCatalogue } from '../src/telemetry/metric-catalogue';
 import { EXAMPLE_QUERY } from '../subgraphs/shared/welcome';
+import { alerts } from './monitoring';
 
-const readme = join(__dirname, '../README.md');
+const root = join(__dirname, '..');
 const marked = /(<!-- generated: ([\w ]+) -->\n)[\s\S]*?(<!-- end -->)/g;
 
 /** Answers `text` with every generated part as it should be. Throws for a part that nothing generates. */
@@ -19,7 +21,7 @@ export async function renderDocs(text: string): Promise<string> {
   const parts = await renderParts();
   return text.replace(marked, (_whole, begin: string, name: string, end: string) => {
     const part = parts.get(name);
-    if (part === undefined) throw new Error(`README.md: nothing generates "${name}"`);
+    if (part === undefined) throw new Error(`nothing generates "${name}"`);
     return `${begin}${part}\n${end}`;
   });
 }
@@ -29,9 +31,11 @@ async function renderParts(): Promise<ReadonlyMap<string, string>> {
     ['errors', renderErrors()],
     ['configuration', renderConfiguration()],
     ['metrics', renderMetricCatalogue()],
+    ['alerts', renderAlertTexts()],
+    ['directive rateLimit', fence('graphql', rateLimitDefinition)],
     ['query', fence('graphql', print(parse(EXAMPLE_QUERY)))],
   ]);
-  for (const command of ['serve', 'compose', 'token', 'config']) {
+  for (const command of ['serve', 'compose', 'plan', 'check', 'token', 'key create', 'key rotate', 'config']) {
     parts.set(`help ${command}`, fence('text', await captureHelp(command)));
   }
   return parts;
@@ -43,6 +47,10 @@ function renderErrors(): string {
     return [`\`${code}\``, inAnswer ? '200' : String(httpStatus), retry ? 'yes' : '', description];
   });
   return table(['code', 'HTTP', 'retry', 'meaning'], rows);
+}
+
+function renderAlertTexts(): string {
+  return alerts.map(({ name, summary, action }) => `### ${name}\n\n${summary} ${action}`).join('\n\n');
 }
 
 /** The part of JSON Schema that a configuration's description needs. */
@@ -94,6 +102,12 @@ function fence(language: string, text: string): string {
   return `\`\`\`${language}\n${text.trim()}\n\`\`\``;
 }
 
+/** The documents with generated parts. */
+export function documentFiles(): readonly string[] {
+  const chapters = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+  return [join(root, 'README.md'), ...chapters.map((name) => join(root, 'docs', name))];
+}
+
 /** What `supergate COMMAND --help` prints. */
 async function captureHelp(command: string): Promise<string> {
   const { write } = process.stdout;
@@ -103,7 +117,7 @@ async function captureHelp(command: string): Promise<string> {
     return true;
   };
   try {
-    await runCli([command, '--help']);
+    await runCli([...command.split(' '), '--help']);
   } finally {
     process.stdout.write = write;
   }
@@ -111,7 +125,7 @@ async function captureHelp(command: string): Promise<string> {
 }
 
 async function main(): Promise<void> {
-  writeFileSync(readme, await renderDocs(readFileSync(readme, 'utf8')));
+  for (const file of documentFiles()) writeFileSync(file, await renderDocs(readFileSync(file, 'utf8')));
 }
 
 if (require.main === module) void main();

@@ -15,8 +15,10 @@ import {
   suggest,
   UsageError,
 } from './config/command-line';
+import { authenticationProblems } from './context/create-authentication';
 import { createDevToken, devTokenDefaults } from './context/dev-token';
-import { configuredIssuerProblems } from './context/issuers';
+import { createKeyCommands } from './context/key-commands';
+import { endProcess } from './process-end';
 import {
   type Composition,
   CompositionError,
@@ -25,19 +27,19 @@ import {
   composeSupergraph,
   formatCompositionProblem,
 } from './supergraph/composition';
+import { createPlanCommands } from './supergraph/plan-commands';
 import { InvalidSupergraphError, PlannerThread } from './supergraph/planner-client';
 import { readSupergraphSource } from './supergraph/sources';
 
 const defaultSupergraph = './supergraph.yaml';
 const defaultConfig = './gateway.yaml';
-const sameSignalMs = 500;
 
 const commands: Readonly<Record<string, Command>> = {
   serve: {
     summary: 'Serve a supergraph over HTTP.',
     positional: {
       name: 'SUPERGRAPH',
-      help: `supergraph.yaml, or a composed supergraph .graphql file (default ${defaultSupergraph})`,
+      help: `supergraph.yaml, or a composed supergraph: .graphql file or URL (default ${defaultSupergraph})`,
     },
     options: {
       config: { type: 'string', value: 'FILE', help: `configuration (default ${defaultConfig}, if there is one)` },
@@ -45,8 +47,8 @@ const commands: Readonly<Record<string, Command>> = {
       host: { type: 'string', value: 'HOST', help: 'address to listen on (default 127.0.0.1)' },
     },
     details: [
-      'Environment: PORT, HOST, LOG_LEVEL, SUPERGATE_IDENTITY_SECRET and SUBGRAPH_<NAME>_URL stand above the',
-      'configuration file; --port and --host stand above both. NODE_ENV=production switches introspection and the',
+      'Environment: PORT, HOST, LOG_LEVEL, SUPERGATE_IDENTITY_SECRET and SUBGRAPH_<NAME>_URL (or _URLS, of its',
+      'instances) stand above the configuration file; --port and --host stand above both. NODE_ENV=production switches introspection and the',
       'explorer off, unless the file says otherwise. The first SIGINT or SIGTERM lets running requests finish.',
     ].join('\n'),
     run: serveCommand,
@@ -92,6 +94,8 @@ const commands: Readonly<Record<string, Command>> = {
     details: 'Use it as: curl -H "authorization: Bearer $(supergate token --sub ID)" ...',
     run: tokenCommand,
   },
+  ...createPlanCommands(),
+  ...createKeyCommands(),
   config: {
     summary: 'Check a configuration, or print its JSON Schema.',
     positional: { name: 'FILE', help: `configuration (default ${defaultConfig})` },
@@ -109,17 +113,32 @@ export async function runCli(args: readonly string[]): Promise<void> {
   }
 }
 
-async function dispatch([name, ...rest]: readonly string[]): Promise<number> {
+async function dispatch(words: readonly string[]): Promise<number> {
+  const [name, ...rest] = joinCommand(words);
   if (name === '--help' || name === '-h' || name === 'help') return print(generalHelp(commands));
   if (name === '--version' || name === '-V') return print(version());
   if (name === undefined) throw new UsageError('give a command');
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) {
+    const second = secondWords(name);
+    if (second.length > 0) throw new UsageError(`${name}: give one of ${second.join(', ')}`);
     const kind = name.startsWith('-') ? 'option' : 'command';
     throw new UsageError(`unknown ${kind} "${name}"${suggest(name, Object.keys(commands))}`);
   }
   if (rest.includes('--help') || rest.includes('-h')) return print(commandHelp(name, command));
   return command.run(readArguments(name, command, rest));
+}
+
+/** `key create --name x` is the command `key create`. */
+function joinCommand([first = '', second = '', ...rest]: readonly string[]): readonly string[] {
+  const joined = `${first} ${second}`;
+  return Object.hasOwn(commands, joined) ? [joined, ...rest] : [first, second, ...rest].filter((word) => word !== '');
+}
+
+/** The commands that begin with this word, without it. */
+function secondWords(name: string): readonly string[] {
+  const prefix = `${name} `;
+  return Object.keys(commands).flatMap((command) => (command.startsWith(prefix) ? command.slice(prefix.length) : []));
 }
 
 async function serveCommand(args: Arguments): Promise<number> {
@@ -132,7 +151,7 @@ async function serveCommand(args: Arguments): Promise<number> {
   const options = { supergraph, ...(config && { config }), ...(port !== undefined && { port }), ...(host && { host }) };
   try {
     const server = await serve({ ...options, env: processEnvironment() });
-    closeOnSignal(() => server.close());
+    endProcess({ process, close: () => server.close(), log: server.log, tell });
     return print(`supergate serves ${supergraph} and is ready at ${server.graphqlUrl}`);
   } catch (error) {
     if (!(error instanceof InvalidSupergraphError)) throw error;
@@ -148,26 +167,6 @@ function readPort(text: string | undefined): number | undefined {
   if (!/^\d{1,5}$/.test(text) || port > 65_535)
     throw new UsageError(`serve: --port must be a number from 0 to 65535, not "${text}"`);
   return port;
-}
-
-/** The first signal closes and lets requests finish; a later one ends the process at once. */
-function closeOnSignal(close: () => Promise<void>): void {
-  let closingSince: number | undefined;
-  const onSignal = (signal: NodeJS.Signals) => {
-    if (closingSince !== undefined) {
-      // The terminal signals the whole group, and npm and npx hand the same signal on: that is still the first.
-      if (performance.now() - closingSince < sameSignalMs) return;
-      process.exit(signal === 'SIGINT' ? 130 : 143);
-    }
-    closingSince = performance.now();
-    tell(`${signal}: closing; again to end at once`);
-    close().then(
-      () => process.exit(0),
-      (error) => process.exit(report(error)),
-    );
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
 }
 
 async function composeCommand(args: Arguments): Promise<number> {
@@ -249,7 +248,7 @@ function tokenCommand(args: Arguments): number {
 function configCommand(args: Arguments): number {
   if (args.flag('schema')) return print(JSON.stringify(configJsonSchema(), null, 2));
   const file = args.positional ?? defaultConfig;
-  const loaded = loadConfig({ file, env: processEnvironment(), check: configuredIssuerProblems });
+  const loaded = loadConfig({ file, env: processEnvironment(), check: authenticationProblems });
   if (loaded.kind === 'problems') throw new ConfigError(loaded.problems);
   return print(`${file} is a valid configuration`);
 }

@@ -59,7 +59,52 @@ export const errorTable = {
     'The operation has more selections than allowed, counted with its fragments expanded.',
   ),
   MAX_DIRECTIVES_LIMIT: define(400, 'The document has more directives than allowed.'),
+  MAX_LIST_DEPTH_LIMIT: define(400, 'The operation nests more lists than allowed: each multiplies the answer.'),
+  MAX_VARIABLE_VALUES_LIMIT: define(400, 'The lists and input objects in the variables hold more values than allowed.'),
+  COST_ESTIMATED_TOO_EXPENSIVE: define(
+    400,
+    'The operation would cost more than one may: `extensions.cost` tells both.',
+  ),
+  LIST_SIZE_ARGUMENT_REQUIRED: define(
+    400,
+    'A list needs exactly one of the arguments that decide how long it is (`@listSize`), and has none or several.',
+  ),
   UNAUTHENTICATED: define(401, 'Credentials are missing or were refused.', { closeCode: 4401 }),
+  AUTHENTICATION_UNAVAILABLE: define(503, 'Whether an API key is good cannot be told now: its store does not answer.', {
+    closeCode: 4500,
+    retry: true,
+  }),
+  UNAUTHORIZED_FIELD_OR_TYPE: define(
+    403,
+    'The client may not read a field: null beside the rest of the answer, or, by configuration, the whole operation is refused.',
+  ),
+  FORBIDDEN_ORIGIN: define(403, 'A page of a foreign origin wants a WebSocket: allow it in `server.cors.origins`.'),
+  TOO_MANY_CONNECTIONS: define(429, 'This address, or all together, hold as many subscriptions open as allowed.', {
+    retry: true,
+  }),
+  MAX_OPERATIONS_LIMIT: define(429, 'One WebSocket runs as many operations at a time as allowed.', { retry: true }),
+  IDEMPOTENCY_KEY_CONFLICT: define(
+    409,
+    'An Idempotency-Key was used for another request, or its first request still runs.',
+  ),
+  IDEMPOTENCY_UNAVAILABLE: define(
+    503,
+    'Whether a request was sent before cannot be told: the store does not answer, and nothing is done twice.',
+    { retry: true },
+  ),
+  REQUEST_RATE_LIMITED: define(
+    429,
+    'A rate limit is reached: of the operation, or of fields that are null then. `extensions.retryAfterSeconds` tells when to try again.',
+    { retry: true },
+  ),
+  COST_BUDGET_EXCEEDED: define(
+    429,
+    'What operations may cost together in a window is spent. `extensions.retryAfterSeconds` tells when to try again.',
+    { retry: true },
+  ),
+  RATE_LIMITS_UNAVAILABLE: define(503, 'A rate limit that must be checked cannot be, for the store does not answer.', {
+    retry: true,
+  }),
   METHOD_NOT_ALLOWED: define(405, 'The HTTP method is not one of this path, or a GET asks for a mutation.'),
   NOT_ACCEPTABLE: define(406, 'No media type the client accepts can be produced.'),
   NOT_FOUND: define(404, 'There is nothing at this path.'),
@@ -71,6 +116,11 @@ export const errorTable = {
     retry: true,
     inAnswer,
   }),
+  SUBGRAPH_UNAVAILABLE: define(
+    503,
+    'No instance of a subgraph is asked at present, for all of them failed again and again: it is tried every few seconds.',
+    { retry: true, inAnswer },
+  ),
   SUBREQUEST_MALFORMED_RESPONSE: define(502, 'A subgraph answered with something that is not a GraphQL response.', {
     retry: true,
     inAnswer,
@@ -90,6 +140,11 @@ export const errorTable = {
   QUERY_PLAN_TOO_LARGE: define(400, 'The query plan of the operation needs more fetches than allowed.'),
   SUPERGRAPH_NOT_READY: define(503, 'No supergraph has been loaded yet.', { retry: true }),
   SUBSCRIPTION_NOT_SUPPORTED: define(400, 'Subscriptions are not served on this transport.'),
+  SUBSCRIPTION_SCHEMA_RELOAD: define(
+    400,
+    'The supergraph was reloaded, and the subscription does not fit the new one: the message says why.',
+  ),
+  SUBSCRIPTION_JWT_EXPIRED: define(401, 'The token of a subscription expired, and was not refreshed in time.'),
   INTERNAL_SERVER_ERROR: define(
     500,
     'A defect of the gateway: the message is masked, the request id finds it in the log.',

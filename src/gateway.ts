@@ -11,11 +11,17 @@ import type {
   GatewaySchemaLoadOrUpdateCallback,
   GatewayUnsubscriber,
 } from '@apollo/server-gateway-interface';
-import { type ExecutionResult, GraphQLError, type GraphQLSchema } from 'graphql';
+import type { ExecutionResult, GraphQLSchema } from 'graphql';
+import type { RefusedOperation, SubscriptionSink } from './client/door';
+import { withStatus } from './client/error-format';
 import { type Config, createConfig, subgraphSettings } from './config';
+import { type Asker, type AskerOptions, askerOf } from './context/asker';
+import { headersWithoutSay } from './context/create-request-context';
 import { openDeadline } from './context/deadline';
 import { anonymous, type RequestContext } from './context/request-context';
-import { type ErrorCode, errorTable, InternalError } from './errors';
+import type { SubgraphIdentity } from './context/subgraph-identity';
+import { createSubscriptionContexts } from './context/subscription-contexts';
+import { ClientError, InternalError } from './errors';
 import type { Refused } from './operation/document';
 import type { RawVariables } from './operation/variables';
 import {
@@ -26,26 +32,43 @@ import {
   prepareSource,
   renewPrepared,
 } from './pipeline';
+import type { CreatePolicies } from './policy/admission';
+import { createPolicies, type PolicyDependencies } from './policy/create-policies';
 import type { Answer } from './query-plan/engine';
+import type { ClientSubscription, LiveSubscriptions, SubscriptionObserver } from './query-plan/live-subscriptions';
 import { SharedExecutions } from './query-plan/shared-executions';
 import { openRedis, type RedisConnection } from './redis';
-import type { CallRecord } from './subgraph/call';
-import { createSubgraphTransport, defaultTransportOptions, type SubgraphTransport } from './subgraph/pools';
+import { type CallRecord, systemClock } from './subgraph/call';
+import { EventSources } from './subgraph/event-sources';
+import { createSubgraphTransport, type SubgraphTransport } from './subgraph/pools';
+import { defaultTransportOptions, resilienceOptions } from './subgraph/transport-options';
+import { openSubscriptions } from './subscribe';
 import { Generation } from './supergraph/generation';
+import { Generations, type SupergraphStatus, type UpdateOutcome } from './supergraph/generations';
+import {
+  checkSubgraphs,
+  createDataSource,
+  type ManagedSupergraph,
+  type SupergraphHooks,
+  type SupergraphInput,
+  toManager,
+} from './supergraph/manager';
+import type { OverrideDependencies } from './supergraph/override-labels';
 import { PlannerThread } from './supergraph/planner-client';
 import { createLog, type Log } from './telemetry/log';
 
-export interface GatewayOptions {
-  /** A composed supergraph, as `supergate compose` or `rover supergraph compose` writes it. */
-  readonly supergraph: { readonly sdl: string };
+export interface GatewayOptions extends AskerOptions {
+  /**
+   * A composed supergraph, as `supergate compose` or `rover supergraph compose` writes it; or who brings one after the
+   * other: `watchSupergraph` of `supergraph/watched-source`, or any manager of `@apollo/gateway`.
+   */
+  readonly supergraph: SupergraphInput;
   /** From `createConfig` or `loadConfig`; without it, every default. */
   readonly config?: Config;
-  /** Headers for subgraphs when Apollo Server calls, from the context value its `context` function made. */
-  readonly subgraphHeaders?: (contextValue: unknown) => Readonly<Record<string, string>>;
 }
 
 /** What the gateway works with; every part has a real default. */
-export interface GatewayDependencies {
+export interface GatewayDependencies extends PolicyDependencies, OverrideDependencies {
   readonly log?: Log;
   /** A planner thread that is running already. The gateway closes it when it stops. */
   readonly planner?: PlannerThread;
@@ -58,8 +81,14 @@ export interface GatewayDependencies {
   readonly ownHeaders?: readonly string[];
   /** Headers of the gateway's own calls to subgraphs: is it there? */
   readonly subgraphHealthHeaders?: () => Readonly<Record<string, string>>;
+  /** Told when a supergraph is served, refused, or cannot be had. */
+  readonly onSupergraphStatus?: (status: SupergraphStatus) => void;
   /** Told of each finished call to a subgraph. */
   readonly onSubgraphCall?: (record: CallRecord) => void;
+  /** Told of subscriptions and their events. */
+  readonly subscriptions?: SubscriptionObserver;
+  /** How subgraphs are told who asks, where `ownHeaders` say it: the events of a subscription need it anew. */
+  readonly subgraphIdentity?: SubgraphIdentity | undefined;
   /** The request context behind a context value of Apollo Server; without it one is made for each operation. */
   readonly contextOf?: (contextValue: unknown) => RequestContext;
 }
@@ -73,12 +102,21 @@ export interface GatewayRequest {
 /** A federated graph. `load` (Apollo Server calls it) must have resolved before anything else. */
 export interface Gateway extends GatewayInterface {
   load(options?: unknown): Promise<GatewayLoadResult>;
+  /** Reads a long new document in slices, ahead of `prepare`; undefined when there is nothing to wait for. */
+  readAhead(source: string): Promise<void> | undefined;
   /** Parses, limits and validates once per document. Never throws. */
   prepare(source: string, operationName: string | undefined): PreparedRequest | Refused;
   /** Answers what `prepare` prepared. Never rejects. */
   execute(prepared: PreparedRequest, variables: RawVariables, context: RequestContext): Promise<ExecutionResult>;
   /** The same in the cheapest form: a clean answer is finished text. */
   answer(prepared: PreparedRequest, variables: RawVariables, context: RequestContext): Promise<Answer>;
+  /** Begins a subscription that `prepare` prepared; what befalls it is told to `sink`. Never rejects. */
+  subscribe(
+    prepared: PreparedRequest,
+    variables: RawVariables,
+    context: RequestContext,
+    sink: SubscriptionSink,
+  ): Promise<ClientSubscription | RefusedOperation>;
   /** `prepare` and `execute` in one, for callers without a door of their own: an anonymous request with the configured deadline. */
   query(request: GatewayRequest): Promise<ExecutionResult>;
   /**
@@ -87,22 +125,13 @@ export interface Gateway extends GatewayInterface {
    * the last is taken. `load` must have been called.
    */
   update(supergraphSdl: string): Promise<UpdateOutcome>;
+  /** How the newest supergraph that was offered fares; undefined until `load`. */
+  readonly supergraphStatus: SupergraphStatus | undefined;
   /** Undefined where no Redis is used. */
   readonly redisStatus: 'up' | 'down' | undefined;
   /** The generation that new operations run under; undefined until `load`. */
   readonly current: Generation<SubgraphTransport> | undefined;
 }
-
-export type UpdateOutcome =
-  /** `warmed`: how many operations were prepared before it was served. */
-  | { readonly kind: 'swapped'; readonly generation: string; readonly warmed: number }
-  /** The same text is served already. */
-  | { readonly kind: 'unchanged' }
-  /** Another update came before this one had begun. */
-  | { readonly kind: 'superseded' };
-
-/** Headers that differ from request to request and have no say in an answer. */
-const headersWithoutSay: ReadonlySet<string> = new Set(['x-request-id', 'traceparent', 'tracestate']);
 
 /** Makes a gateway: `new ApolloServer({ gateway: createGateway({ supergraph: { sdl } }) })`. */
 export function createGateway(options: GatewayOptions, dependencies: GatewayDependencies = {}): Gateway {
@@ -110,21 +139,20 @@ export function createGateway(options: GatewayOptions, dependencies: GatewayDepe
 }
 
 class Supergate implements Gateway {
-  current: Generation<SubgraphTransport> | undefined;
   private readonly config: Config;
   private readonly log: Log;
   private readonly listeners = new Set<GatewaySchemaLoadOrUpdateCallback>();
-  /** Every generation that is not closed yet. */
-  private readonly generations = new Set<Generation<SubgraphTransport>>();
+  private readonly generations: Generations<SubgraphTransport>;
   private readonly bySchema = new WeakMap<GraphQLSchema, Generation<SubgraphTransport>>();
   /** One for all generations: who asks after a mutation under an old one must not join a query from before it. */
   private readonly sharedQueries: SharedExecutions<Answer> | undefined;
+  private readonly eventSources: EventSources;
+  private readonly live: LiveSubscriptions;
   private planner: PlannerThread | undefined;
   private redis: RedisConnection | undefined;
+  private createPolicies: CreatePolicies = () => undefined;
+  private managed: ManagedSupergraph | undefined;
   private loading: Promise<GatewayLoadResult> | undefined;
-  private updating: Promise<unknown> = Promise.resolve();
-  private lastUpdate = 0;
-  private isStopped = false;
 
   constructor(
     private readonly options: GatewayOptions,
@@ -133,6 +161,42 @@ class Supergate implements Gateway {
     this.config = options.config ?? createConfig();
     this.log = dependencies.log ?? createLog(this.config.telemetry.logLevel);
     this.sharedQueries = this.config.sharing.queries ? new SharedExecutions(headersWithoutSay) : undefined;
+    this.generations = this.createGenerations();
+    this.eventSources = new EventSources({ clock: systemClock, random: Math.random, log: this.log });
+    this.live = openSubscriptions({
+      current: () => this.current,
+      contexts: createSubscriptionContexts({
+        subgraphIdentity: dependencies.subgraphIdentity,
+        now: Date.now,
+        timeoutMs: this.config.timeouts.operationMs,
+      }),
+      observer: dependencies.subscriptions,
+      schedule: systemClock.schedule,
+    });
+  }
+
+  private createGenerations(): Generations<SubgraphTransport> {
+    const { planner, timeouts, supergraph } = this.config;
+    return new Generations({
+      open: (supergraphSdl) => this.openGeneration(supergraphSdl),
+      warmOperations: planner.warmOperations,
+      warmTimeoutMs: planner.warmTimeoutMs,
+      // Whatever runs under an old one has its own deadline, and is not cut short for a reload.
+      retireMs: Math.max(timeouts.drainMs, timeouts.operationMs),
+      maxDraining: supergraph.maxDraining,
+      log: this.log,
+      onServed: (generation) => this.served(generation),
+      onStatus: (status) => this.dependencies.onSupergraphStatus?.(status),
+      now: Date.now,
+    });
+  }
+
+  get current(): Generation<SubgraphTransport> | undefined {
+    return this.generations.current;
+  }
+
+  get supergraphStatus(): SupergraphStatus | undefined {
+    return this.generations.status;
   }
 
   load(): Promise<GatewayLoadResult> {
@@ -141,98 +205,86 @@ class Supergate implements Gateway {
   }
 
   private async loadNow(): Promise<GatewayLoadResult> {
-    const { redis, planner } = this.config;
-    this.planner = this.dependencies.planner ?? new PlannerThread({ ...planner, log: this.log });
+    const { redis, planner, rateLimits } = this.config;
+    const rateLimitTiers = Object.keys(rateLimits.tiers);
+    this.planner = this.dependencies.planner ?? new PlannerThread({ ...planner, rateLimitTiers, log: this.log });
     this.redis = this.dependencies.redis ?? (redis && openRedis({ ...redis, log: this.log }));
+    this.createPolicies = createPolicies(this.config, this.dependencies, this.redis);
     try {
-      this.current = await this.openGeneration(this.planner, this.options.supergraph.sdl);
+      this.managed = await toManager(this.options.supergraph).initialize(this.supergraphHooks(this.planner));
+      await this.generations.load(this.managed.supergraphSdl);
     } catch (error) {
+      await this.managed?.cleanup?.();
       await Promise.all([this.planner.close(), this.redis?.close()]);
       throw error;
     }
-    this.warnOfOpenFields(this.options.supergraph.sdl);
-    for (const listener of this.listeners) this.announce(listener);
     return { executor: this.executor };
   }
 
+  private supergraphHooks(planner: PlannerThread): SupergraphHooks {
+    const ownHeaders = () => this.dependencies.subgraphHealthHeaders?.() ?? {};
+    const getDataSource: SupergraphHooks['getDataSource'] = (subgraph) => createDataSource(subgraph, ownHeaders);
+    return {
+      // Why one is refused is told by `generations`.
+      update: (supergraphSdl) =>
+        this.update(supergraphSdl).then(
+          () => {},
+          () => {},
+        ),
+      healthCheck: (supergraphSdl) => checkSubgraphs(supergraphSdl, getDataSource),
+      getDataSource,
+      compose: (subgraphs) => planner.compose(subgraphs),
+      reportUnreadable: (reason) => this.generations.reportUnreadable(reason),
+    };
+  }
+
   update(supergraphSdl: string): Promise<UpdateOutcome> {
-    this.lastUpdate += 1;
-    const turn = this.lastUpdate;
-    const updated = this.updating.then(() => this.updateNow(supergraphSdl, turn));
-    this.updating = updated.catch(() => {});
-    return updated;
+    return this.generations.update(supergraphSdl);
   }
 
-  private async updateNow(supergraphSdl: string, turn: number): Promise<UpdateOutcome> {
-    await this.loading;
-    const { current: old, planner } = this;
-    if (!old || !planner) throw new InternalError('the gateway is updated before it has loaded, or after it stopped');
-    if (turn !== this.lastUpdate) return { kind: 'superseded' };
-    if (supergraphSdl === old.supergraphSdl) return { kind: 'unchanged' };
-    const next = await this.openGeneration(planner, supergraphSdl);
-    const { warmOperations, warmTimeoutMs } = this.config.planner;
-    const warmed = await next.warm(old.hotOperations(warmOperations), warmTimeoutMs);
-    if (this.isStopped) {
-      await next.retire(0);
-      throw new InternalError('the gateway stopped while it was updated');
-    }
-    this.current = next;
-    // Whatever runs under the old one has its own deadline, and is not cut short for a reload.
-    const { drainMs, operationMs } = this.config.timeouts;
-    void old.retire(Math.max(drainMs, operationMs));
-    this.warnOfOpenFields(supergraphSdl);
+  private async served(generation: Generation<SubgraphTransport>): Promise<void> {
+    this.bySchema.set(generation.apiSchema, generation);
     this.announceToAll();
-    this.log.info({ generation: next.id, previous: old.id, warmed }, 'Another supergraph is served');
-    return { kind: 'swapped', generation: next.id, warmed };
+    this.managed?.onServed?.(generation.supergraphSdl);
+    await this.live.replan();
   }
 
-  /** Fields that their authors believe to be protected. */
-  private warnOfOpenFields(supergraphSdl: string): void {
-    const links = supergraphSdl.matchAll(/https:\/\/specs\.apollo\.dev\/(authenticated|requiresScopes|policy)\/v/g);
-    const directives = [...links].map(([, name]) => `@${name}`);
-    if (directives.length === 0) return;
-    this.log.warn(
-      { directives },
-      'The supergraph uses directives that are not enforced yet: anybody may ask its fields',
-    );
-  }
-
-  private async openGeneration(planner: PlannerThread, supergraphSdl: string): Promise<Generation<SubgraphTransport>> {
+  private openGeneration(supergraphSdl: string): Promise<Generation<SubgraphTransport>> {
     const { limits, planner: plannerConfig, server } = this.config;
-    const { redis: store, log } = this;
-    const generation = await Generation.open(supergraphSdl, {
+    const introspection = typeof server.introspection === 'object' ? 'some' : server.introspection;
+    const { redis: store, log, planner } = this;
+    if (!planner) throw new InternalError('a supergraph is opened without a planner thread');
+    return Generation.open(supergraphSdl, {
       planner,
       engineLimits: { maxErrors: limits.maxErrors, planCacheMaxBytes: plannerConfig.cacheMaxBytes },
-      documentOptions: { limits, maxErrors: limits.maxErrors, introspection: server.introspection },
+      documentOptions: { limits, maxErrors: limits.maxErrors, introspection },
       documentCacheMaxBytes: plannerConfig.cacheMaxBytes,
       sharedQueries: this.sharedQueries,
       sharedPlans: store && { store, lifetimeMs: plannerConfig.sharedLifetimeMs, settings: plannerConfig, log },
+      createPolicies: this.createPolicies,
+      overrides: this.dependencies,
       createTransport: (subgraphs) => this.createTransport(subgraphs),
     });
-    this.generations.add(generation);
-    void generation.gone.then(() => this.generations.delete(generation));
-    this.bySchema.set(generation.apiSchema, generation);
-    return generation;
   }
 
   private createTransport(subgraphs: readonly { readonly name: string; readonly url: string }[]): SubgraphTransport {
     const endpoints = subgraphs.map(({ name, url }) => {
-      const { url: override, forwardHeaders, ...settings } = subgraphSettings(this.config, name);
+      const { url: override, instances, forwardHeaders, ...settings } = subgraphSettings(this.config, name);
       const allowed = [...forwardHeaders, ...(this.dependencies.ownHeaders ?? [])];
       const forward = this.dependencies.ownHeaders && { forwardHeaders: allowed };
-      return { name, url: override ?? url, options: { ...settings, ...forward } };
+      const deadlineHeader = settings.deadlineHeader || undefined;
+      const options = { ...settings, ...resilienceOptions(settings), deadlineHeader, ...forward };
+      return { name, url: override ?? instances?.[0]?.url ?? url, instances, options };
     });
     const { onSubgraphCall, subgraphHealthHeaders } = this.dependencies;
     const sharing = this.config.sharing.subgraphQueries ? defaultTransportOptions.sharing : false;
-    return createSubgraphTransport(
-      endpoints,
-      { ...defaultTransportOptions, sharing },
-      {
-        log: this.log,
-        ...(subgraphHealthHeaders && { healthHeaders: subgraphHealthHeaders }),
-        ...(onSubgraphCall && { onCall: onSubgraphCall }),
-      },
-    );
+    const options = { ...defaultTransportOptions, sharing };
+    return createSubgraphTransport(endpoints, options, {
+      log: this.log,
+      eventSources: this.eventSources,
+      ...(subgraphHealthHeaders && { healthHeaders: subgraphHealthHeaders }),
+      ...(onSubgraphCall && { onCall: onSubgraphCall }),
+    });
   }
 
   get redisStatus(): 'up' | 'down' | undefined {
@@ -261,6 +313,10 @@ class Supergate implements Gateway {
     }
   }
 
+  readAhead(source: string): Promise<void> | undefined {
+    return this.current?.readAhead(source);
+  }
+
   prepare(source: string, operationName: string | undefined): PreparedRequest | Refused {
     return prepareSource(this.current, source, operationName);
   }
@@ -277,15 +333,30 @@ class Supergate implements Gateway {
     return answerOperation(renewed, variables, context);
   }
 
+  async subscribe(
+    { generation, target, operationName }: PreparedRequest,
+    variables: RawVariables,
+    context: RequestContext,
+    sink: SubscriptionSink,
+  ): Promise<ClientSubscription | RefusedOperation> {
+    const source = generation.sourceOf(target);
+    if (source === undefined) throw new InternalError('a subscription was prepared without its text');
+    return this.live.subscribe({ source, operationName, variables }, context, sink);
+  }
+
   async query({ query, operationName, variables = {} }: GatewayRequest): Promise<ExecutionResult> {
+    await this.readAhead(query);
     const prepared = this.prepare(query, operationName);
     if (prepared.kind === 'refused') return { errors: prepared.errors };
-    return this.withContext({}, (context) => this.execute(prepared, variables, context));
+    return this.withContext({ subgraphHeaders: {}, identity: anonymous }, (context) =>
+      this.execute(prepared, variables, context),
+    );
   }
 
   private readonly executor: GatewayExecutor = async ({ schema, document, source, request, context: contextValue }) => {
-    // The document was validated against this schema, which may not be the current one any more.
+    // The host began under this schema, which may not be the current one any more.
     const generation = this.bySchema.get(schema) ?? this.current;
+    if (source !== undefined) await generation?.readAhead(source);
     const prepared =
       generation === undefined || generation.isClosed
         ? prepareSource(this.current, source, request.operationName)
@@ -297,41 +368,26 @@ class Supergate implements Gateway {
       return this.execute(prepared, variables, contextOf(contextValue));
     }
     if (prepared.kind === 'refused') return withStatus({ errors: prepared.errors });
-    const subgraphHeaders = this.options.subgraphHeaders?.(contextValue) ?? {};
-    return withStatus(await this.withContext(subgraphHeaders, (context) => this.execute(prepared, variables, context)));
+    const asker = askerOf(this.options, contextValue);
+    return withStatus(await this.withContext(asker, (context) => this.execute(prepared, variables, context)));
   };
 
   /** Runs `use` with a context of its own, for callers that have made none. */
-  private async withContext<T>(
-    subgraphHeaders: Readonly<Record<string, string>>,
-    use: (context: RequestContext) => Promise<T>,
-  ): Promise<T> {
+  private async withContext<T>(asker: Asker, use: (context: RequestContext) => Promise<T>): Promise<T> {
     const { deadline, dispose } = openDeadline(Date.now() + this.config.timeouts.operationMs, Date.now);
     const calls = { count: 0, failed: 0 };
     try {
-      return await use({ id: randomUUID(), identity: anonymous, deadline, log: this.log, subgraphHeaders, calls });
+      return await use({ id: randomUUID(), ...asker, deadline, log: this.log, calls, told: {} });
     } finally {
       dispose();
     }
   }
 
   async stop(): Promise<void> {
-    this.isStopped = true;
-    this.current = undefined;
-    const { drainMs } = this.config.timeouts;
-    await Promise.all([...this.generations].map((generation) => generation.retire(drainMs)));
+    await this.managed?.cleanup?.();
+    await this.generations.stop(this.config.timeouts.drainMs);
+    this.live.endAll(new ClientError('SUPERGRAPH_NOT_READY', 'The gateway is stopping.'));
+    this.eventSources.close();
     await Promise.all([this.planner?.close(), this.redis?.close()]);
   }
-}
-
-/** Apollo Server answers 400 to an operation without data, whatever refused it, unless the error names a status. */
-function withStatus(result: ExecutionResult): ExecutionResult {
-  const [first, ...others] = result.errors ?? [];
-  if (first === undefined || result.data !== undefined) return result;
-  const { httpStatus: status } = errorTable[first.extensions.code as ErrorCode];
-  const extensions = { ...first.extensions, http: { status } };
-  const told = new GraphQLError(first.message, { originalError: first, extensions });
-  // The refusals of documents know their place without keeping the document.
-  Object.assign(told, { locations: first.locations });
-  return { errors: [told, ...others] };
 }

@@ -1,6 +1,7 @@
 /**
- * The way of an operation, in code: prepare -> execute. Every door (HTTP, Apollo Server, later WebSocket and REST)
- * calls these two. In: text, variables, a RequestContext. Out: an execution result; it never rejects.
+ * The way of an operation, in code: prepare -> admit -> execute. Every door (HTTP, Apollo Server, later WebSocket and
+ * REST) prepares and executes; nothing is executed that was not admitted under the generation that prepared it.
+ * In: text, variables, a RequestContext. Out: an execution result; it never rejects.
  * Clock: per request; what can be done once per document is remembered by the generation.
  */
 import { type DocumentNode, type ExecutionResult, GraphQLError } from 'graphql';
@@ -8,6 +9,15 @@ import type { RequestContext } from './context/request-context';
 import { ClientError, InternalError } from './errors';
 import { type Operation, type Refused, selectOperation, type ValidDocument } from './operation/document';
 import { type CheckedVariables, checkVariables, type RawVariables } from './operation/variables';
+import {
+  type AdmissionRequest,
+  type Exclusions,
+  joinExclusions,
+  type Policies,
+  type Reason,
+  type Verdict,
+  type Weighed,
+} from './policy/admission';
 import type { Completed } from './query-plan/complete';
 import type { Answer, ExecutableOperation } from './query-plan/engine';
 import type { Generation } from './supergraph/generation';
@@ -31,7 +41,7 @@ export function prepareSource(
   return pickOperation(generation, generation.readDocument(source), operationName);
 }
 
-/** The same for a document that the host has parsed and validated against this generation. */
+/** The same for a document that the host has parsed. */
 export function prepareDocument(
   generation: Generation,
   document: DocumentNode,
@@ -61,6 +71,20 @@ function pickOperation(
   return { kind: 'prepared', operation: target.type, operationName: target.name, target, generation };
 }
 
+/** What an operation was admitted to run. */
+export interface Admitted {
+  readonly kind: 'admitted';
+  readonly executable: ExecutableOperation;
+  readonly variables: CheckedVariables;
+  readonly exclusions: Exclusions | undefined;
+  /** What policies tell beside the answer. */
+  readonly extensions: Readonly<Record<string, unknown>> | undefined;
+  /** Told instead, once the data of the answer is counted. Absent: it is not. */
+  readonly count?: Extract<Weighed, { kind: 'weighed' }>['count'];
+}
+
+type Rejected = Extract<Verdict, { kind: 'refused' }>;
+
 /**
  * Answers a prepared query or mutation with values, under a lease on its generation, which must not be closed.
  * What clients and subgraphs do wrong is in the result.
@@ -70,9 +94,11 @@ export async function executeOperation(
   variables: RawVariables,
   context: RequestContext,
 ): Promise<ExecutionResult> {
-  const run = async (executable: ExecutableOperation, checked: CheckedVariables) => {
+  const run = async (admitted: Admitted) => {
     const { engine, transport } = prepared.generation;
-    return toResult(await engine.execute(executable, checked, context, transport.call));
+    const { executable, variables: checked } = admitted;
+    const completed = await engine.execute(executable, checked, context, transport.call, reasonsOf(admitted));
+    return toResult(completed, admitted);
   };
   return refuseOr(prepared, variables, context, run, (result) => result);
 }
@@ -84,38 +110,105 @@ export async function answerOperation(
   context: RequestContext,
 ): Promise<Answer> {
   const { engine, transport, sharedQueries } = prepared.generation;
-  const execute = async (executable: ExecutableOperation, checked: CheckedVariables): Promise<Answer> => {
-    const answer = await engine.executeToText(executable, checked, context, transport.call);
-    if (typeof answer === 'string') return { kind: 'text', body: `{"data":${answer}}` };
-    return { kind: 'result', result: toResult(answer) };
+  const execute = async (admitted: Admitted): Promise<Answer> => {
+    const { executable, variables: checked } = admitted;
+    if (admitted.count) {
+      const completed = await engine.execute(executable, checked, context, transport.call, reasonsOf(admitted));
+      return { kind: 'result', result: toResult(completed, admitted) };
+    }
+    const answer = await engine.executeToText(executable, checked, context, transport.call, reasonsOf(admitted));
+    if (typeof answer !== 'string') return { kind: 'result', result: toResult(answer, admitted) };
+    const extensions = admitted.extensions ? `,"extensions":${JSON.stringify(admitted.extensions)}` : '';
+    return { kind: 'text', body: `{"data":${answer}${extensions}}` };
   };
-  const run = (executable: ExecutableOperation, checked: CheckedVariables): Promise<Answer> => {
-    if (prepared.operation === 'mutation')
-      return execute(executable, checked).finally(() => sharedQueries?.mutationEnded());
-    if (!sharedQueries) return execute(executable, checked);
-    return sharedQueries.share(prepared.target, checked, context, () => execute(executable, checked));
+  const run = (admitted: Admitted): Promise<Answer> => {
+    if (prepared.operation === 'mutation') return execute(admitted).finally(() => sharedQueries?.mutationEnded());
+    // What is told beside the answer is about one request.
+    if (!sharedQueries || admitted.extensions) return execute(admitted);
+    const { variables: checked, exclusions } = admitted;
+    return sharedQueries.share(admitted.executable, checked, context, exclusions, () => execute(admitted));
   };
   return refuseOr(prepared, variables, context, run, (result) => ({ kind: 'result', result }));
 }
 
-function toResult({ data, errors }: Completed): ExecutionResult {
-  return errors.length > 0 ? { errors, data } : { data };
+export function reasonsOf({ exclusions }: Pick<Admitted, 'exclusions'>): readonly Reason[] | undefined {
+  return exclusions?.reasons;
 }
 
-/** Checks variables, prepares and runs; whatever refuses the operation on the way is an answer too. */
-async function refuseOr<T>(
+function toResult({ data, errors }: Completed, { extensions: told, count }: Admitted): ExecutionResult {
+  const counted = count?.(data);
+  const extensions = counted ? { ...told, ...counted } : told;
+  return { ...(errors.length > 0 && { errors }), data, ...(extensions && { extensions }) };
+}
+
+/**
+ * Asks the policies: authorization first; what it left is weighed, and once it is planned the limits charge for it. So
+ * nothing dear is planned, and nothing is charged for an operation that is refused, or that cannot be planned.
+ */
+export async function admit(
   { target, generation }: PreparedRequest,
+  variables: CheckedVariables,
+  context: RequestContext,
+  policies: Policies | undefined = generation.policies,
+): Promise<Admitted | Rejected> {
+  const { engine } = generation;
+  const overrideLabels = generation.overrides?.decide(target, context);
+  if (!policies) {
+    const executable = await engine.prepare(target, variables, undefined, overrideLabels);
+    return { kind: 'admitted', executable, variables, exclusions: undefined, extensions: undefined };
+  }
+  const request: AdmissionRequest = { operation: target, variables, context };
+  const authorization = policies.authorize?.(request);
+  const authorized = authorization instanceof Promise ? await authorization : authorization;
+  if (authorized?.kind === 'refused') return authorized;
+  const readable = authorized?.kind === 'partly' ? authorized.exclusions : undefined;
+  const weighed = policies.weigh?.(request, readable);
+  if (weighed?.kind === 'refused') return weighed;
+  const executable = await engine.prepare(target, variables, readable?.fields, overrideLabels);
+  const first = { kind: 'admitted', executable, variables, exclusions: readable, count: weighed?.count } as const;
+  const limit = policies.limit?.(request, readable, weighed?.estimated ?? 0);
+  const limited = limit instanceof Promise ? await limit : limit;
+  const extensions = joinExtensions(authorized, weighed, limited);
+  if (limited?.kind === 'refused') return { ...limited, ...(extensions && { extensions }) };
+  if (limited?.kind !== 'partly') return { ...first, extensions };
+  const exclusions = joinExclusions(readable, limited.exclusions);
+  const rest = await engine.prepare(target, variables, exclusions?.fields, overrideLabels);
+  const { ifNothingRuns: errors } = limited;
+  if (errors && runsNothing(rest)) return { kind: 'refused', errors, ...(extensions && { extensions }) };
+  return { ...first, executable: rest, exclusions, extensions };
+}
+
+function runsNothing({ steps, introspection }: ExecutableOperation): boolean {
+  return steps.length === 0 && introspection === undefined;
+}
+
+function joinExtensions(
+  ...verdicts: readonly (Verdict | Weighed | undefined)[]
+): Readonly<Record<string, unknown>> | undefined {
+  const told = verdicts.flatMap((verdict) => verdict?.extensions ?? []);
+  return told.length === 0 ? undefined : Object.assign({}, ...told);
+}
+
+/** Checks variables, admits and runs; whatever refuses the operation on the way is an answer too. */
+async function refuseOr<T>(
+  prepared: PreparedRequest,
   variables: RawVariables,
   context: RequestContext,
-  run: (executable: ExecutableOperation, checked: CheckedVariables) => Promise<T>,
+  run: (admitted: Admitted) => Promise<T>,
   refuse: (result: ExecutionResult) => T,
 ): Promise<T> {
+  const { target, generation } = prepared;
   generation.acquire();
   try {
     if (target.type === 'subscription') throw subscriptionsElsewhere();
     const checked = checkVariables(generation.apiSchema, target, variables);
     if (checked.kind === 'refused') return refuse({ errors: checked.errors });
-    return await run(await generation.engine.prepare(target, checked), checked);
+    context.trace?.enter('admission');
+    const admitted = await admit(prepared, checked, context);
+    context.trace?.enter('execution');
+    if (admitted.kind === 'admitted') return await run(admitted);
+    const { errors, extensions } = admitted;
+    return refuse({ errors, ...(extensions && { extensions }) });
   } catch (error) {
     if (error instanceof ClientError) return refuse({ errors: [error] });
     context.log.error({ error: describe(error) }, 'An operation failed for a reason that is ours');
@@ -125,18 +218,19 @@ async function refuseOr<T>(
   }
 }
 
-function describe(error: unknown): string {
+export function describe(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-function maskedError(requestId: string): GraphQLError {
+/** What a client reads of a defect of ours. */
+export function maskedError(requestId: string): GraphQLError {
   return new GraphQLError(`Internal error. The request id is ${requestId}.`, {
     extensions: { code: 'INTERNAL_SERVER_ERROR' },
     originalError: new InternalError('masked'),
   });
 }
 
-function notReady(): ClientError {
+export function notReady(): ClientError {
   return new ClientError('SUPERGRAPH_NOT_READY', 'The gateway has no supergraph yet.');
 }
 

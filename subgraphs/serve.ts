@@ -12,8 +12,10 @@ import { createContentSubgraph } from './content/subgraph';
 import { createPaymentsSubgraph } from './payments/subgraph';
 import { startEmbeddedPostgres } from './shared/embedded-postgres';
 import { hasCode } from './shared/errors';
+import { createLocalEvents, type Events } from './shared/events';
 import { createLifecycle, type Lifecycle } from './shared/lifecycle';
 import { ensureDatabase, printableUrl } from './shared/postgres-server';
+import { createRedisEvents } from './shared/redis-events';
 import { readServeArguments, type ServeOptions, type SubgraphName } from './shared/serve-options';
 import { type RunningSubgraph, type SubgraphDefinition, type SubgraphOptions, startSubgraph } from './shared/subgraph';
 import { welcome } from './shared/welcome';
@@ -64,7 +66,9 @@ async function serveGraph(
       'SUPERGATE_IDENTITY_SECRET is not set: it is random in this run, so no gateway can call these subgraphs',
     );
   }
-  const subgraphs = await startSubgraphs(options, env, { log, database, identitySecret, lifecycle });
+  const events = options.redisUrl === undefined ? createLocalEvents() : createRedisEvents(options.redisUrl, log);
+  lifecycle.onEnd('Events', () => events.close());
+  const subgraphs = await startSubgraphs(options, env, { log, database, identitySecret, events, lifecycle });
   let gatewayUrl: string | undefined;
   if (options.gateway) {
     const gatewayEnv = { ...addressesOf(subgraphs), ...env, SUPERGATE_IDENTITY_SECRET: identitySecret };
@@ -98,13 +102,14 @@ interface Surroundings {
   readonly log: Log;
   readonly database: string;
   readonly identitySecret: string;
+  readonly events: Events;
   readonly lifecycle: Lifecycle;
 }
 
 async function startSubgraphs(
   options: ServeOptions,
   env: NodeJS.ProcessEnv,
-  { log, database, identitySecret, lifecycle }: Surroundings,
+  { log, database, identitySecret, events, lifecycle }: Surroundings,
 ): Promise<RunningSubgraph[]> {
   const definitionEnv = { ...env, SIGNING_KEYS_DIR: env.SIGNING_KEYS_DIR || join(options.dataDirectory, 'keys') };
   return await Promise.all(
@@ -114,12 +119,11 @@ async function startSubgraphs(
         ensureDatabase(database, `supergate_${name}`),
       ]);
       const userIssuer = env.TOKEN_ISSUER || DEFAULT_TOKEN_ISSUER;
-      const subgraph = await start({ databaseUrl, port, host: options.host, identitySecret, userIssuer, log }).catch(
-        (error: unknown) => {
-          if (!hasCode(error, 'EADDRINUSE')) throw error;
-          throw new StartProblem(`Port ${port} (${name}) is taken: stop what uses it, or set ${portVariable}.`);
-        },
-      );
+      const given = { databaseUrl, port, host: options.host, identitySecret, userIssuer, events, log };
+      const subgraph = await start(given).catch((error: unknown) => {
+        if (!hasCode(error, 'EADDRINUSE')) throw error;
+        throw new StartProblem(`Port ${port} (${name}) is taken: stop what uses it, or set ${portVariable}.`);
+      });
       lifecycle.onEnd(`The subgraph ${name}`, () => subgraph.close());
       return subgraph;
     }),
@@ -142,7 +146,10 @@ function addressesOf(subgraphs: readonly RunningSubgraph[]): Record<string, stri
   const users = subgraphs.find(({ name }) => name === 'users');
   return {
     ...Object.fromEntries(addresses),
-    ...(users && { USERS_JWKS_URL: `${users.url}/.well-known/jwks.json` }),
+    ...(users && {
+      USERS_JWKS_URL: `${users.url}/.well-known/jwks.json`,
+      USERS_API_KEYS_URL: `${users.url}/.well-known/api-keys`,
+    }),
   };
 }
 

@@ -5,13 +5,14 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 const root = resolve(__dirname, '..');
 const source = join(root, 'src');
 const stages = ['client', 'context', 'operation', 'policy', 'query-plan', 'subgraph', 'supergraph'];
-const floor = ['config', 'config.ts', 'errors.ts', 'redis.ts', 'telemetry'];
-const joints = ['cli.ts', 'gateway.ts', 'main.ts', 'pipeline.ts'];
+const floor = ['config', 'config.ts', 'errors.ts', 'redis.ts', 'slices.ts', 'telemetry'];
+const joints = ['cli.ts', 'gateway.ts', 'main.ts', 'pipeline.ts', 'process-end.ts', 'subscribe.ts'];
 
 /** Libraries that are the language of several rooms; every other one is known to a single file. */
 const sharedLibraries: Readonly<Record<string, string>> = {
   graphql: 'documents and schemas are its types',
   'lru-cache': 'bounded caches',
+  ws: 'the client room takes sockets, the subgraph room opens them',
   undici: 'the keys of issuers and the answers of subgraphs are fetched in different ways',
   zod: 'config.ts checks gateway.yaml, config/ and sources.ts the files around it',
 };

@@ -10,13 +10,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { composeServices } from '@apollo/composition';
 import { GraphQLError, parse } from 'graphql';
+import { WebSocket } from 'ws';
+import type { SubscriptionSink } from '../src/client/door';
+import { createIdempotentRequests } from '../src/client/rest/idempotency';
 import { createConfig } from '../src/config';
-import { type ErrorCode, errorTable } from '../src/errors';
-import { createGateway } from '../src/gateway';
+import { createApiKey } from '../src/context/api-key';
+import { openDeadline } from '../src/context/deadline';
+import { anonymous } from '../src/context/request-context';
+import { ClientError, type ErrorCode, errorTable } from '../src/errors';
+import { createGateway, type Gateway } from '../src/gateway';
 import { type RunningGateway, serve } from '../src/main';
+import type { ClientSubscription } from '../src/query-plan/live-subscriptions';
+import { openRedis, type RedisConnection } from '../src/redis';
 import { PlannerThread } from '../src/supergraph/planner-client';
 import { silentLog } from '../src/telemetry/log';
 import { combinatorialSubgraphs } from './supergraph/subgraph-sdl';
+import { createEventChannel } from './support/event-channel';
 import { federation } from './support/graph';
 import { createSubgraphServer, type SubgraphServer } from './support/subgraph-server';
 
@@ -24,12 +33,15 @@ jest.setTimeout(30_000);
 
 const schemas: Readonly<Record<string, string>> = {
   things: `
-    type Query { thing: Thing html: Int never: Int refuses: Int forbids: Int lies: Int! number(value: Int): Int }
+    type Query { thing: Thing html: Int never: Int refuses: Int forbids: Int lies: Int! number(value: Int): Int total(of: [Int]): Int
+      secret: Int @federation__authenticated dear: Int @federation__cost(weight: 101)
+      sliced(first: Int): [Int] @federation__listSize(slicingArguments: ["first"]) }
     type Mutation { touch: Int }
     type Subscription { ticks: Int }
-    type Thing @key(fields: "id") { id: ID! name: String child: Thing }`,
+    type Thing @key(fields: "id") { id: ID! name: String child: Thing children: [Thing] }`,
   sizes: 'type Thing @key(fields: "id") { id: ID! size: Int }',
   down: 'type Query { unreachable: Int }',
+  gone: 'type Query { gone: Int }',
   orphans: 'type Query { orphan: Orphan } type Orphan @key(fields: "id") { id: ID! }',
   unreachable: 'type Orphan @key(fields: "id", resolvable: false) { id: ID! lost: Int }',
 };
@@ -44,14 +56,24 @@ const resolvers = {
       throw new GraphQLError('Not yours.', { extensions: { code: 'FORBIDDEN' } });
     },
   },
+  Subscription: { ticks: { subscribe: () => createEventChannel().listen() } },
 };
 
 /** Low enough that each limit is met by a short request. */
 const gatewayYaml = `
 server: { port: 0, maxBodyBytes: 20000, maxHeaderBytes: 4096, headersTimeoutMs: 500 }
-limits: { maxTokens: 400, maxDepth: 8, maxAliases: 5, maxRootFields: 20, maxSelections: 60, maxDirectives: 5 }
+authentication: { apiKeys: { url: http://127.0.0.1:1/ } }
+subscriptions: { maxConnectionsPerIp: 1, maxOperationsPerConnection: 1 }
+limits: { maxTokens: 400, maxDepth: 8, maxAliases: 5, maxRootFields: 20, maxSelections: 60, maxDirectives: 5, maxListDepth: 2, maxVariableValues: 9 }
+authorization: { mode: reject }
+redis: { url: "redis://127.0.0.1:1" }
+rateLimits:
+  rules:
+    - { name: once, operation: Once, max: 1, window: 1h }
+    - { name: checked, operation: Checked, max: 9, window: 1h, onStoreFailure: closed }
+cost: { mode: enforce, maxCost: 100 }
 planner: { timeoutMs: 2000, maxFetches: 2, maxEvaluatedPlans: 1000000 }
-subgraphs: { defaults: { timeoutMs: 1000 } }
+subgraphs: { defaults: { timeoutMs: 1000 }, overrides: { gone: { health: { minimumCalls: 1 } } } }
 `;
 
 let directory: string;
@@ -85,7 +107,7 @@ function compose(): string {
   const services = Object.entries(schemas).map(([name, sdl]) => {
     const typeDefs = parse(federation + sdl);
     const url =
-      name === 'down'
+      name === 'down' || name === 'gone'
         ? 'http://127.0.0.1:1/'
         : subgraphs.mount({ name, typeDefs, resolvers: name === 'things' ? resolvers : {} });
     return { name, typeDefs, url };
@@ -131,6 +153,42 @@ async function sendBeginning(): Promise<Observed> {
   return { status: Number(head.split(' ')[1]), code: JSON.parse(body).errors[0].extensions.code };
 }
 
+/** Two requests of one Idempotency-Key, before there is an answer to the first. */
+async function sentTwice(redis: RedisConnection | undefined): Promise<Observed> {
+  const requests = createIdempotentRequests(60_000, redis);
+  try {
+    await requests.begin('ada', 'key', 'one');
+    await requests.begin('ada', 'key', 'one');
+  } catch (error) {
+    return { code: (error as ClientError).code, status: undefined };
+  }
+  return { code: undefined, status: undefined };
+}
+
+async function openSocket(): Promise<WebSocket> {
+  for (;;) {
+    const socket = new WebSocket(server.graphqlUrl.replace('http', 'ws'), ['graphql-transport-ws']);
+    const opened = await new Promise<boolean>((resolve) => {
+      socket.once('open', () => resolve(true));
+      socket.once('error', () => resolve(false));
+    });
+    // One that another scenario has left may be counted still.
+    if (opened) return socket;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function upgradeStatus(headers: Record<string, string>): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const socket = new WebSocket(server.graphqlUrl.replace('http', 'ws'), ['graphql-transport-ws'], { headers });
+    socket.once('unexpected-response', (_request, response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    socket.on('error', () => {});
+  });
+}
+
 async function readMetrics(): Promise<string> {
   return await (await fetch(new URL('/metrics', server.url))).text();
 }
@@ -161,6 +219,42 @@ async function embedded(state: 'not loaded' | 'without its planner thread'): Pro
   return { code: errors?.[0]?.extensions.code as string | undefined, status: undefined };
 }
 
+/** A gateway with a budget that the first operation spends. */
+async function spent(): Promise<Observed> {
+  const config = createConfig({ cost: { mode: 'enforce', maxCost: 101, budget: { max: 101, window: '1h' } } });
+  const gateway = createGateway({ supergraph: { sdl: supergraphSdl }, config }, { log: silentLog });
+  await gateway.load();
+  await gateway.query({ query: '{ dear }' });
+  const { errors } = await gateway.query({ query: '{ dear }' });
+  await gateway.stop();
+  return { code: errors?.[0]?.extensions.code as string | undefined, status: undefined };
+}
+
+/** A subscription of an embedder, ended by what `befall` does; subgraph `things` never sends an event. */
+async function subscribed(befall: (gateway: Gateway, subscription: ClientSubscription) => unknown): Promise<Observed> {
+  const config = createConfig({ telemetry: { logLevel: 'silent' } });
+  const gateway = createGateway({ supergraph: { sdl: supergraphSdl }, config }, { log: silentLog });
+  await gateway.load();
+  const prepared = gateway.prepare('subscription { ticks }', undefined);
+  if (prepared.kind === 'refused') throw prepared.errors[0];
+  const { deadline, dispose } = openDeadline(Date.now() + 5_000, Date.now);
+  const calls = { count: 0, failed: 0 };
+  const context = { id: 'r1', identity: anonymous, deadline, log: silentLog, subgraphHeaders: {}, calls };
+  const code = await new Promise<unknown>((resolve, reject) => {
+    const sink: SubscriptionSink = {
+      next: () => {},
+      end: (end) => resolve(end.kind === 'error' && end.errors[0]?.extensions.code),
+    };
+    gateway.subscribe(prepared, {}, context, sink).then((subscription) => {
+      if (subscription.kind === 'refused') reject(subscription.errors[0]);
+      else void befall(gateway, subscription);
+    }, reject);
+  });
+  dispose();
+  await gateway.stop();
+  return { code: code as string, status: undefined };
+}
+
 const scenarios: Readonly<Record<ErrorCode, () => Promise<Observed>>> = {
   BAD_REQUEST: () => request('/graphql', { method: 'POST', headers: json, body: '{"query":' }),
   GRAPHQL_PARSE_FAILED: () => ask('{ thing '),
@@ -175,7 +269,55 @@ const scenarios: Readonly<Record<ErrorCode, () => Promise<Observed>>> = {
   MAX_ROOT_FIELDS_LIMIT: () => ask(`{ ${repeat(30, () => 'number')} }`),
   MAX_SELECTIONS_LIMIT: () => ask(`{ thing { ${repeat(70, () => 'id')} } }`),
   MAX_DIRECTIVES_LIMIT: () => ask(`{ thing { ${repeat(6, () => 'id @include(if: true)')} } }`),
+  MAX_LIST_DEPTH_LIMIT: () => ask('{ thing { children { children { children { id } } } } }'),
+  MAX_VARIABLE_VALUES_LIMIT: () =>
+    post({ query: 'query($v: [Int]) { total(of: $v) }', variables: { v: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] } }),
+  COST_ESTIMATED_TOO_EXPENSIVE: () => ask('{ dear }'),
+  LIST_SIZE_ARGUMENT_REQUIRED: () => ask('{ sliced }'),
+  COST_BUDGET_EXCEEDED: spent,
+  AUTHENTICATION_UNAVAILABLE: () => post({ query: '{ thing { id } }' }, { 'x-api-key': createApiKey().key }),
   UNAUTHENTICATED: () => post({ query: '{ thing { id } }' }, { authorization: 'Bearer of.nothing.good' }),
+  UNAUTHORIZED_FIELD_OR_TYPE: () => ask('{ secret }'),
+  FORBIDDEN_ORIGIN: async () => ({
+    code: 'FORBIDDEN_ORIGIN',
+    status: await upgradeStatus({ origin: 'https://evil.test' }),
+  }),
+  TOO_MANY_CONNECTIONS: async () => {
+    const first = await openSocket();
+    const status = await upgradeStatus({});
+    first.terminate();
+    return { code: 'TOO_MANY_CONNECTIONS', status };
+  },
+  MAX_OPERATIONS_LIMIT: async () => {
+    const socket = await openSocket();
+    const code = await new Promise<string>((resolve) => {
+      socket.on('message', (data) => {
+        const { type, payload } = JSON.parse(String(data)) as {
+          type: string;
+          payload: { extensions: { code: string } }[];
+        };
+        if (type === 'connection_ack')
+          for (const id of ['1', '2'])
+            socket.send(JSON.stringify({ id, type: 'subscribe', payload: { query: '{ never }' } }));
+        else if (type === 'error') resolve(payload[0]?.extensions.code ?? '');
+      });
+      socket.send('{"type":"connection_init"}');
+    });
+    socket.terminate();
+    return { code, status: undefined };
+  },
+  IDEMPOTENCY_KEY_CONFLICT: () => sentTwice(undefined),
+  IDEMPOTENCY_UNAVAILABLE: async () => {
+    const redis = openRedis({ url: 'redis://127.0.0.1:1', timeoutMs: 50, log: silentLog });
+    const observed = await sentTwice(redis);
+    await redis.close();
+    return observed;
+  },
+  REQUEST_RATE_LIMITED: async () => {
+    await ask('query Once { number }');
+    return ask('query Once { number }');
+  },
+  RATE_LIMITS_UNAVAILABLE: () => ask('query Checked { number }'),
   METHOD_NOT_ALLOWED: () => request('/graphql?query=mutation{touch}', { method: 'GET', headers: preflight }),
   NOT_ACCEPTABLE: () => post({ query: '{ thing { id } }' }, { accept: 'image/png' }),
   NOT_FOUND: () => request('/nowhere', { method: 'GET' }),
@@ -185,6 +327,10 @@ const scenarios: Readonly<Record<ErrorCode, () => Promise<Observed>>> = {
     post({ query: '{ thing { id } }' }, { 'content-type': 'application/json; charset=latin1' }),
   REQUEST_HEADERS_TOO_LARGE: () => post({ query: '{ thing { id } }' }, { padding: 'x'.repeat(5_000) }),
   SUBREQUEST_HTTP_ERROR: () => ask('{ unreachable }'),
+  SUBGRAPH_UNAVAILABLE: async () => {
+    await ask('{ gone }');
+    return ask('{ gone }');
+  },
   SUBREQUEST_MALFORMED_RESPONSE: () => ask('{ html }'),
   SUBREQUEST_ABORTED: leave,
   INVALID_SUBGRAPH_DATA: () => ask('{ lies }'),
@@ -195,6 +341,11 @@ const scenarios: Readonly<Record<ErrorCode, () => Promise<Observed>>> = {
   QUERY_PLAN_TOO_LARGE: () => ask('{ thing { size } html unreachable }'),
   SUPERGRAPH_NOT_READY: () => embedded('not loaded'),
   SUBSCRIPTION_NOT_SUPPORTED: () => ask('subscription { ticks }'),
+  SUBSCRIPTION_SCHEMA_RELOAD: () => subscribed((gateway) => gateway.update(supergraphSdl.replaceAll('ticks', 'tocks'))),
+  SUBSCRIPTION_JWT_EXPIRED: () =>
+    subscribed((_gateway, subscription) =>
+      subscription.fail(new ClientError('SUBSCRIPTION_JWT_EXPIRED', 'The token expired.')),
+    ),
   INTERNAL_SERVER_ERROR: () => embedded('without its planner thread'),
 };
 

@@ -118,11 +118,11 @@ describeWithRedis('the connection to Redis', () => {
       await proxy.inject(fault);
       // Once 50 ms, not a hundred times.
       expect(await timeOf(100)).toBeLessThan(20 * timeoutMs);
-      expect(logged).toEqual(['warn reads']);
+      expect(logged).toEqual(['warn answers']);
       await proxy.inject('none');
       await answers('known', 'value');
-      expect(logged).toContain('info reads');
-      expect(logged.filter((line) => line === 'warn reads')).toHaveLength(1);
+      expect(logged).toContain('info answers');
+      expect(logged.filter((line) => line === 'warn answers')).toHaveLength(1);
     },
   );
 

@@ -74,6 +74,9 @@ export function createApolloLane(options: ApolloLaneOptions): ApolloLane {
       stop: async () => {},
     },
     introspection: options.introspection,
+    // The door has validated every text before this lane, and does so for the gateway's executor too: graphql-js would
+    // compare each field with each other of its name.
+    dangerouslyDisableValidation: true,
     plugins: [observe(passages), ...options.plugins, ...disabledDefaults(options.plugins)],
     logger: apolloLogger(options.log),
     // Without these four Apollo Server reads NODE_ENV and decides on its own.

@@ -34,6 +34,8 @@ export interface Connections {
   refuse(error: NodeJS.ErrnoException, socket: Duplex): void;
   /** The code with which `refuse` ended the connection of this response, if it did. */
   refusalOf(response: ServerResponse): ErrorCode | undefined;
+  /** From now on it says that it closes; everything is served as before. */
+  announceClosing(): void;
   /**
    * Stops accepting, asks keep-alive clients to leave, lets every request finish. Resolves when all connections are
    * gone, or were cut at `timeoutMs`. Connections that were upgraded belong to their own door, and are only waited for.
@@ -47,7 +49,7 @@ interface Passing {
   response: ServerResponse | undefined;
 }
 
-const maxConnections = 10_000;
+const maxConnections = 100_000;
 /** How often Node looks for connections that are too slow. */
 const maxCheckIntervalMs = 1_000;
 
@@ -59,7 +61,7 @@ export function createConnections(
 ): Connections {
   const passing = new Map<Duplex, Passing>();
   const refused = new WeakMap<ServerResponse, ErrorCode>();
-  let phase: 'open' | 'closing' = 'open';
+  let phase: 'open' | 'announced' | 'draining' = 'open';
 
   const server = createServer(serverOptions(limits), (request, response) => {
     const last = passing.get(request.socket);
@@ -67,7 +69,7 @@ export function createConnections(
       last.request = request;
       last.response = response;
     }
-    if (phase === 'closing') response.shouldKeepAlive = false;
+    if (phase === 'draining') response.shouldKeepAlive = false;
     listener(request, response);
   });
   server.on('connection', (socket) => {
@@ -82,7 +84,10 @@ export function createConnections(
 
   return {
     server,
-    isClosing: () => phase === 'closing',
+    isClosing: () => phase !== 'open',
+    announceClosing: () => {
+      phase = 'announced';
+    },
     refusalOf: (response) => refused.get(response),
     refuse(error, socket) {
       const { request, response } = passing.get(socket) ?? {};
@@ -98,7 +103,7 @@ export function createConnections(
       endWith(socket, code);
     },
     drain(options) {
-      phase = 'closing';
+      phase = 'draining';
       // Of several that a client has pipelined, the latest ends the connection: none is lost.
       for (const { response } of passing.values()) if (response !== undefined) response.shouldKeepAlive = false;
       return untilGone(server, options);
@@ -157,17 +162,22 @@ async function untilGone(server: Server, { idleGraceMs, timeoutMs }: DrainOption
   const late = new Promise<'late'>((resolve) => {
     timers.push(setTimeout(() => resolve('late'), timeoutMs));
   });
-  const closeIdle = () => {
+  let isOver = false;
+  const closeIdle = async () => {
+    // A timer that is late comes before what was sent meanwhile: whoever waits to be read is not idle.
+    await nextTurn();
+    if (isOver) return;
     server.closeIdleConnections();
     timers.push(setTimeout(closeIdle, idleCheckMs));
   };
-  await acceptWaiting(server, idleGraceMs);
+  await acceptWaiting(server, timeoutMs * acceptShare);
   timers.push(setTimeout(closeIdle, idleGraceMs));
   const gone = new Promise<'gone'>((resolve) => {
     // http.Server's own close would cut idle connections now, under requests that are on their way.
     NetServer.prototype.close.call(server, () => resolve('gone'));
   });
   const end = await Promise.race([gone, late]);
+  isOver = true;
   for (const timer of timers) clearTimeout(timer);
   if (end === 'gone') return;
   server.closeAllConnections();
@@ -176,6 +186,8 @@ async function untilGone(server: Server, { idleGraceMs, timeoutMs }: DrainOption
 }
 
 const idleCheckMs = 50;
+/** Of the time to close: on a machine that is busy, accepting all who wait takes long. */
+const acceptShare = 0.5;
 const cutMs = 100;
 
 /** Turns of the event loop without a new connection, after which none waits: each turn accepts one. */

@@ -6,7 +6,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { GatewayInterface } from '@apollo/server-gateway-interface';
 import type { ExecutionResult, GraphQLError } from 'graphql';
+import type { ClientError } from '../errors';
 import type { Log } from '../telemetry/log';
+import type { RequestTrace } from '../telemetry/traces';
+import type { RateLimitReport } from './rate-limit-headers';
 
 export type OperationType = 'query' | 'mutation' | 'subscription';
 
@@ -36,6 +39,8 @@ export interface RequestScope {
   readonly id: string;
   readonly log: Log;
   readonly calls: { readonly count: number; readonly failed: number };
+  /** What the operation has used of its limits, once it was admitted. An object, for Apollo Server copies the scope. */
+  readonly told?: { readonly rateLimits?: RateLimitReport | undefined };
   /** The client left before the answer was complete: what works for it may stop. */
   clientLeft(): void;
   /** The answer is made: nothing of this request may fire any more. */
@@ -50,6 +55,9 @@ export interface IncomingRequest {
   /** Names and values in turn, as they came: shows what `headers` joins or drops. */
   readonly rawHeaders: readonly string[];
   readonly ip: string;
+  /** Of the GraphQL request: credentials may come there, too. */
+  readonly extensions: Readonly<Record<string, unknown>> | undefined;
+  readonly trace?: RequestTrace | undefined;
 }
 
 /** Throws `ClientError` UNAUTHENTICATED, with its `WWW-Authenticate` header, when credentials are refused. */
@@ -59,6 +67,38 @@ export type CreateContext = (request: IncomingRequest) => Promise<RequestScope>;
 export type Execution =
   | { readonly kind: 'text'; readonly body: string }
   | { readonly kind: 'result'; readonly result: ExecutionResult };
+
+/** Where the events of one subscription go. May be told before `subscribe` has resolved. None may throw. */
+export interface SubscriptionSink {
+  /**
+   * One execution result, as finished JSON text: the same string for all who share it. `hasGap`: events may have been
+   * lost before this one, and `extensions.gap` of the text says so; without it the text has no `extensions`.
+   */
+  next(payload: string, hasGap: boolean): void;
+  /** Nothing is told after it. Not called after `stop`. */
+  end(end: SubscriptionEnd): void;
+}
+
+export type SubscriptionEnd =
+  | { readonly kind: 'complete' }
+  /** At least one, each with its code in `extensions.code`, to be formatted like those of any answer. */
+  | { readonly kind: 'error'; readonly errors: readonly GraphQLError[] };
+
+/** A subscription that goes on. */
+export interface LiveSubscription {
+  readonly kind: 'live';
+  /** The client is told nothing more: it left, wants no more, or reads too slowly. May be called twice. */
+  stop(reason: StopReason): void;
+  /** Ends it for the client: `sink.end` is told this error. */
+  fail(error: ClientError): void;
+  /**
+   * Another identity asks from now on (the token was refreshed). Ends the subscription, through `sink.end`, if that
+   * identity may not ask it; else no event is lost.
+   */
+  reauthorise(context: RequestScope): Promise<void>;
+}
+
+export type StopReason = 'client' | 'slow' | 'shutdown';
 
 /**
  * The way behind every HTTP request.
@@ -74,4 +114,37 @@ export interface GraphQLDoor {
   ): PreparedOperation | RefusedOperation | Promise<PreparedOperation | RefusedOperation>;
   /** Never rejects for what a client or a subgraph did: those are errors in the result. */
   execute(prepared: PreparedOperation, params: GraphQLParams, context: RequestScope): Promise<Execution>;
+  /**
+   * Begins a subscription; what befalls it later is told to `sink`. `context` is kept as who asks, and may be disposed
+   * of at once: each event gets a deadline of its own. Never rejects.
+   */
+  subscribe(
+    prepared: PreparedOperation,
+    params: GraphQLParams,
+    context: RequestScope,
+    sink: SubscriptionSink,
+  ): Promise<LiveSubscription | RefusedOperation>;
+}
+
+/** Who speaks on a socket; the door knows no more of it. */
+export interface SocketIdentity {
+  /** When its credential expires, in milliseconds since the epoch; infinite where it does not. */
+  readonly expiresAt: number;
+}
+
+/** What a socket asks of the context stage. All reject with a `ClientError` alone. */
+export interface SocketContexts<Identity extends SocketIdentity = SocketIdentity> {
+  connect(upgrade: SocketUpgrade, payload: unknown): Promise<Identity>;
+  /** The identity with the credential of a `ping`; the same one when the payload has none. */
+  refresh(identity: Identity, upgrade: SocketUpgrade, payload: unknown): Promise<Identity>;
+  /** The context of one operation. */
+  open(identity: Identity, upgrade: SocketUpgrade, extensions: unknown): Promise<RequestScope>;
+}
+
+/** The request that became the socket. */
+export interface SocketUpgrade {
+  readonly id: string;
+  readonly rawHeaders: readonly string[];
+  readonly ip: string;
+  readonly log: Log;
 }

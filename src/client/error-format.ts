@@ -2,7 +2,7 @@
  * Errors of any stage in; what a client may read of them, and the HTTP status, out. Clock: per request, errors only.
  * The family of the root cause decides (`errors.ts`), never a message: what is not of a family is masked and logged.
  */
-import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { type ExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { ClientError, type ErrorCode, errorTable, InternalError, SubgraphError } from '../errors';
 import type { Log } from '../telemetry/log';
 
@@ -101,4 +101,17 @@ function isErrorCode(code: unknown): code is ErrorCode {
 /** The HTTP status of a request that failed as a whole: the first error's, from the table. */
 export function statusOf(errors: readonly unknown[]): number {
   return errorTable[codeOf(errors[0])].httpStatus;
+}
+
+/** Apollo Server answers 400 to an operation without data, whatever refused it, unless the error names a status. */
+export function withStatus(result: ExecutionResult): ExecutionResult {
+  const [first, ...others] = result.errors ?? [];
+  if (first === undefined || result.data !== undefined) return result;
+  const { httpStatus: status } = errorTable[first.extensions.code as ErrorCode];
+  const http: unknown = { status, headers: new Map(Object.entries(headersOf(first))) };
+  const extensions: Record<string, unknown> = { ...first.extensions, http };
+  const told = new GraphQLError(first.message, { originalError: first, extensions });
+  // The refusals of documents know their place without keeping the document.
+  Object.assign(told, { locations: first.locations });
+  return { errors: [told, ...others] };
 }

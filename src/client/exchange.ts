@@ -6,6 +6,7 @@
 import { type ErrorCode, errorTable } from '../errors';
 import type { Log } from '../telemetry/log';
 import type { MeasuredOperation, Metrics } from '../telemetry/metrics';
+import type { RequestTrace } from '../telemetry/traces';
 import type { PreparedOperation, RequestScope } from './door';
 import type { Negotiated } from './negotiation';
 
@@ -17,6 +18,7 @@ const maxNameLength = 100;
 export class Exchange {
   readonly startedAt = performance.now();
   negotiated: Negotiated | undefined = undefined;
+  stream: 'sse' | 'multipart' | undefined = undefined;
   operation: MeasuredOperation = 'unknown';
   operationName: string | undefined = undefined;
   /** Of the answer; 499 until all of it was handed to the socket. */
@@ -29,6 +31,7 @@ export class Exchange {
   constructor(
     readonly id: string,
     readonly log: Log,
+    readonly trace?: RequestTrace | undefined,
   ) {}
 
   get context(): RequestScope | undefined {
@@ -74,11 +77,14 @@ export function createExchangeObserver(metrics: Metrics): ExchangeObserver {
       const code = refusedOnSocket ?? exchange.code;
       const duration = performance.now() - exchange.startedAt;
       metrics.requestFinished(exchange.operation, status, duration / 1000, code);
+      const { id, trace, operation, operationName } = exchange;
+      trace?.end({ id, operation, operationName, status, code });
       exchange.log.info(
         {
-          id: exchange.id,
-          operation: exchange.operationName,
-          type: exchange.operation,
+          id,
+          traceId: trace?.traceId,
+          operation: operationName,
+          type: operation,
           status,
           code,
           durationMs: Math.round(duration * 100) / 100,

@@ -6,10 +6,19 @@ import type { IncomingMessage } from 'node:http';
 import { ClientError } from '../errors';
 import type { ApolloLane, LaneRequest } from './apollo-lane';
 import type { CreateContext, GraphQLDoor, PreparedOperation } from './door';
+import {
+  type HttpStream,
+  isStream,
+  type StreamDeps,
+  type StreamProtocol,
+  streamOperation,
+  streamRefusal,
+} from './event-streams';
 import type { Exchange } from './exchange';
 import { checkHeaders, persistedQueryOf, readGet, readPost } from './graphql-request';
 import { answerErrors, answerExecution, answerRefusal, type HttpAnswer } from './graphql-response';
-import { negotiate } from './negotiation';
+import { negotiate, negotiateStream } from './negotiation';
+import { type RateLimitReport, rateLimitHeaders } from './rate-limit-headers';
 
 export interface GraphQLHttpRequest {
   /** Its method is GET or POST. */
@@ -22,7 +31,7 @@ export interface GraphQLHttpRequest {
 }
 
 /** Never rejects. */
-export type GraphQLHandler = (request: GraphQLHttpRequest) => Promise<HttpAnswer>;
+export type GraphQLHandler = (request: GraphQLHttpRequest) => Promise<HttpAnswer | HttpStream>;
 
 export interface GraphQLHandlerOptions {
   readonly door: GraphQLDoor;
@@ -31,6 +40,8 @@ export interface GraphQLHandlerOptions {
   /** Whether a prepared POST may skip Apollo Server. */
   readonly expressLane: boolean;
   readonly maxBodyBytes: number;
+  /** Absent when streams are not served. */
+  readonly streams?: StreamDeps | undefined;
 }
 
 /** Far above what clients and proxies send. Node counts bytes alone, and thousands of tiny headers fit. */
@@ -43,7 +54,8 @@ const maxHeaderCount = 200;
 export function admitHeaders(request: IncomingMessage, exchange: Exchange): void {
   const { method, headers, rawHeaders } = request;
   exchange.negotiated = negotiate(headers.accept);
-  if (exchange.negotiated === undefined) {
+  exchange.stream = negotiateStream(headers.accept);
+  if (exchange.negotiated === undefined && exchange.stream === undefined) {
     throw new ClientError('NOT_ACCEPTABLE', 'Accept application/graphql-response+json or application/json.');
   }
   if (rawHeaders.length > 2 * maxHeaderCount) {
@@ -59,17 +71,25 @@ export function admitHeaders(request: IncomingMessage, exchange: Exchange): void
 export function createGraphQLHandler(options: GraphQLHandlerOptions): GraphQLHandler {
   return async function handle(request) {
     const { exchange } = request;
+    let answered: HttpAnswer | HttpStream | undefined;
     try {
-      return await answer(options, request);
+      answered = await answer(options, request);
+      return withRateLimits(answered, exchange.context?.told?.rateLimits);
     } catch (error) {
       return answerErrors([error], exchange.negotiated?.mediaType ?? 'application/json', exchange);
     } finally {
-      exchange.context?.dispose();
+      // A stream disposes of its context itself.
+      if (answered === undefined || !isStream(answered)) exchange.context?.dispose();
     }
   };
 }
 
-async function answer(options: GraphQLHandlerOptions, request: GraphQLHttpRequest): Promise<HttpAnswer> {
+function withRateLimits(answer: HttpAnswer | HttpStream, report: RateLimitReport | undefined): HttpAnswer | HttpStream {
+  if (report === undefined || isStream(answer)) return answer;
+  return { ...answer, headers: answer.headers.concat(rateLimitHeaders(report, answer.status >= 400)) };
+}
+
+async function answer(options: GraphQLHandlerOptions, request: GraphQLHttpRequest): Promise<HttpAnswer | HttpStream> {
   const { door, apolloLane } = options;
   const { exchange, ip } = request;
   const { headers, rawHeaders, url = '' } = request.message;
@@ -81,7 +101,16 @@ async function answer(options: GraphQLHandlerOptions, request: GraphQLHttpReques
   if (!params.query && hash === undefined) {
     throw new ClientError('BAD_REQUEST', 'The request has no "query": it must be a non-empty string.');
   }
-  const context = await options.createContext({ id: exchange.id, headers, rawHeaders, ip });
+  const { trace } = exchange;
+  trace?.enter('context');
+  const context = await options.createContext({
+    id: exchange.id,
+    trace,
+    headers,
+    rawHeaders,
+    ip,
+    extensions: params.extensions,
+  });
   exchange.opened(context);
   const laneRequest: LaneRequest = { method, headers, params, negotiated, context, sink: exchange };
 
@@ -89,10 +118,17 @@ async function answer(options: GraphQLHandlerOptions, request: GraphQLHttpReques
   // A hash that nobody registered: Apollo Server says so, in the words that its clients know.
   if (source === undefined) return apolloLane.answer(laneRequest);
 
+  trace?.enter('operation');
   const prepared = await door.prepare(source, params.operationName);
-  if (prepared.kind === 'refused') return answerRefusal(prepared.errors, negotiated, exchange);
+  const { streams } = options;
+  if (prepared.kind === 'refused') {
+    if (streams && exchange.stream === 'sse') return streamRefusal('sse', prepared.errors, context);
+    return answerRefusal(prepared.errors, negotiated, exchange);
+  }
   exchange.prepared(prepared);
-  checkOperation(method, prepared);
+  const stream = streams && streamFor(exchange.stream, prepared);
+  checkOperation(method, prepared, stream !== undefined);
+  if (streams && stream) return streamOperation(stream, { prepared, params, context }, streams);
   if (options.expressLane && method === 'POST' && hash === undefined) {
     return answerExecution(await door.execute(prepared, params, context), negotiated, exchange);
   }
@@ -104,11 +140,16 @@ function searchOf(url: string): string {
   return question < 0 ? '' : url.slice(question);
 }
 
-function checkOperation(method: 'GET' | 'POST', { operation }: PreparedOperation): void {
-  if (operation === 'subscription') {
+/** Multipart is for subscriptions: a client that offers it for others takes an answer of one piece as well. */
+function streamFor(wanted: StreamProtocol | undefined, { operation }: PreparedOperation): StreamProtocol | undefined {
+  return wanted === 'multipart' && operation !== 'subscription' ? undefined : wanted;
+}
+
+function checkOperation(method: 'GET' | 'POST', { operation }: PreparedOperation, isStream: boolean): void {
+  if (operation === 'subscription' && !isStream) {
     throw new ClientError(
       'SUBSCRIPTION_NOT_SUPPORTED',
-      'Subscriptions are not answered over plain HTTP: use a WebSocket.',
+      'A subscription needs a WebSocket, or a stream: accept text/event-stream.',
     );
   }
   if (method === 'GET' && operation === 'mutation') {

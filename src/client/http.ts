@@ -4,24 +4,32 @@
  * It reads no configuration but what it is given.
  */
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import compress from '@fastify/compress';
 import cors from '@fastify/cors';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Log } from '../telemetry/log';
 import type { Metrics } from '../telemetry/metrics';
+import type { Tracer } from '../telemetry/traces';
 import { type ApolloServerPlugin, createApolloLane } from './apollo-lane';
+import { createClientAddress } from './client-address';
 import { type ConnectionLimits, type Connections, createConnections, type DrainOptions } from './connections';
-import type { CreateContext, GraphQLDoor } from './door';
+import type { CreateContext, GraphQLDoor, RequestScope, SocketContexts } from './door';
+import { type StreamDeps, StreamRegistry, type StreamRegistryLimits } from './event-streams';
 import { createExchangeObserver } from './exchange';
 import { createFrameworkErrorHandler, createNotFoundHandler, sendError } from './fastify-replies';
 import { createGraphQLHandler, type GraphQLHandler } from './graphql-handler';
 import { addHealthRoutes, type HealthSource } from './health';
-import { addPageRoutes, explorerPath, renderSandboxPage, sendPage } from './landing-pages';
+import { addPageRoutes, explorerPath, type PageGuard, renderSandboxPage, sendPage } from './landing-pages';
 import { prefersHtml } from './negotiation';
+import type { OutboxLimits, SlowConsumerPolicy } from './outbox';
+import { addRestPages, docsPath, openApiPath, type RestPagesOptions } from './rest/pages';
+import { createRestDoor, type RestDoor, type RestOptions } from './rest/serve-rest';
 import { readSecurityHeaders } from './security-headers';
 import { createServeGraphQL, type ServeGraphQL } from './serve-graphql';
+import { openWebSocketDoor, type WebSocketDoor } from './websocket';
 
 export interface HttpConfig extends ConnectionLimits {
   readonly graphqlPath: string;
@@ -38,15 +46,42 @@ export interface HttpConfig extends ConnectionLimits {
   readonly expressLane: boolean;
   /** Addresses or CIDR ranges whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
+  readonly subscriptions: SubscriptionsConfig;
+}
+
+export interface SubscriptionsConfig extends StreamRegistryLimits {
+  readonly websocket: boolean;
+  readonly eventStreams: boolean;
+  readonly maxOperationsPerConnection: number;
+  readonly maxMessageBytes: number;
+  readonly initTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly pingIntervalMs: number;
+  readonly slowConsumers: SlowConsumerPolicy;
+  readonly maxQueuedMessages: number;
+  readonly maxQueuedBytes: number;
 }
 
 export interface HttpDeps {
   readonly door: GraphQLDoor;
   readonly createContext: CreateContext;
+  /** Whether whoever asks is shown the explorer's pages; without it, everybody is. */
+  readonly mayExplore?: (context: RequestScope) => boolean;
+  readonly sockets: SocketContexts;
+  /** When the credential behind a context expires, in milliseconds since the epoch; infinite where it does not. */
+  readonly expiryOf: (context: RequestScope) => number;
+  /** Absent: there are no REST routes. */
+  readonly rest?: RestDeps | undefined;
   readonly health: HealthSource;
   readonly metrics: Metrics;
   readonly log: Log;
+  readonly tracer?: Tracer | undefined;
   readonly plugins?: readonly ApolloServerPlugin[];
+}
+
+export interface RestDeps extends Pick<RestOptions, 'routes' | 'prefixes' | 'idempotency' | 'callerOf'> {
+  /** Absent: neither /openapi.json nor /docs. */
+  readonly pages: RestPagesOptions | undefined;
 }
 
 export interface HttpServer {
@@ -57,10 +92,15 @@ export interface HttpServer {
   /** Resolves to the URL of the GraphQL path, with the port that was taken. */
   listen(port: number, host: string): Promise<string>;
   /**
-   * Readiness off, `Connection: close` on every answer, no new connections, requests finish, then everything is let go.
-   * Never takes much longer than `timeoutMs`. The door's gateway is not stopped: others may still use it.
+   * Readiness off; after `readinessMs` `Connection: close` on every answer, no new connections, requests finish, and
+   * everything is let go. Never takes much longer than `readinessMs` and `timeoutMs` together. The door's gateway is not stopped: others may still use it.
    */
-  close(options?: Partial<DrainOptions>): Promise<void>;
+  close(options?: Partial<CloseOptions>): Promise<void>;
+}
+
+export interface CloseOptions extends DrainOptions {
+  /** How long everything is served as before, for balancers that read `/health/ready` to look away. */
+  readonly readinessMs: number;
 }
 
 /** Assembles the HTTP door and loads the gateway into Apollo Server. Rejects when the gateway does not load. */
@@ -77,8 +117,12 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
     apolloLane,
     expressLane: config.expressLane && plugins.every((plugin) => plugin.requestDidStart === undefined),
     maxBodyBytes: config.maxBodyBytes,
+    streams: config.subscriptions.eventStreams ? streamDeps(config, deps) : undefined,
   });
-  const { app, connections, serve } = createApp(config, deps, securityHeaders, handle);
+  const streams = new StreamRegistry(config.subscriptions);
+  const { app, connections, serve, rest } = createApp(config, deps, securityHeaders, handle, streams);
+  const sockets = config.subscriptions.websocket ? openSockets(connections.server, config, deps) : undefined;
+  metrics.clients.observeQueues(() => streams.queueDepth + (sockets?.queueDepth ?? 0));
   if (config.compression) {
     await app.register(compress, {
       threshold: 1_024,
@@ -87,8 +131,11 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
     });
   }
   if (config.cors.origins.length > 0) await app.register(cors, corsOptions(config.cors));
-  addGraphQLRoute(app, config, securityHeaders, serve);
-  if (config.explorer) addPageRoutes(app, config.graphqlPath);
+  const isShown = createPageGuard(deps);
+  addGraphQLRoute(app, config, securityHeaders, serve, isShown);
+  if (config.explorer) addPageRoutes(app, config.graphqlPath, isShown);
+  if (rest) addRestRoutes(app, deps.rest?.prefixes ?? [], securityHeaders, rest);
+  if (deps.rest?.pages) addRestPages(app, deps.rest.pages);
   addHealthRoutes(app, deps.health, connections.isClosing);
   if (config.metrics) {
     app.get('/metrics', async (_request, reply) => {
@@ -99,8 +146,12 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
   await app.ready();
 
   let closing: Promise<void> | undefined;
-  const close = async ({ timeoutMs = 10_000, idleGraceMs = Math.min(1_000, timeoutMs / 4) }: Partial<DrainOptions>) => {
-    await connections.drain({ timeoutMs, idleGraceMs });
+  const close = async (options: Partial<CloseOptions>) => {
+    const { readinessMs = 0, timeoutMs = 10_000, idleGraceMs = Math.min(1_000, timeoutMs / 4) } = options;
+    connections.announceClosing();
+    if (readinessMs > 0 && connections.server.listening) await sleep(readinessMs);
+    streams.shutDown(timeoutMs * streamsShare);
+    await Promise.all([connections.drain({ timeoutMs, idleGraceMs }), sockets?.close(timeoutMs)]);
     await apolloLane.stop();
     await app.close();
   };
@@ -118,32 +169,74 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
   };
 }
 
+/** Of the time that the server has to close: streams end within it, so that clients do not come back all at once. */
+const streamsShare = 0.5;
+
+function outboxLimits({ subscriptions }: HttpConfig): OutboxLimits {
+  const { maxQueuedMessages: maxMessages, maxQueuedBytes: maxBytes, slowConsumers } = subscriptions;
+  return { maxMessages, maxBytes, slowConsumers };
+}
+
+function streamDeps(config: HttpConfig, { door, metrics, expiryOf }: HttpDeps): StreamDeps {
+  return {
+    door,
+    limits: outboxLimits(config),
+    heartbeatMs: config.subscriptions.pingIntervalMs,
+    metrics: metrics.clients,
+    expiryOf,
+    now: Date.now,
+  };
+}
+
+function openSockets(server: Server, config: HttpConfig, deps: HttpDeps): WebSocketDoor {
+  const { subscriptions, graphqlPath, cors } = config;
+  const clientAddress = createClientAddress(config.trustedProxies);
+  return openWebSocketDoor(
+    server,
+    {
+      ...subscriptions,
+      ...outboxLimits(config),
+      maxOperations: subscriptions.maxOperationsPerConnection,
+      graphqlPath,
+      origins: cors.origins,
+    },
+    {
+      door: deps.door,
+      contexts: deps.sockets,
+      ipOf: (request) => clientAddress(request, request.socket.remoteAddress ?? ''),
+      metrics: deps.metrics.clients,
+      log: deps.log,
+      now: Date.now,
+    },
+  );
+}
+
 function createApp(
   config: HttpConfig,
-  { log, metrics }: HttpDeps,
+  deps: HttpDeps,
   securityHeaders: Readonly<Record<string, string>>,
   handle: GraphQLHandler,
+  streams: StreamRegistry,
 ) {
-  const { maxBodyBytes } = config;
+  const { log, metrics } = deps;
+  const { maxBodyBytes, compression } = config;
   let connections: Connections | undefined;
-  const serve = createServeGraphQL({
-    handle,
-    observer: createExchangeObserver(metrics),
-    log,
-    maxBodyBytes,
-    compression: config.compression,
-    refusalOf: (response) => connections?.refusalOf(response),
-  });
+  const observer = createExchangeObserver(metrics);
+  const clientAddress = createClientAddress(config.trustedProxies);
+  const shared = { observer, log, maxBodyBytes, compression, clientAddress };
+  const refusalOf = (response: ServerResponse) => connections?.refusalOf(response);
+  const serve = createServeGraphQL({ ...shared, tracer: deps.tracer, handle, refusalOf, streams });
+  const { door, createContext } = deps;
+  const rest = deps.rest && createRestDoor({ ...shared, ...deps.rest, door, createContext });
   const app = fastify({
     bodyLimit: maxBodyBytes,
-    trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
     requestIdHeader: false,
     genReqId: requestIdOf,
     // A server that closes still answers what it accepted.
     return503OnClosing: false,
     frameworkErrors: createFrameworkErrorHandler(log, securityHeaders, maxBodyBytes),
     serverFactory: (listener) => {
-      const route = createRouter(config, serve, listener as RequestListener);
+      const route = createRouter(config, serve, rest, listener as RequestListener);
       connections = createConnections(config, route, (code) => metrics.connectionRefused(code));
       return connections.server;
     },
@@ -151,7 +244,7 @@ function createApp(
   });
   if (connections === undefined) throw new Error('fastify did not make its server');
 
-  const notFound = createNotFoundHandler(allowedMethods(config), log, maxBodyBytes);
+  const notFound = createNotFoundHandler(allowedMethods(config, deps), log, maxBodyBytes);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id).headers(securityHeaders);
     // Here, and not only after the body: fastify would read and judge it first.
@@ -160,20 +253,45 @@ function createApp(
   });
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, log, maxBodyBytes));
   app.setNotFoundHandler(notFound);
-  return { app, connections, serve };
+  return { app, connections, serve, rest };
 }
 
 /** The usual request goes past fastify; one that a hook of fastify has a say in, or that has another URL, does not. */
-function createRouter(config: HttpConfig, serve: ServeGraphQL, fastifyListener: RequestListener): RequestListener {
+function createRouter(
+  config: HttpConfig,
+  serve: ServeGraphQL,
+  rest: RestDoor | undefined,
+  fastifyListener: RequestListener,
+): RequestListener {
   const { graphqlPath } = config;
   const hasCors = config.cors.origins.length > 0;
-  const hasProxies = config.trustedProxies.length > 0;
   return (request, response) => {
-    const usual = request.method === 'POST' && request.url === graphqlPath && !hasProxies;
-    if (usual && !(hasCors && request.headers.origin !== undefined)) {
-      serve(request, response, requestIdOf(request), request.socket.remoteAddress ?? '');
-    } else fastifyListener(request, response);
+    const { method, url = '', headers } = request;
+    if (hasCors && headers.origin !== undefined) fastifyListener(request, response);
+    else if (method === 'POST' && url === graphqlPath) serve(request, response, requestIdOf(request));
+    else if (rest?.pathOf(url) !== undefined) rest.serve(request, response, requestIdOf(request));
+    else fastifyListener(request, response);
   };
+}
+
+/** For requests that a hook of fastify has a say in. */
+function addRestRoutes(
+  app: FastifyInstance,
+  prefixes: readonly string[],
+  securityHeaders: Readonly<Record<string, string>>,
+  rest: RestDoor,
+): void {
+  for (const prefix of prefixes) {
+    app.route({
+      method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+      url: `${prefix}/*`,
+      onRequest(request, reply) {
+        handOver(reply, securityHeaders);
+        rest.serve(request.raw, reply.raw, request.id);
+      },
+      handler: (_request, reply) => reply,
+    });
+  }
 }
 
 function addGraphQLRoute(
@@ -181,22 +299,36 @@ function addGraphQLRoute(
   config: HttpConfig,
   securityHeaders: Readonly<Record<string, string>>,
   serve: ServeGraphQL,
+  isShown: PageGuard,
 ): void {
   const page = config.explorer ? renderSandboxPage() : undefined;
   app.route({
     method: ['GET', 'POST'],
     url: config.graphqlPath,
     exposeHeadRoute: false,
-    onRequest(request, reply) {
-      if (page !== undefined && request.method === 'GET' && prefersHtml(request.headers.accept)) {
-        sendPage(reply, page);
-        return;
-      }
+    async onRequest(request, reply) {
+      const wantsPage = page !== undefined && request.method === 'GET' && prefersHtml(request.headers.accept);
+      if (wantsPage && (await isShown(request))) return sendPage(reply, page);
       handOver(reply, securityHeaders);
-      serve(request.raw, reply.raw, request.id, request.ip);
+      serve(request.raw, reply.raw, request.id);
+      return reply;
     },
     handler: (_request, reply) => reply,
   });
+}
+
+/** To others it is as if there were no pages: credentials that are refused are told by whatever stands there instead. */
+function createPageGuard({ createContext, mayExplore }: HttpDeps): PageGuard {
+  if (mayExplore === undefined) return async () => true;
+  return async ({ id, headers, raw, ip }) => {
+    try {
+      const context = await createContext({ id, headers, rawHeaders: raw.rawHeaders, ip, extensions: undefined });
+      context.dispose();
+      return mayExplore(context);
+    } catch {
+      return false;
+    }
+  };
 }
 
 /** Takes the response from fastify, with the headers that its hooks (CORS) have set. */
@@ -218,13 +350,13 @@ function corsOptions({ origins, credentials }: HttpConfig['cors']) {
     origin: origins.includes('*') ? '*' : [...origins],
     credentials,
     methods: ['GET', 'POST'],
-    exposedHeaders: ['x-request-id', 'retry-after'],
+    exposedHeaders: ['x-request-id', 'retry-after', 'ratelimit', 'ratelimit-policy'],
     maxAge: 600,
     strictPreflight: false,
   };
 }
 
-function allowedMethods(config: HttpConfig): ReadonlyMap<string, string> {
+function allowedMethods(config: HttpConfig, { rest }: HttpDeps): ReadonlyMap<string, string> {
   const get = 'GET, HEAD, OPTIONS';
   const reads = [
     '/health',
@@ -232,6 +364,7 @@ function allowedMethods(config: HttpConfig): ReadonlyMap<string, string> {
     '/health/ready',
     ...(config.metrics ? ['/metrics'] : []),
     ...(config.explorer ? ['/', explorerPath] : []),
+    ...(rest?.pages ? [openApiPath, docsPath] : []),
   ];
   return new Map([[config.graphqlPath, 'GET, POST, OPTIONS'], ...reads.map((path): [string, string] => [path, get])]);
 }

@@ -6,7 +6,8 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ClientError } from '../errors';
 import { negotiateCoding } from './negotiation';
 import { hashSource, pagePolicy } from './security-headers';
 
@@ -144,11 +145,15 @@ export function sendPage(reply: FastifyReply, page: Page): FastifyReply {
   return reply.code(200).headers(page.headers).send(page.body);
 }
 
+/** Whether a page is shown to whoever asks. Never rejects. */
+export type PageGuard = (request: FastifyRequest) => Promise<boolean>;
+
 /** Adds the offline explorer, and sends a browser at `/` to the GraphQL path. The first visitor waits for the rendering. */
-export function addPageRoutes(app: FastifyInstance, graphqlPath: string): void {
+export function addPageRoutes(app: FastifyInstance, graphqlPath: string, isShown: PageGuard): void {
   let rendered: Promise<CompressedPage> | undefined;
   app.get('/', (_request, reply) => reply.redirect(graphqlPath));
   app.get(explorerPath, { compress: false }, async (request, reply) => {
+    if (!(await isShown(request))) throw new ClientError('NOT_FOUND', 'There is nothing at this path.');
     rendered ??= renderExplorerPage(graphqlPath);
     const page = await rendered;
     reply.headers(page.headers);

@@ -40,6 +40,21 @@ export function negotiate(accept: string | undefined): Negotiated | undefined {
   return json?.specificity === 2 ? namedJson : openJson;
 }
 
+/**
+ * The stream that a client wants more than an answer of one piece: event streams by `text/event-stream`, multipart
+ * subscriptions by `multipart/mixed;subscriptionSpec=1.0`, which stands for subscriptions alone.
+ */
+export function negotiateStream(accept: string | undefined): 'sse' | 'multipart' | undefined {
+  if (accept === undefined) return undefined;
+  if (accept.includes('text/event-stream')) {
+    const ranges = parseAccept(accept);
+    const events = match(ranges, 'text/event-stream');
+    const json = match(ranges, 'application/json');
+    if (events && (json === undefined || isBetter(events, json))) return 'sse';
+  }
+  return /multipart\/mixed\s*;[^,]*subscriptionSpec="?1\.0/i.test(accept) ? 'multipart' : undefined;
+}
+
 /** Whether a GET comes from a browser's address bar: `text/html` is wanted more than any answer of GraphQL. */
 export function prefersHtml(accept: string | undefined): boolean {
   if (accept === undefined || !accept.includes('text/html')) return false;

@@ -6,8 +6,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, deflate, gzip } from 'node:zlib';
-import type { ErrorCode } from '../errors';
+import { ClientError, type ErrorCode } from '../errors';
 import type { Log } from '../telemetry/log';
+import type { Tracer } from '../telemetry/traces';
+import type { ClientAddress } from './client-address';
+import { type HttpStream, isStream, type StreamRegistry } from './event-streams';
 import { Exchange, type ExchangeObserver } from './exchange';
 import { admitHeaders, type GraphQLHandler } from './graphql-handler';
 import { answerErrors, type HttpAnswer } from './graphql-response';
@@ -18,26 +21,35 @@ export interface ServeOptions {
   readonly handle: GraphQLHandler;
   readonly observer: ExchangeObserver;
   readonly log: Log;
+  readonly tracer?: Tracer | undefined;
   readonly maxBodyBytes: number;
   readonly compression: boolean;
   /** The code with which the connection of a response was ended beside it, if it was. */
   readonly refusalOf: (response: ServerResponse) => ErrorCode | undefined;
+  readonly clientAddress: ClientAddress;
+  readonly streams: StreamRegistry;
 }
 
-/** `id` will be the answer's `x-request-id`; `ip` is the client's address. */
-export type ServeGraphQL = (request: IncomingMessage, response: ServerResponse, id: string, ip: string) => void;
+/** `id` will be the answer's `x-request-id`. */
+export type ServeGraphQL = (request: IncomingMessage, response: ServerResponse, id: string) => void;
 
 /** Serves the GraphQL path. Nothing but the exchange itself may have read the request or written to the response. */
 export function createServeGraphQL(options: ServeOptions): ServeGraphQL {
-  const { handle, observer, maxBodyBytes } = options;
-  return (request, response, id, ip) => {
-    const exchange = new Exchange(id, options.log);
+  const { handle, observer, maxBodyBytes, tracer } = options;
+  return (request, response, id) => {
+    const ip = options.clientAddress(request, request.socket.remoteAddress ?? '');
+    const exchange = new Exchange(id, options.log, tracer?.start(request.headers));
     observer.started();
     response.once('close', () => {
       exchange.closed();
       observer.ended(exchange, options.refusalOf(response));
     });
-    const send = (answer: HttpAnswer) => sendAnswer(request, response, exchange, answer, options.compression);
+    const send = (answer: HttpAnswer | HttpStream) => {
+      if (!isStream(answer)) return sendAnswer(request, response, exchange, answer, options.compression);
+      if (options.streams.hasRoom(ip)) return startStream(response, exchange, answer, options.streams, ip);
+      exchange.context?.dispose();
+      throw new ClientError('TOO_MANY_CONNECTIONS', 'Too many connections are open.');
+    };
     const refuse = (error: unknown) =>
       void send(answerErrors([error], exchange.negotiated?.mediaType ?? 'application/json', exchange));
     // A plugin may have set a header or a status that node refuses to write: that is an answer too.
@@ -60,7 +72,7 @@ export function createServeGraphQL(options: ServeOptions): ServeGraphQL {
  * What follows a refusal is read by node and thrown away, within the time that a request may take: a connection that
  * is cut while the client still sends would lose the answer to a reset.
  */
-function readBody(
+export function readBody(
   request: IncomingMessage,
   maxBytes: number,
   done: (body: Buffer) => void,
@@ -84,7 +96,7 @@ function readBody(
 /** Smaller answers fit a packet or two as they are. */
 const compressionThresholdBytes = 1_024;
 
-function sendAnswer(
+export function sendAnswer(
   request: IncomingMessage,
   response: ServerResponse,
   exchange: Exchange,
@@ -110,6 +122,34 @@ function sendAnswer(
   });
 }
 
+function startStream(
+  response: ServerResponse,
+  exchange: Exchange,
+  stream: HttpStream,
+  registry: StreamRegistry,
+  ip: string,
+): void {
+  if (response.destroyed || response.headersSent) {
+    exchange.context?.dispose();
+    return;
+  }
+  exchange.sent(200);
+  response.writeHead(200, stream.headers.concat('x-request-id', exchange.id));
+  const running = stream.start({
+    get bufferedBytes() {
+      return response.writableLength;
+    },
+    send: (message, sent) => response.write(message, sent),
+    end: (text) => response.end(text),
+    destroy: () => response.destroy(),
+  });
+  registry.add(running, ip);
+  response.once('close', () => {
+    registry.remove(running);
+    running.closed();
+  });
+}
+
 function end(
   response: ServerResponse,
   exchange: Exchange,
@@ -122,7 +162,16 @@ function end(
   if (response.destroyed || response.headersSent) return;
   exchange.code = code;
   response.writeHead(status, headers.concat('x-request-id', exchange.id, 'content-length', String(bytes)));
-  response.end(body, encoding, () => exchange.sent(status));
+  const { socket } = response;
+  if (socket === null) {
+    response.end(body, encoding, () => exchange.sent(status));
+    return;
+  }
+  // `end` with a body would hand the socket two pieces, of which the second is empty: that costs more than this.
+  socket.cork();
+  response.write(body, encoding);
+  socket.uncork();
+  response.end(() => exchange.sent(status));
 }
 
 /** The best first. */

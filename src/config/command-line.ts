@@ -24,6 +24,7 @@ export interface Command {
   readonly summary: string;
   readonly positional?: { readonly name: string; readonly help: string };
   readonly options: Readonly<Record<string, OptionHelp>>;
+  /** Below the options. */
   readonly details?: string;
   /** Answers the exit status. */
   run(args: Arguments): Promise<number> | number;
@@ -66,6 +67,22 @@ function parseStrictly(
     // Node's sentence names the option; what follows it explains escapes.
     throw new UsageError(`${name}: ${messageOf(error).split('\n')[0]}`);
   }
+}
+
+const secondsIn: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+
+/** `15m` is 900 seconds, `30d` 2,592,000; undefined for anything else. */
+export function readSeconds(text: string): number | undefined {
+  const [, amount = '', unit = ''] = /^([1-9]\d{0,5})([smhd])$/.exec(text) ?? [];
+  const seconds = secondsIn[unit];
+  return seconds === undefined ? undefined : Number(amount) * seconds;
+}
+
+/** `a, b` is `['a', 'b']`; a missing list is empty, an empty name or one with a space is a mistake: undefined. */
+export function readNames(list: string | undefined): readonly string[] | undefined {
+  if (list === undefined || list.trim() === '') return [];
+  const names = list.split(',').map((name) => name.trim());
+  return names.every((name) => /^[^\p{C}\s]{1,255}$/u.test(name)) ? names : undefined;
 }
 
 /** What `--help` prints. */

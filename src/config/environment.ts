@@ -45,17 +45,20 @@ function namedOverlays(env: Environment): Overlay[] {
   );
 }
 
-/** `SUBGRAPH_MY_USERS_URL` is the URL of `my-users`, `my_users` or `MyUsers` alike: an exact name in the file wins the key. */
+/**
+ * `SUBGRAPH_MY_USERS_URL` is the URL of `my-users`, `my_users` or `MyUsers` alike: an exact name in the file wins the key.
+ * `SUBGRAPH_MY_USERS_URLS`, with commas, are those of its instances.
+ */
 function subgraphOverlays(env: Environment, root: unknown): Overlay[] {
   const inFile = Object.keys((root as { subgraphs?: { overrides?: object } } | null)?.subgraphs?.overrides ?? {});
   return Object.entries(env).flatMap(([variable, value]) => {
-    const name = /^SUBGRAPH_(\w+)_URL$/.exec(variable)?.[1];
+    const [, name, isList] = /^SUBGRAPH_(\w+)_URL(S?)$/.exec(variable) ?? [];
     if (name === undefined || !value) return [];
     const keys = inFile.filter((key) => variableKey(key) === name.toLowerCase());
     return (keys.length > 0 ? keys : [name.toLowerCase()]).map((key) => ({
       variable,
-      path: ['subgraphs', 'overrides', key, 'url'],
-      value,
+      path: ['subgraphs', 'overrides', key, isList ? 'instances' : 'url'],
+      value: isList ? value.split(',').map((url) => ({ url: url.trim() })) : value,
     }));
   });
 }

@@ -2,6 +2,7 @@
  * The kinds of values that a configuration is made of, each with its bounds and the words for what breaks them.
  * The floor. Clock: per start.
  */
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /** Timers of Node overflow beyond this: a longer one would fire at once. */
@@ -39,6 +40,17 @@ export const headerName = () =>
     .refine((name) => !unforwardableHeaders.includes(name), {
       error: 'this header belongs to one connection and is never forwarded',
     });
+
+/** `10.0.0.0/8`, `::1`. */
+export const addressRange = () =>
+  z.string().refine(isAddressRange, { error: 'expected an address or a range such as "10.0.0.0/8" or "::1"' });
+
+function isAddressRange(range: string): boolean {
+  const [address = '', prefix, ...more] = range.split('/');
+  const bits = { 4: 32, 6: 128 }[isIP(address)];
+  if (bits === undefined || more.length > 0) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits);
+}
 
 export const corsOrigin = () =>
   z.string().refine((value) => value === '*' || (URL.canParse(value) && new URL(value).origin === value), {

@@ -39,9 +39,11 @@ export interface ClaimRules {
   readonly issuer: string;
   readonly audiences: readonly string[];
   readonly clockToleranceMs: number;
+  readonly subjectClaim: string;
   readonly rolesClaim: string;
   /** Read in this order; the first that is present counts. */
   readonly scopesClaims: readonly string[];
+  readonly tierClaim: string;
 }
 
 type Read<T> = { readonly cause: RefusalCause } | { readonly value: T };
@@ -53,6 +55,7 @@ const forbiddenHeaders = ['crit', 'jku', 'x5u', 'jwk', 'x5c', 'zip', 'enc', 'epk
 const acceptedTypes = new Set(['jwt', 'at+jwt', 'application/jwt', 'application/at+jwt']);
 /** Letters, marks, digits, punctuation and spaces: no controls, format characters, surrogates, line separators. */
 const printable = /^[^\p{C}\p{Zl}\p{Zp}]{1,255}$/u;
+const tokenCredential = Object.freeze({ kind: 'token' as const });
 /** Throws on invalid bytes, and leaves a byte order mark for JSON to refuse. */
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** The last second that a Date can hold. */
@@ -77,10 +80,10 @@ export function readUnverified(token: string): Read<UnverifiedToken> {
 
 /** The cause for which the claims are refused at `nowMs`, or undefined when they hold (RFC 7519 section 4.1). */
 export function refusalOfClaims(claims: Claims, rules: ClaimRules, nowMs: number): RefusalCause | undefined {
-  const { iss, aud, sub, exp, nbf, iat } = claims;
+  const { iss, aud, exp, nbf, iat } = claims;
   if (iss !== rules.issuer) return 'unknown issuer';
   if (!audiencesOf(aud).some((audience) => rules.audiences.includes(audience))) return 'audience';
-  if (typeof sub !== 'string' || !isSubject(sub)) return 'subject';
+  if (!isSubject(claimAt(claims, rules.subjectClaim))) return 'subject';
   if (!isMoment(exp)) return 'expiry';
   if (nowMs >= exp * 1000 + rules.clockToleranceMs) return 'expired';
   const latestMs = nowMs + rules.clockToleranceMs;
@@ -94,10 +97,12 @@ export function identityOf(claims: Claims, rules: ClaimRules): Identity {
   const scopesClaim = rules.scopesClaims.find((name) => claimAt(claims, name) !== undefined);
   return Object.freeze({
     kind: 'authenticated' as const,
-    subject: claims.sub as string,
+    credential: tokenCredential,
+    subject: claimAt(claims, rules.subjectClaim) as string,
     issuer: rules.issuer,
     roles: Object.freeze(namesOf(claimAt(claims, rules.rolesClaim), 'array')),
     scopes: Object.freeze(namesOf(scopesClaim === undefined ? undefined : claimAt(claims, scopesClaim), 'either')),
+    tier: nameOf(claimAt(claims, rules.tierClaim)),
     expiresAt: (claims.exp as number) * 1000,
     claims: deepFreeze(claims),
   });
@@ -132,8 +137,8 @@ function audiencesOf(claim: unknown): readonly string[] {
   return Array.isArray(claim) && claim.every((item) => typeof item === 'string') ? claim : [];
 }
 
-function isSubject(value: string): boolean {
-  return printable.test(value) && value.trim() === value;
+function isSubject(value: unknown): value is string {
+  return typeof value === 'string' && printable.test(value) && value.trim() === value;
 }
 
 /** A NumericDate: seconds since the epoch, as a number that is a moment. */
@@ -142,7 +147,7 @@ function isMoment(value: unknown): value is number {
 }
 
 /** The claim of that very name, else the one at that path: `realm_access.roles`. Own properties only. */
-function claimAt(claims: Claims, name: string): unknown {
+export function claimAt(claims: Claims, name: string): unknown {
   if (Object.hasOwn(claims, name)) return claims[name];
   let value: unknown = claims;
   for (const step of name.split('.')) {
@@ -150,6 +155,11 @@ function claimAt(claims: Claims, name: string): unknown {
     value = (value as Readonly<Record<string, unknown>>)[step];
   }
   return value;
+}
+
+/** One name in a claim; a claim of another shape says nothing. */
+function nameOf(claim: unknown): string | undefined {
+  return typeof claim === 'string' && printable.test(claim) ? claim : undefined;
 }
 
 /** Names in a claim; a claim of another shape grants nothing. `"a b"` and `["a", "b"]` are both `['a', 'b']`. */

@@ -5,8 +5,10 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Log } from '../telemetry/log';
+import type { RequestTrace } from '../telemetry/traces';
 import type { Authenticator } from './authenticate';
-import { headerValues, readCredential } from './bearer';
+import { type ConnectionIdentities, createConnectionIdentities } from './connection-identity';
+import { type CredentialReader, headerValues } from './credentials';
 import { openDeadline, type StartTimer, startNodeTimer } from './deadline';
 import type { Identity, RequestContext } from './request-context';
 import { type SubgraphIdentity, subgraphIdentityHeader } from './subgraph-identity';
@@ -15,10 +17,13 @@ export const requestIdHeader = 'x-request-id';
 
 export interface RequestContextOptions {
   readonly authenticator: Authenticator;
+  readonly credentials: CredentialReader;
   /** Absent: subgraphs are not told who asks. */
   readonly subgraphIdentity?: SubgraphIdentity;
   /** Names (lower case) of the client's headers that some subgraph gets. Default: none. */
   readonly forwardHeaders?: readonly string[];
+  /** The header by which a client asks to be told of costs (lower case). Absent: nobody is told. */
+  readonly costHeader?: string;
   readonly log: Log;
   readonly now: () => number;
   /** From the arrival of a request to its answer. */
@@ -35,28 +40,70 @@ export interface OpenRequest extends RequestContext {
 export interface RequestContexts {
   /**
    * For a request over HTTP. The deadline counts from this call, so that waiting for keys is within it.
-   * Rejects with a `ClientError` (UNAUTHENTICATED); then there is nothing to dispose.
+   * Rejects with a `ClientError` of `Authenticator`; then there is nothing to dispose.
    */
-  openHttp(request: { readonly id: string; readonly rawHeaders: readonly string[] }): Promise<OpenRequest>;
+  openHttp(request: HttpAsker): Promise<OpenRequest>;
   /** For an operation of a door that has settled the identity before, at its connection. */
-  open(request: { readonly id: string; readonly identity: Identity; readonly arrivedAt?: number }): OpenRequest;
+  open(request: {
+    readonly id: string;
+    readonly identity: Identity;
+    readonly arrivedAt?: number;
+    /** The client's address, by which anonymous callers are counted. */
+    readonly ip?: string;
+    /** Of the request that the connection began with: some are forwarded to subgraphs. */
+    readonly rawHeaders?: readonly string[];
+  }): OpenRequest;
+  /** Who speaks on a WebSocket: what `open` is given. */
+  readonly connections: ConnectionIdentities;
 }
+
+/** The part of an HTTP request that decides who asks. */
+export interface HttpAsker {
+  readonly id: string;
+  readonly rawHeaders: readonly string[];
+  /** The client's address, for the log and for limits. */
+  readonly ip?: string;
+  /** `extensions` of the GraphQL request, in which credentials may come. */
+  readonly extensions?: unknown;
+  readonly trace?: RequestTrace | undefined;
+}
+
+/** Headers for subgraphs that differ from request to request and have no say in an answer. */
+export const headersWithoutSay: ReadonlySet<string> = new Set([requestIdHeader, 'traceparent', 'tracestate']);
 
 /** The maker of request contexts of one gateway. */
 export function createRequestContexts(options: RequestContextOptions): RequestContexts {
-  const { authenticator, now } = options;
+  const { authenticator, credentials, now } = options;
   return {
-    async openHttp({ id, rawHeaders }) {
+    connections: createConnectionIdentities({ authenticator, credentials }),
+    async openHttp({ id, rawHeaders, ip, extensions, trace }) {
       const arrivedAt = now();
-      const log = new RequestLog(options.log, id);
-      const identity = await authenticator.authenticate(readCredential(rawHeaders), log);
+      const log = new RequestLog(options.log, id, trace?.traceId);
+      const identity = await authenticator.authenticate(credentials.ofRequest(rawHeaders, extensions), { log, ip });
       const forwarded = readForwarded(rawHeaders, options.forwardHeaders ?? []);
-      return openRequest(options, { id, identity, arrivedAt, log, forwarded });
+      const asksCost = asksForCost(rawHeaders, options);
+      return openRequest(options, {
+        id,
+        identity,
+        arrivedAt,
+        log,
+        forwarded,
+        clientAddress: ip ?? '',
+        asksCost,
+        trace,
+      });
     },
-    open({ id, identity, arrivedAt = now() }) {
-      return openRequest(options, { id, identity, arrivedAt, log: new RequestLog(options.log, id), forwarded: {} });
+    open({ id, identity, arrivedAt = now(), ip: clientAddress = '', rawHeaders = [] }) {
+      const log = new RequestLog(options.log, id, undefined);
+      const forwarded = readForwarded(rawHeaders, options.forwardHeaders ?? []);
+      const asksCost = asksForCost(rawHeaders, options);
+      return openRequest(options, { id, identity, arrivedAt, log, forwarded, clientAddress, asksCost });
     },
   };
+}
+
+function asksForCost(rawHeaders: readonly string[], { costHeader }: RequestContextOptions): boolean {
+  return costHeader !== undefined && headerValues(rawHeaders, costHeader).length > 0;
 }
 
 const acceptableId = /^[A-Za-z0-9._-]{1,64}$/;
@@ -76,22 +123,46 @@ function readForwarded(rawHeaders: readonly string[], names: readonly string[]):
   return forwarded;
 }
 
-function openRequest(
-  { subgraphIdentity, now, timeoutMs, startTimer = startNodeTimer }: RequestContextOptions,
+/** Opens a context whose parts are settled; `forwarded` may be the headers of an earlier one. */
+export function openRequest(
+  {
+    subgraphIdentity,
+    now,
+    timeoutMs,
+    startTimer = startNodeTimer,
+  }: Pick<RequestContextOptions, 'subgraphIdentity' | 'now' | 'timeoutMs' | 'startTimer'>,
   request: {
     readonly id: string;
     readonly identity: Identity;
     readonly arrivedAt: number;
     readonly log: Log;
     readonly forwarded: Readonly<Record<string, string>>;
+    readonly clientAddress: string;
+    readonly asksCost?: boolean;
+    readonly trace?: RequestTrace | undefined;
   },
 ): OpenRequest {
-  const { id, identity, arrivedAt, log, forwarded } = request;
+  const { id, identity, arrivedAt, log, forwarded, clientAddress, asksCost = false, trace } = request;
   // Our own names come last: a client cannot forward an identity of its making.
   const subgraphHeaders: Record<string, string> = { ...forwarded, [requestIdHeader]: id };
   if (subgraphIdentity !== undefined) subgraphHeaders[subgraphIdentityHeader] = subgraphIdentity.tokenFor(identity);
   const { deadline, clientLeft, dispose } = openDeadline(arrivedAt + timeoutMs, now, startTimer);
-  return { id, identity, deadline, log, subgraphHeaders, calls: { count: 0, failed: 0 }, clientLeft, dispose };
+  const calls = { count: 0, failed: 0 };
+  const told = { rateLimits: undefined };
+  return {
+    id,
+    identity,
+    clientAddress,
+    deadline,
+    log,
+    trace,
+    subgraphHeaders,
+    calls,
+    asksCost,
+    told,
+    clientLeft,
+    dispose,
+  };
 }
 
 /** The log with the request's id in every line. */
@@ -99,22 +170,23 @@ class RequestLog implements Log {
   constructor(
     private readonly log: Log,
     private readonly requestId: string,
+    private readonly traceId: string | undefined,
   ) {}
 
   error(fields: Fields, message: string): void {
-    this.log.error({ requestId: this.requestId, ...fields }, message);
+    this.log.error({ requestId: this.requestId, traceId: this.traceId, ...fields }, message);
   }
 
   warn(fields: Fields, message: string): void {
-    this.log.warn({ requestId: this.requestId, ...fields }, message);
+    this.log.warn({ requestId: this.requestId, traceId: this.traceId, ...fields }, message);
   }
 
   info(fields: Fields, message: string): void {
-    this.log.info({ requestId: this.requestId, ...fields }, message);
+    this.log.info({ requestId: this.requestId, traceId: this.traceId, ...fields }, message);
   }
 
   debug(fields: Fields, message: string): void {
-    this.log.debug({ requestId: this.requestId, ...fields }, message);
+    this.log.debug({ requestId: this.requestId, traceId: this.traceId, ...fields }, message);
   }
 }
 

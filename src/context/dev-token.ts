@@ -8,7 +8,9 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, ran
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { isNativeError } from 'node:util/types';
+import { readNames, readSeconds } from '../config/command-line';
 import { signToken } from './jwt';
+import { reasonOf } from './log-lines';
 
 /** The words of the command line, unchecked. */
 export interface DevTokenOptions {
@@ -48,11 +50,12 @@ export function createDevToken(options: DevTokenOptions): DevToken {
   if (!printable.test(sub) || sub.trim() !== sub) {
     return problem('--sub must be 1 to 255 printable characters, without space around them');
   }
-  const lifetimeS = lifetimeOf(options.expires ?? devTokenDefaults.expires);
-  if (lifetimeS === undefined) return problem('--expires must be like 30s, 15m or 2h, at least 1s and at most 24h');
-  const roles = namesOf(options.roles);
+  const lifetimeS = readSeconds(options.expires ?? devTokenDefaults.expires);
+  if (lifetimeS === undefined || lifetimeS > maximumLifetimeS)
+    return problem('--expires must be like 30s, 15m or 2h, at least 1s and at most 24h');
+  const roles = readNames(options.roles);
   if (roles === undefined) return problem('--roles must be names separated by commas, such as ADMIN,USER');
-  const scopes = namesOf(options.scopes);
+  const scopes = readNames(options.scopes);
   if (scopes === undefined) return problem('--scopes must be names separated by commas, such as read:user,write:post');
 
   const key = newestKey(resolve(options.keysDirectory ?? devTokenDefaults.keysDirectory), now());
@@ -66,20 +69,6 @@ export function createDevToken(options: DevTokenOptions): DevToken {
 
 function problem(text: string): DevToken {
   return { issued: false, problem: text };
-}
-
-/** `15m` is 900 seconds. */
-function lifetimeOf(text: string): number | undefined {
-  const [, count = '', unit = ''] = /^([1-9]\d{0,5})([smh])$/.exec(text) ?? [];
-  const seconds = Number(count) * (unit === 'h' ? 3600 : unit === 'm' ? 60 : 1);
-  return seconds >= 1 && seconds <= maximumLifetimeS ? seconds : undefined;
-}
-
-/** `a, b` is `['a', 'b']`; a missing list is empty, an empty name is a mistake. */
-function namesOf(list: string | undefined): readonly string[] | undefined {
-  if (list === undefined || list.trim() === '') return [];
-  const names = list.split(',').map((name) => name.trim());
-  return names.every((name) => printable.test(name) && !/\s/.test(name)) ? names : undefined;
 }
 
 type SigningKey = { readonly keyId: string; readonly key: KeyObject } | { readonly problem: string };
@@ -96,8 +85,7 @@ function newestKey(directory: string, nowMs: number): SigningKey {
     if (!isP256) return { problem: `${join(directory, newest)} is not an ES256 (P-256) private key` };
     return { keyId: newest.slice(0, -'.pem'.length), key };
   } catch (error) {
-    const reason = isNativeError(error) ? error.message : 'unknown';
-    return { problem: `The keys in ${directory} cannot be used: ${reason}` };
+    return { problem: `The keys in ${directory} cannot be used: ${reasonOf(error)}` };
   }
 }
 

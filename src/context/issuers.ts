@@ -6,13 +6,13 @@
 
 import { readFileSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { isNativeError } from 'node:util/types';
 import type { Config } from '../config';
 import type { Log } from '../telemetry/log';
 import type { ClaimRules } from './claims';
-import type { FetchText } from './jwks-fetch';
+import type { FetchText } from './http-fetch';
 import { type Algorithm, algorithms } from './jwt';
 import { createFixedKeySet, createReloadingKeySet, type KeySet, parseKeySet } from './key-set';
+import { reasonOf } from './log-lines';
 import { isSymmetric, keyFromPem, keyFromSecret, type UnusableKey, type VerificationKey } from './verification-key';
 
 /** Where an issuer's keys come from. */
@@ -41,10 +41,14 @@ export interface IssuerOptions {
   readonly algorithms?: readonly Algorithm[];
   /** How far clocks may be apart, in milliseconds; at most 60 s. Default: 5 s. */
   readonly clockToleranceMs?: number;
+  /** A claim's name, or a path such as `identity.user_id`: what is unique within the issuer. Default: `sub`. */
+  readonly subjectClaim?: string;
   /** A claim's name, or a path such as `realm_access.roles`. Default: `roles`. */
   readonly rolesClaim?: string;
   /** The same. Default: `scopes`, and where a token has none, `scope` (RFC 8693). */
   readonly scopesClaim?: string;
+  /** A claim's name or path. Default: `tier`. */
+  readonly tierClaim?: string;
 }
 
 export interface Issuer extends ClaimRules {
@@ -111,8 +115,10 @@ function createIssuer(options: IssuerOptions, dependencies: IssuerDependencies):
     audiences: [...options.audiences],
     algorithms: algorithmsOf(options),
     clockToleranceMs: options.clockToleranceMs ?? defaultClockToleranceMs,
+    subjectClaim: options.subjectClaim ?? 'sub',
     rolesClaim: options.rolesClaim ?? 'roles',
     scopesClaims: scopesClaim === 'scopes' ? ['scopes', 'scope'] : [scopesClaim],
+    tierClaim: options.tierClaim ?? 'tier',
     keySet: createKeySet(options, dependencies),
   };
 }
@@ -153,8 +159,9 @@ function problemsOfIssuer(options: IssuerOptions): Problem[] {
   if (!(tolerance >= 0 && tolerance <= maximumClockToleranceMs)) {
     report(['clockToleranceMs'], `must be between 0 and ${maximumClockToleranceMs}`);
   }
-  if (options.rolesClaim === '') report(['rolesClaim'], 'is empty');
-  if (options.scopesClaim === '') report(['scopesClaim'], 'is empty');
+  for (const name of ['subjectClaim', 'rolesClaim', 'scopesClaim', 'tierClaim'] as const) {
+    if (options[name] === '') report([name], 'is empty');
+  }
   problems.push(...problemsOfAlgorithms(options), ...problemsOfKeys(options));
   return problems;
 }
@@ -227,8 +234,7 @@ function problemsOfReading(name: string, read: () => Problem[]): Problem[] {
   try {
     return read();
   } catch (error) {
-    const reason = isNativeError(error) ? error.message : 'unknown';
-    return [{ path: ['keys', name], message: `cannot be read: ${reason}` }];
+    return [{ path: ['keys', name], message: `cannot be read: ${reasonOf(error)}` }];
   }
 }
 

@@ -3,9 +3,9 @@
  * In: `kid` and algorithm. Out: the one key that fits, or why there is none. Clock: per key set, asked per token.
  * It must never be driven by what tokens say: at most one fetch per 30 s, one at a time, the last good set kept.
  */
-import { isNativeError } from 'node:util/types';
 import type { Log } from '../telemetry/log';
 import type { Algorithm } from './jwt';
+import { reasonOf } from './log-lines';
 import { keyFromJwk, type UnusableKey, type VerificationKey } from './verification-key';
 
 export type KeySearch =
@@ -138,8 +138,10 @@ class ReloadingKeySet implements KeySet {
       }
     } catch (error) {
       this.failures += 1;
-      const reason = isNativeError(error) ? error.message : 'unknown';
-      this.options.log.warn({ issuer: this.options.issuer, reason }, 'The key set of an issuer could not be read');
+      this.options.log.warn(
+        { issuer: this.options.issuer, reason: reasonOf(error) },
+        'The key set of an issuer could not be read',
+      );
     }
   }
 

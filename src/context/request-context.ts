@@ -2,19 +2,27 @@
  * Who asks and until when: made once per request, before anything of the operation is known.
  * Every later step reads it, none changes it. Clock: per request.
  */
+import type { RateLimitReport } from '../client/rate-limit-headers';
 import type { Log } from '../telemetry/log';
+import type { RequestTrace } from '../telemetry/traces';
+
+/** What proved it. An API key has an id, which names it and opens nothing. */
+export type AcceptedCredential = { readonly kind: 'token' } | { readonly kind: 'apiKey'; readonly id: string };
 
 /** Who asks. A credential that was refused never becomes an identity: the request ends with 401 before. */
 export type Identity =
   | { readonly kind: 'anonymous' }
   | {
       readonly kind: 'authenticated';
-      /** `sub`, unique within `issuer`. */
+      readonly credential: AcceptedCredential;
+      /** Unique within `issuer`. */
       readonly subject: string;
       readonly issuer: string;
       readonly roles: readonly string[];
       readonly scopes: readonly string[];
-      /** Milliseconds since the epoch. */
+      /** What the caller has paid for, where limits differ by it: `gold`. */
+      readonly tier: string | undefined;
+      /** Milliseconds since the epoch; may be farther away than a timer can wait. */
       readonly expiresAt: number;
       readonly claims: Readonly<Record<string, unknown>>;
     };
@@ -45,10 +53,18 @@ export interface RequestContext {
   /** Returned as `x-request-id`, written in every log line and every masked error. */
   readonly id: string;
   readonly identity: Identity;
+  /** The address of the client, behind the proxies that are trusted; empty or absent where nobody knows. */
+  readonly clientAddress?: string;
   readonly deadline: Deadline;
   readonly log: Log;
+  /** Absent: nobody traces it. */
+  readonly trace?: RequestTrace | undefined;
   /** Headers (lower case names) that every subgraph call of this request carries: identity, request id. */
   readonly subgraphHeaders: Readonly<Record<string, string>>;
   /** What was asked of subgraphs so far; the request's log line tells it. */
   readonly calls: { count: number; failed: number };
+  /** The client wants to be told what its operation costs. */
+  readonly asksCost?: boolean;
+  /** What the answer is to tell beside its data: noted when the operation is admitted. Absent: nobody reads it. */
+  readonly told?: { rateLimits?: RateLimitReport | undefined };
 }

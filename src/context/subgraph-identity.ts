@@ -26,6 +26,10 @@ export interface SubgraphIdentityOptions {
 export interface SubgraphIdentity {
   /** The header's value. Equal identities get the identical string for half a lifetime: shared fetches depend on it. */
   tokenFor(identity: Identity): string;
+  /** The header's value for what the gateway asks for itself (schema, health, API keys): a service token, of nobody. */
+  ownToken(): string;
+  /** The same text for identities that subgraphs cannot tell apart. */
+  scopeOf(identity: Identity): string;
 }
 
 interface SignedIdentity {
@@ -36,6 +40,9 @@ interface SignedIdentity {
 const maximumLifetimeMs = 60_000;
 const minimumLifetimeMs = 2_000;
 const defaultMaxCachedIdentities = 5_000;
+/** No identity's content is this text: those are JSON. */
+const ownKey = 'gateway';
+const ownContent = { svc: 'gateway', roles: [], scopes: [] };
 
 /** A signer of identities. Throws an `Error` for a weak secret or a lifetime out of bounds. */
 export function createSubgraphIdentity(options: SubgraphIdentityOptions): SubgraphIdentity {
@@ -58,23 +65,25 @@ export function createSubgraphIdentity(options: SubgraphIdentityOptions): Subgra
     return key;
   };
 
+  const tokenOf = (key: string, content: () => Record<string, unknown>): string => {
+    const nowMs = now();
+    const known = cache.get(key);
+    if (known !== undefined && nowMs < known.staleAt) return known.token;
+    const token = sign(content(), secret.key, nowMs, lifetimeMs);
+    cache.set(key, { token, staleAt: nowMs + lifetimeMs / 2 });
+    return token;
+  };
   return {
-    tokenFor(identity) {
-      const key = keyOf(identity);
-      const nowMs = now();
-      const known = cache.get(key);
-      if (known !== undefined && nowMs < known.staleAt) return known.token;
-      const token = sign(contentOf(identity, claims), secret.key, nowMs, lifetimeMs);
-      cache.set(key, { token, staleAt: nowMs + lifetimeMs / 2 });
-      return token;
-    },
+    tokenFor: (identity) => tokenOf(keyOf(identity), () => contentOf(identity, claims)),
+    ownToken: () => tokenOf(ownKey, () => ownContent),
+    scopeOf: keyOf,
   };
 }
 
 /** What is told of an identity. An anonymous one has no `sub`: a subgraph cannot mistake it for somebody. */
 function contentOf(identity: Identity, names: readonly string[]): Record<string, unknown> {
   if (identity.kind === 'anonymous') return { roles: [], scopes: [] };
-  const { subject, issuer, roles, scopes, claims } = identity;
+  const { subject, issuer, roles, scopes, credential, claims } = identity;
   const passed = names.filter((name) => Object.hasOwn(claims, name)).map((name) => [name, claims[name]]);
   return {
     sub: subject,
@@ -82,6 +91,8 @@ function contentOf(identity: Identity, names: readonly string[]): Record<string,
     sub_iss: issuer,
     roles,
     scopes,
+    // A subgraph may allow a person what it does not allow a key of theirs.
+    ...(credential.kind === 'apiKey' && { api_key: credential.id }),
     // Below a name of their own, claims cannot pose as the gateway's.
     ...(passed.length === 0 ? {} : { claims: Object.fromEntries(passed) }),
   };

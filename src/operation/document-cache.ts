@@ -5,6 +5,7 @@
  */
 import type { DocumentNode, GraphQLSchema } from 'graphql';
 import { LRUCache } from 'lru-cache';
+import { finish, type Slices } from '../slices';
 import {
   adoptDocument,
   type DocumentOptions,
@@ -16,19 +17,23 @@ import {
 
 const maxRefusedBytes = 5_000_000;
 const bytesOfError = 300;
+/** Characters: up to some milliseconds. */
+const maxReadAtOnce = 2_000;
 
 export class DocumentCache {
   private readonly valid: LRUCache<string, ValidDocument>;
   private readonly refused: LRUCache<string, Refused>;
-  /** Documents that a host has parsed and validated itself. */
+  /** Documents that a host has parsed and of which it gave no text. */
   private readonly adopted = new WeakMap<DocumentNode, ValidDocument | Refused>();
   private readonly texts = new WeakMap<Operation, string>();
+  private readonly underWay = new Map<string, Promise<void>>();
 
   /** `maxBytes`: of the accepted documents and all that is prepared for them. */
   constructor(
     private readonly schema: GraphQLSchema,
     private readonly options: DocumentOptions,
     maxBytes: number,
+    private readonly slices: Slices,
   ) {
     this.valid = new LRUCache({ maxSize: maxBytes, sizeCalculation: ({ bytes }, text) => bytes + text.length + 1_000 });
     this.refused = new LRUCache({
@@ -41,21 +46,46 @@ export class DocumentCache {
   read(text: string): ValidDocument | Refused {
     const known = this.valid.get(text) ?? this.refused.get(text);
     if (known) return known;
-    const document = readDocument(text, this.schema, this.options);
+    const document = finish(readDocument(text, this.schema, this.options));
+    this.remember(text, document);
+    return document;
+  }
+
+  /**
+   * Reads a long text that is new in slices, so that `read` has nothing left to do for it: resolves when that is so.
+   * Undefined when it is so already, or is done soon.
+   */
+  readAhead(text: string): Promise<void> | undefined {
+    if (text.length <= maxReadAtOnce || this.valid.has(text) || this.refused.has(text)) return undefined;
+    let reading = this.underWay.get(text);
+    if (!reading) {
+      reading = this.slices
+        .run(readDocument(text, this.schema, this.options))
+        .then((document) => this.remember(text, document))
+        .finally(() => this.underWay.delete(text));
+      this.underWay.set(text, reading);
+    }
+    return reading;
+  }
+
+  private remember(text: string, document: ValidDocument | Refused): void {
     if (document.kind === 'valid') {
       this.valid.set(text, document);
       this.noteText(document, text);
     } else this.refused.set(text, withoutStacks(document));
-    return document;
   }
 
-  /** A document that the host has parsed and validated against this schema: the limits alone are left to check. */
+  /**
+   * A document that a host has parsed. Its text is read as any other: whether the host has validated it, and by which
+   * rules, is not known here.
+   */
   adopt(document: DocumentNode, text: string | undefined): ValidDocument | Refused {
-    const known = (text === undefined ? undefined : this.valid.get(text)) ?? this.adopted.get(document);
-    if (known) return known;
-    const adopted = adoptDocument(document, this.options);
-    this.adopted.set(document, adopted);
-    if (adopted.kind === 'valid' && text !== undefined) this.noteText(adopted, text);
+    if (text !== undefined) return this.read(text);
+    let adopted = this.adopted.get(document);
+    if (!adopted) {
+      adopted = adoptDocument(document, this.schema, this.options);
+      this.adopted.set(document, adopted);
+    }
     return adopted;
   }
 

@@ -23,8 +23,11 @@ import {
   visit,
 } from 'graphql';
 import { ClientError, type ErrorCode } from '../errors';
+import { finish, type SlicedWork } from '../slices';
 import { type DocumentLimits, weighDocument } from './limits';
+import { nestedListsOf } from './list-nesting';
 import { findConflicts } from './overlapping-fields';
+import { compileSimpleVariables, type SimpleVariable } from './simple-variables';
 
 /** A document that the schema allows, with its parts found. */
 export interface ValidDocument {
@@ -57,46 +60,78 @@ export interface Operation {
 /** What an operation says of its variables. */
 export interface OperationVariables {
   readonly definitions: readonly VariableDefinitionNode[];
+  readonly simple: readonly SimpleVariable[] | undefined;
   readonly locations: ReadonlyMap<string, SourceLocation>;
+  /** Items of lists and fields of input objects, in all of them. */
+  readonly maxValues: number;
   /** Whether errors may suggest names of the schema. */
   readonly suggestions: boolean;
 }
 
 export interface DocumentOptions {
-  readonly limits: DocumentLimits;
+  readonly limits: DocumentLimits & {
+    /** Lists in lists of one operation. */
+    readonly maxListDepth: number;
+    /** Items of lists and fields of input objects in all variables of a request. */
+    readonly maxVariableValues: number;
+  };
   /** Validation stops after this many errors. */
   readonly maxErrors: number;
-  /** Whether clients may ask `__schema` and `__type`; without it, error messages suggest no names either. */
-  readonly introspection: boolean;
+  /**
+   * Whether clients may ask `__schema` and `__type`; `some`: authorization says who. Unless all may, error messages
+   * suggest no names either.
+   */
+  readonly introspection: boolean | 'some';
 }
 
 /** Parses, limits and validates `text`. Codes: `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `MAX_*_LIMIT`. */
-export function readDocument(text: string, schema: GraphQLSchema, options: DocumentOptions): ValidDocument | Refused {
+export function* readDocument(
+  text: string,
+  schema: GraphQLSchema,
+  options: DocumentOptions,
+): SlicedWork<ValidDocument | Refused> {
   const source = new Source(text);
   const document = parseSource(source, options.limits.maxTokens);
   if (document instanceof ClientError) return { kind: 'refused', errors: [document] };
-  const weight = weighDocument(document, options.limits);
-  if (weight instanceof ClientError) return { kind: 'refused', errors: [weight] };
-  const errors = findErrors(document, source, schema, options);
-  if (errors.length > 0) {
-    const locate = createLocator(text);
-    return { kind: 'refused', errors: errors.map((error) => describe(error, 'GRAPHQL_VALIDATION_FAILED', locate)) };
-  }
-  const operations = findOperations(document, options.introspection);
-  dropLocations(document);
-  const bytes = text.length * bytesOfCharacter + weight.selections * bytesOfSelection;
-  return { kind: 'valid', document, operations, bytes };
+  yield;
+  const checked = yield* checkDocument(document, source, schema, options);
+  yield;
+  if (checked.kind === 'valid') dropLocations(document);
+  return checked;
 }
 
-/** Takes a document that the host has parsed and validated: limits alone are left to check. Codes: `MAX_*_LIMIT`. */
+/** Limits and validates a document of which there is no text but what its parser noted. Codes: see `readDocument`. */
 export function adoptDocument(
   document: DocumentNode,
-  { limits, introspection }: DocumentOptions,
+  schema: GraphQLSchema,
+  options: DocumentOptions,
 ): ValidDocument | Refused {
-  const weight = weighDocument(document, limits);
+  return finish(checkDocument(document, document.loc?.source ?? new Source(''), schema, options));
+}
+
+function* checkDocument(
+  document: DocumentNode,
+  source: Source,
+  schema: GraphQLSchema,
+  options: DocumentOptions,
+): SlicedWork<ValidDocument | Refused> {
+  const weight = weighDocument(document, options.limits);
   if (weight instanceof ClientError) return { kind: 'refused', errors: [weight] };
-  const operations = findOperations(document, introspection);
-  return { kind: 'valid', document, operations, bytes: weight.selections * bytesOfSelection };
+  yield;
+  const errors = yield* findErrors(document, source, schema, options);
+  if (errors.length > 0) {
+    const locate = createLocator(source.body);
+    return { kind: 'refused', errors: errors.map((error) => describe(error, 'GRAPHQL_VALIDATION_FAILED', locate)) };
+  }
+  yield;
+  const { maxListDepth, maxVariableValues } = options.limits;
+  const operations = findOperations(document, options.introspection === true, maxVariableValues);
+  if (operations.some(({ node, fragments }) => nestedListsOf(node, fragments, schema) > maxListDepth)) {
+    const message = `The operation nests more than the ${maxListDepth} lists that are allowed.`;
+    return { kind: 'refused', errors: [new ClientError('MAX_LIST_DEPTH_LIMIT', message)] };
+  }
+  const bytes = source.body.length * bytesOfCharacter + weight.selections * bytesOfSelection;
+  return { kind: 'valid', document, operations, bytes };
 }
 
 function parseSource(source: Source, maxTokens: number): DocumentNode | ClientError {
@@ -135,12 +170,12 @@ const rules = specifiedRules.filter((rule) => rule !== OverlappingFieldsCanBeMer
 const maxSuggested = 3;
 const maxSuggestedLength = 20_000;
 
-function findErrors(
+function* findErrors(
   document: DocumentNode,
   source: Source,
   schema: GraphQLSchema,
   { introspection, maxErrors }: DocumentOptions,
-): readonly GraphQLError[] {
+): SlicedWork<readonly GraphQLError[]> {
   const text = source.body;
   // graphql-js walks the text from its start for each error, to count lines: `describe` does it once for all of them.
   source.body = '';
@@ -148,9 +183,10 @@ function findErrors(
     const active = introspection ? rules : [...rules, NoSchemaIntrospectionCustomRule];
     const errors = validate(schema, document, active, { maxErrors, hideSuggestions: true });
     if (errors.length > 0) {
-      const suggest = introspection && errors.length <= maxSuggested && text.length <= maxSuggestedLength;
+      const suggest = introspection === true && errors.length <= maxSuggested && text.length <= maxSuggestedLength;
       return suggest ? validate(schema, document, active) : errors;
     }
+    yield;
     const operations = document.definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
     return findConflicts(schema, operations, fragmentsOf(document), maxErrors);
   } finally {
@@ -217,8 +253,12 @@ function fragmentsOf(document: DocumentNode): ReadonlyMap<string, FragmentDefini
   return fragments;
 }
 
-/** The operations of a valid document. `introspection`: as in `DocumentOptions`. */
-export function findOperations(document: DocumentNode, introspection = true): Operation[] {
+/** The operations of a valid document; of the others see `OperationVariables`. */
+export function findOperations(
+  document: DocumentNode,
+  suggestions = true,
+  maxValues = Number.POSITIVE_INFINITY,
+): Operation[] {
   const fragments = fragmentsOf(document);
   const operations: Operation[] = [];
   for (const node of document.definitions) {
@@ -228,14 +268,16 @@ export function findOperations(document: DocumentNode, introspection = true): Op
       name: node.name?.value,
       node,
       fragments,
-      variables: describeVariables(node.variableDefinitions ?? [], introspection),
+      variables: { ...describeVariables(node.variableDefinitions ?? []), suggestions, maxValues },
       conditionVariables: findConditionVariables(node, fragments),
     });
   }
   return operations;
 }
 
-function describeVariables(definitions: readonly VariableDefinitionNode[], suggestions: boolean): OperationVariables {
+function describeVariables(
+  definitions: readonly VariableDefinitionNode[],
+): Pick<OperationVariables, 'definitions' | 'simple' | 'locations'> {
   const locations = new Map<string, SourceLocation>();
   const body = definitions[0]?.loc?.source.body;
   const locate = body === undefined ? undefined : createLocator(body);
@@ -243,7 +285,8 @@ function describeVariables(definitions: readonly VariableDefinitionNode[], sugge
     if (loc && locate) locations.set(variable.name.value, locate(loc.start));
   }
   // graphql-js would look for line and column again, for each error.
-  return { definitions: definitions.map(({ loc: _loc, ...definition }) => definition), locations, suggestions };
+  const kept = definitions.map(({ loc: _loc, ...definition }) => definition);
+  return { definitions: kept, simple: compileSimpleVariables(kept), locations };
 }
 
 function findConditionVariables(

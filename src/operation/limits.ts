@@ -49,10 +49,6 @@ interface Weight {
   readonly aliases: number;
   readonly rootFields: number;
   readonly selections: number;
-  /** How many values it would have, were it about the schema itself: see `introspectionListSizes`. */
-  readonly introspected: number;
-  /** The same of what is below `__schema` and `__type`, which alone are about the schema. */
-  readonly introspection: number;
 }
 
 /** Selection sets nested deeper are refused whatever the limits say: walks of the document recurse on the stack. */
@@ -66,20 +62,6 @@ const charactersPerValue = 64;
 
 /** Validation looks at each operation and fragment on its own, many times. */
 const selectionsOfDefinition = 10;
-
-/** How long the lists of introspection are taken to be: together they tell an answer's size without a schema. */
-const introspectionListSizes: ReadonlyMap<string, number> = new Map([
-  ['types', 100],
-  ['fields', 10],
-  ['inputFields', 5],
-  ['args', 3],
-  ['enumValues', 5],
-  ['interfaces', 3],
-  ['possibleTypes', 3],
-  ['directives', 10],
-]);
-/** Twice what the introspection query of GraphiQL asks. */
-const maxIntrospection = 400_000;
 
 /** Weighs `document`, or refuses it: the first limit that it breaks, with its code and the limit. */
 export function weighDocument(document: DocumentNode, limits: DocumentLimits): DocumentWeight | ClientError {
@@ -97,8 +79,6 @@ const nothing: Weight = {
   aliases: 0,
   rootFields: 0,
   selections: 0,
-  introspected: 0,
-  introspection: 0,
 };
 
 /** Throws the `ClientError` that refuses the document as soon as a limit is broken. */
@@ -130,9 +110,6 @@ class Scale {
       if (weight.aliases > maxAliases) throw broken('MAX_ALIASES_LIMIT', 'uses', maxAliases, 'aliases');
       if (weight.rootFields > maxRootFields) {
         throw broken('MAX_ROOT_FIELDS_LIMIT', 'selects', maxRootFields, 'root fields');
-      }
-      if (weight.introspection > maxIntrospection) {
-        throw new ClientError('MAX_SELECTIONS_LIMIT', 'The operation asks more of the schema than is allowed.');
       }
     }
     if (selections > maxSelections) throw tooManySelections(maxSelections);
@@ -170,8 +147,6 @@ class Scale {
       total.aliases += inner.aliases;
       total.rootFields += inner.rootFields;
       total.selections += inner.selections;
-      total.introspected += inner.introspected;
-      total.introspection += inner.introspection;
     }
     if (total.depth > maxDepth) throw broken('MAX_DEPTH_LIMIT', 'is nested', maxDepth, 'levels');
     if (total.height > maxHeight) throw tooHigh();
@@ -180,20 +155,17 @@ class Scale {
   }
 
   private weighField(field: FieldNode, height: number): Weight {
-    const { name, alias, selectionSet } = field;
+    const { alias, selectionSet } = field;
     if (alias && alias.value.length > maxAliasLength) {
       throw broken('MAX_ALIASES_LIMIT', 'has an alias with', maxAliasLength, 'characters');
     }
     const inner = selectionSet ? this.weighSet(selectionSet, height + 1) : nothing;
-    const isAboutSchema = name.value === '__schema' || name.value === '__type';
     return {
       depth: inner.depth + 1,
       height: inner.height,
       aliases: inner.aliases + (alias ? 1 : 0),
       rootFields: 1,
       selections: inner.selections + weighArguments(field.arguments),
-      introspected: (introspectionListSizes.get(name.value) ?? 1) * (1 + inner.introspected),
-      introspection: inner.introspection + (isAboutSchema ? inner.introspected : 0),
     };
   }
 

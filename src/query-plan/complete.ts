@@ -11,7 +11,8 @@ import {
   isEnumType,
   isSpecifiedScalarType,
 } from 'graphql';
-import type { ErrorCode } from '../errors';
+import { type ErrorCode, InternalError } from '../errors';
+import type { Reason } from '../policy/admission';
 import type { DataPath, Failure, Failures } from './failures';
 import type { FieldShape, SelectionShape, ValueShape } from './response-shape';
 
@@ -22,7 +23,9 @@ export interface CompletionInput {
   readonly data: Record<string, unknown>;
   readonly failures: Failures;
   /** Values of `__schema` and `__type`, by response name. */
-  readonly introspection: Readonly<Record<string, unknown>>;
+  readonly introspection: ReadonlyMap<string, unknown>;
+  /** Why fields are excluded, by index. */
+  readonly reasons: readonly Reason[];
   /** Errors after this many are counted as nulls only. */
   readonly maxErrors: number;
 }
@@ -71,7 +74,11 @@ class Completion {
       if (field.kind === 'typename') {
         result[field.responseName] = selection.typeNameOf(typeName);
       } else if (field.kind === 'introspection') {
-        result[field.responseName] = this.input.introspection[field.responseName] ?? null;
+        result[field.responseName] = this.input.introspection.get(field.responseName) ?? null;
+      } else if (field.kind === 'excluded') {
+        this.reportExcluded(field);
+        if (field.isRequired) return undefined;
+        result[field.responseName] = null;
       } else {
         this.path.push(field.responseName);
         const { travellingName } = field;
@@ -82,6 +89,12 @@ class Completion {
       }
     }
     return result;
+  }
+
+  private reportExcluded({ reason, responseName }: Extract<FieldShape, { kind: 'excluded' }>): void {
+    const told = this.input.reasons[reason];
+    if (!told) throw new InternalError('a field is excluded without a reason');
+    this.report(told, [...this.path, responseName]);
   }
 
   private completeValue(

@@ -6,13 +6,42 @@ import type { SupergraphTypes } from './supergraph-types';
 
 export type DataObject = Record<string, unknown>;
 
+/** What one operation has gathered, and what helps to write it. */
+export interface GatheredData {
+  readonly root: DataObject;
+  /** Whether no string of it needs an escape in JSON. */
+  isPlain: boolean;
+  /** Objects and lists that stand in more than one place. */
+  readonly shared: Set<unknown>;
+}
+
 export function isDataObject(value: unknown): value is DataObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Own-property read: a subgraph that leaves out `constructor` does not answer with a function. */
+/**
+ * Own-property read: a subgraph that leaves out `constructor` does not answer with a function. What JSON tells is never
+ * one, and what objects inherit always is, but for `__proto__`: that is cheaper to see than whose property it is.
+ */
 export function readOwn(object: DataObject, key: string): unknown {
-  return Object.hasOwn(object, key) ? object[key] : undefined;
+  if (key === '__proto__') return undefined;
+  const value = object[key];
+  return typeof value === 'function' ? undefined : value;
+}
+
+/** Above this, the native function is faster than a look at each character. */
+const maxScannedLength = 48;
+
+/** What stands between the quotes of a JSON string. */
+export function escapeText(value: string): string {
+  if (value.length > maxScannedLength) return JSON.stringify(value).slice(1, -1);
+  for (let index = 0; index < value.length; index++) {
+    const code = value.charCodeAt(index);
+    if (code < 32 || code === 34 || code === 92 || (code >= 0xd800 && code <= 0xdfff)) {
+      return JSON.stringify(value).slice(1, -1);
+    }
+  }
+  return value;
 }
 
 /**
@@ -35,9 +64,17 @@ export function mergeObject(target: DataObject, source: DataObject, types: Super
   }
 }
 
+/** Notes what stands in a second place from now on: the objects and lists that `source` was merged from. */
+export function noteShared(source: DataObject, shared: Set<unknown>): void {
+  for (const key of Object.keys(source)) {
+    const value = source[key];
+    if (typeof value === 'object' && value !== null) shared.add(value);
+  }
+}
+
 /** What is known of a value: the parts of both where they are objects, or lists of as many; else the later one. */
 function mergeValue(existing: unknown, value: unknown, types: SupergraphTypes): unknown {
-  if (value === null || value === undefined) return existing;
+  if (value === null || value === undefined || value === existing) return existing;
   if (isDataObject(existing) && isDataObject(value)) {
     mergeObject(existing, value, types);
     return existing;
@@ -49,21 +86,73 @@ function mergeValue(existing: unknown, value: unknown, types: SupergraphTypes): 
   return existing;
 }
 
-/** The objects at `path` below `root`: `['users', '@', 'address']` visits each address of each user. */
-export function collectObjects(root: DataObject, path: readonly string[]): DataObject[] {
+/** An element of a path that leaves objects of other types out. */
+export function typeCondition(typeName: string): string {
+  return `... on ${typeName}`;
+}
+
+const conditionStart = typeCondition('');
+
+/** The names alone that a path consists of. */
+export function namesOf(path: readonly string[]): string[] {
+  return path.filter((element) => element !== '@' && !element.startsWith(conditionStart));
+}
+
+/**
+ * The objects at `path` below the root: `['users', '@', '... on Author', 'address']` visits the address of each
+ * author; what is below something shared once.
+ */
+export function collectObjects(
+  { root, shared }: GatheredData,
+  path: readonly string[],
+  types: SupergraphTypes,
+): DataObject[] {
   const found: DataObject[] = [];
-  collectInto(root, path, 0, found);
+  const visits = shared.size === 0 || path.length > maxNotedDepth ? undefined : new Visits(shared);
+  new Collection(path, found, visits, types).collect(root, 0);
   return found;
 }
 
-function collectInto(value: unknown, path: readonly string[], index: number, found: DataObject[]): void {
-  if (value === null || value === undefined || typeof value !== 'object') return;
-  if (Array.isArray(value)) {
-    const next = path[index] === '@' ? index + 1 : index;
-    for (const item of value) collectInto(item, path, next, found);
-    return;
+class Collection {
+  constructor(
+    private readonly path: readonly string[],
+    private readonly found: DataObject[],
+    private readonly visits: Visits | undefined,
+    private readonly types: SupergraphTypes,
+  ) {}
+
+  collect(value: unknown, index: number): void {
+    if (value === null || value === undefined || typeof value !== 'object') return;
+    if (this.visits?.isRepeated(value, index)) return;
+    const key = this.path[index];
+    if (Array.isArray(value)) {
+      const next = key === '@' ? index + 1 : index;
+      for (const item of value) this.collect(item, next);
+    } else if (key === undefined) this.found.push(value as DataObject);
+    else if (key.startsWith(conditionStart)) {
+      if (this.fits(value as DataObject, key.slice(conditionStart.length))) this.collect(value, index + 1);
+    } else if (key !== '@') this.collect(readOwn(value as DataObject, key), index + 1);
   }
-  const key = path[index];
-  if (key === undefined) found.push(value as DataObject);
-  else if (key !== '@') collectInto(readOwn(value as DataObject, key), path, index + 1, found);
+
+  private fits(object: DataObject, condition: string): boolean {
+    const typeName = readOwn(object, '__typename');
+    return typeof typeName !== 'string' || this.types.matches(typeName, condition);
+  }
+}
+
+/** Bits of a number. */
+const maxNotedDepth = 30;
+
+/** At which elements of a path shared values were met before. */
+class Visits {
+  private readonly depths = new Map<unknown, number>();
+
+  constructor(private readonly shared: ReadonlySet<unknown>) {}
+
+  isRepeated(value: object, index: number): boolean {
+    if (!this.shared.has(value)) return false;
+    const depths = this.depths.get(value) ?? 0;
+    this.depths.set(value, depths | (1 << index));
+    return (depths & (1 << index)) !== 0;
+  }
 }

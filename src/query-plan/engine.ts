@@ -4,42 +4,48 @@
  * Clock: per document (prepare, cached), per request (execute).
  */
 
-import type { QueryPlan } from '@apollo/query-planner';
 import {
   type ExecutionResult,
   type FieldNode,
-  type GraphQLError,
   type GraphQLObjectType,
   type GraphQLSchema,
   isNonNullType,
   Kind,
 } from 'graphql';
 import type { RequestContext } from '../context/request-context';
-import { ClientError, InternalError } from '../errors';
+import { InternalError } from '../errors';
 import type { Operation } from '../operation/document';
 import type { CheckedVariables } from '../operation/variables';
+import type { ExcludedFields, Reason } from '../policy/admission';
+import type { Slices } from '../slices';
 import { type Completed, complete } from './complete';
-import type { DataObject } from './data';
+import type { GatheredData } from './data';
 import { EntityLoader } from './entity-loader';
 import { Failures } from './failures';
+import { type CompiledFetch, mergeRootAnswer } from './fetch';
+import type { PlannedFetch } from './fetch-list';
 import { createFieldNameTable, type FieldNameTable, OperationFieldNames } from './field-names';
-import { answerIntrospection, type IntrospectionQuery } from './introspection';
-import { divideOperation, divideWholly, type OperationPart } from './operation-parts';
-import { findPlanDefect } from './plan-check';
-import { buildRootFields, type PlanningRootField, writeOperation } from './planning-operation';
+import { excludeDependents } from './hidden-keys';
+import {
+  compileIntrospection,
+  type Introspected,
+  type IntrospectionQuery,
+  maxIntrospectedValues,
+  textOfSchemaAnswer,
+  writeIntrospection,
+} from './introspection';
+import { OperationPlanner, type Planner, planKey } from './operation-planner';
+import { type CompiledPlan, planSteps, type SerialStep } from './plan-steps';
 import { PreparedOperations, type PreparedVariant } from './prepared-operations';
-import { compileProgram, type Run, type Step } from './program';
+import { compileProgram, type Run } from './program';
 import { SelectionShape } from './response-shape';
 import { compileResponseWriter, type WriteObject } from './response-writer';
 import { SelectionReader } from './selections';
-import type { SubgraphCall } from './subgraph-call';
+import type { SubgraphCall, SubgraphResponse } from './subgraph-call';
 import type { SupergraphTypes } from './supergraph-types';
 import { WorkCache } from './work-cache';
 
-/** Plans an operation of the API schema. Rejects with `ClientError`: `QUERY_PLAN_FAILED`, `_TIMEOUT`, `_TOO_LARGE`. */
-export interface Planner {
-  plan(document: string): Promise<QueryPlan>;
-}
+const noLabels: readonly string[] = [];
 
 export interface EngineLimits {
   /** Errors in one response. */
@@ -49,6 +55,7 @@ export interface EngineLimits {
 }
 
 export interface EngineOptions {
+  readonly slices: Slices;
   readonly apiSchema: GraphQLSchema;
   readonly types: SupergraphTypes;
   readonly planner: Planner;
@@ -66,31 +73,17 @@ export interface ExecutableOperation {
   readonly shape: SelectionShape;
   /** Writes clean data as text; absent where that cannot be. */
   readonly write: WriteObject | undefined;
-  /** Run one after the other: root fields of a mutation, or parts of a query that must not be planned together. */
+  /** Run one after the other: the root fields of a mutation. */
   readonly steps: readonly SerialStep[];
   readonly introspection: IntrospectionQuery | undefined;
-}
-
-interface SerialStep {
-  readonly plan: CompiledPlan;
-  /** For mutations: the root field, when its null would end the operation. */
-  readonly required: SelectionShape | undefined;
-}
-
-interface CompiledPlan {
-  readonly step: Step;
-  readonly isSingleFetch: boolean;
-  /** What keeping it costs. */
-  readonly bytes: number;
-  /** Characters of the operation that was planned. */
-  readonly textLength: number;
 }
 
 /**
  * Measured: a program takes some five times the JSON text of its plan, and more where many fields are asked of one
  * subgraph; a response shape and its writer at most 80 bytes for each character of the planned operation.
  */
-const bytesOfPlan = (plan: QueryPlan, text: string) => 5 * JSON.stringify(plan).length + 20 * text.length + 1_000;
+const bytesOfPlan = (fetches: readonly PlannedFetch[], text: string) =>
+  5 * JSON.stringify(fetches.map(({ node }) => node)).length + 20 * text.length + 1_000;
 const bytesOfExecutable = ({ steps }: ExecutableOperation) =>
   steps.reduce((sum, { plan }) => sum + plan.bytes + 80 * plan.textLength, 1_000);
 
@@ -98,20 +91,29 @@ export class Engine {
   private readonly fieldNames: FieldNameTable;
   private readonly plans: WorkCache<CompiledPlan>;
   private readonly prepared: PreparedOperations<ExecutableOperation>;
+  private maxIntrospected: Promise<number> | undefined;
 
   constructor(private readonly options: EngineOptions) {
-    this.fieldNames = createFieldNameTable(options.apiSchema, options.types);
+    this.fieldNames = createFieldNameTable(options.types);
     const maxBytes = options.limits.planCacheMaxBytes;
     this.plans = new WorkCache(maxBytes, ({ bytes }) => bytes);
     this.prepared = new PreparedOperations(maxBytes, bytesOfExecutable);
   }
 
   /**
-   * The executable form of an operation for these values of its condition variables. Concurrent calls share the work.
-   * Codes: `QUERY_PLAN_FAILED`, `QUERY_PLAN_TIMEOUT`, `QUERY_PLAN_TOO_LARGE`.
+   * The executable form of an operation for these values of its condition variables, without what is excluded, with
+   * the progressive overrides of these labels.
+   * Concurrent calls share the work. Codes: `QUERY_PLAN_FAILED`, `QUERY_PLAN_TIMEOUT`, `QUERY_PLAN_TOO_LARGE`.
    */
-  prepare(operation: Operation, { conditions }: Pick<CheckedVariables, 'conditions'>): Promise<ExecutableOperation> {
-    return this.prepared.get(operation, conditions, () => this.prepareNow(operation, conditions));
+  prepare(
+    operation: Operation,
+    { conditions }: Pick<CheckedVariables, 'conditions'>,
+    excluded?: ExcludedFields,
+    overrideLabels: readonly string[] = noLabels,
+  ): Promise<ExecutableOperation> {
+    return this.prepared.get(operation, conditions, planKey(excluded?.key ?? '', overrideLabels), () =>
+      this.prepareNow(operation, conditions, excluded, overrideLabels),
+    );
   }
 
   /** The same ahead of requests, for an operation that another generation has used so often. */
@@ -125,105 +127,126 @@ export class Engine {
     return this.prepared.mostUsed(limit);
   }
 
-  private async prepareNow(operation: Operation, values: string): Promise<ExecutableOperation> {
+  private async prepareNow(
+    operation: Operation,
+    values: string,
+    excluded: ExcludedFields | undefined,
+    overrideLabels: readonly string[],
+  ): Promise<ExecutableOperation> {
     const { apiSchema, types } = this.options;
+    const build = (without?: ExcludedFields) => this.build(operation, values, without, overrideLabels);
+    const executable = await build(excluded);
+    if (!excluded?.reasonOfKey) return executable;
+    return excludeDependents(executable, build, excluded, { schema: apiSchema, types });
+  }
+
+  private async build(
+    operation: Operation,
+    values: string,
+    excluded: ExcludedFields | undefined,
+    overrideLabels: readonly string[],
+  ): Promise<ExecutableOperation> {
+    const { apiSchema } = this.options;
     const rootType = apiSchema.getRootType(operation.type);
     if (!rootType) throw new InternalError('a validated operation has no root type');
     const conditions = new Map(operation.conditionVariables.map((name, index) => [name, values[index] === 't']));
-    const reader = new SelectionReader(apiSchema, operation.fragments, conditions);
-    const names = new OperationFieldNames(this.fieldNames, operation.type === 'mutation' ? rootType : undefined);
-    const sets = [{ set: operation.node.selectionSet, type: rootType }];
-    const planning = { reader, names, ...types };
-    const build = (part?: OperationPart) => buildRootFields(operation, rootType, planning, part);
+    const reader = new SelectionReader(apiSchema, operation.fragments, conditions, excluded);
+    const names = new OperationFieldNames(this.fieldNames, operation.type === 'mutation' ? rootType.name : undefined);
     const shapeOf = (nodes: readonly FieldNode[]): SelectionShape =>
       new SelectionShape(rootType, [{ set: { kind: Kind.SELECTION_SET, selections: nodes }, type: rootType }], {
         reader,
         names,
       });
+    const sets = [{ set: operation.node.selectionSet, type: rootType }];
     const shape = new SelectionShape(rootType, sets, { reader, names });
+    const fatal = excluded && findFatal(operation, reader, rootType);
+    // The whole answer is null, whatever subgraphs say: they are not asked.
+    if (fatal) return { operation, shape: shapeOf(fatal), write: undefined, steps: [], introspection: undefined };
     return {
       operation,
       shape,
-      write: compileResponseWriter(shape),
-      steps: await this.planSteps(operation, build, shapeOf),
-      introspection: findIntrospection(operation, reader, rootType),
+      // An error is in every answer that meets an excluded field.
+      write: excluded ? undefined : compileResponseWriter(shape),
+      steps: await planSteps(this.readOperation(operation, reader, names, overrideLabels), {
+        plan: (planner, rootFields) => this.plan(planner, rootFields),
+        shapeOf,
+      }),
+      introspection: compileIntrospection(operation, reader, rootType),
     };
   }
 
-  private async planSteps(
+  /** For planning, an operation is read in the whole schema: what it requires, clients may not see. */
+  private readOperation(
     operation: Operation,
-    build: (part?: OperationPart) => readonly PlanningRootField[],
-    shapeOf: (nodes: readonly FieldNode[]) => SelectionShape,
-  ): Promise<SerialStep[]> {
-    const rootFields = build();
-    if (rootFields.length === 0) return [];
-    const used = rootFields.flatMap((field) => [...field.used]);
-    const parts = divideOperation(used, this.options.types.argumentRequirements);
-    const planParts = async (some: readonly OperationPart[]): Promise<SerialStep[]> => {
-      // To plan a mutation in parts would be to run it as often.
-      if (operation.type === 'mutation') throw noPlan();
-      const plans = await Promise.all(some.map((part) => this.plan(writeOperation(operation, build(part)))));
-      return plans.map((plan) => ({ plan, required: undefined }));
-    };
-    if (parts.length > 1) return planParts(parts);
-    const whole = await this.plan(writeOperation(operation, rootFields)).catch((error: unknown) => error);
-    if (!isPlan(whole)) {
-      const isPlannerFault = whole instanceof ClientError && whole.code === 'QUERY_PLAN_FAILED';
-      if (!isPlannerFault || operation.type === 'mutation' || used.length < 2) throw whole;
-      return planParts(divideWholly(used));
-    }
-    // Mutations run one after the other with all that follows from each, unless one subgraph does all at once.
-    if (operation.type !== 'mutation' || rootFields.length === 1 || whole.isSingleFetch) {
-      return [{ plan: whole, required: undefined }];
-    }
-    return Promise.all(
-      rootFields.map(async (field) => ({
-        plan: await this.plan(writeOperation(operation, [field])),
-        required: isNonNullType(field.type) ? shapeOf(field.nodes) : undefined,
-      })),
-    );
+    reader: SelectionReader,
+    names: OperationFieldNames,
+    overrideLabels: readonly string[],
+  ): OperationPlanner {
+    const { types } = this.options;
+    const rootType = types.schema.getRootType(operation.type);
+    if (!rootType) throw new InternalError('the supergraph has no root type for an operation of its API schema');
+    const options = { reader: reader.over(types.schema), names, types, overrideLabels };
+    return new OperationPlanner(operation, rootType, options);
   }
 
-  private plan(text: string): Promise<CompiledPlan> {
-    return this.plans.get(text, () => this.planNow(text));
+  /** Equal operations share a plan: formatting, comments, aliases and unused fragments do not matter. */
+  private plan(operation: OperationPlanner, rootFields?: ReadonlySet<string>): Promise<CompiledPlan> {
+    const key = operation.keyOf(rootFields);
+    return this.plans.get(key, async () => {
+      const fetches = await operation.plan(this.options.planner, rootFields);
+      return {
+        ...compileProgram(fetches, this.options.types),
+        isSingleFetch: fetches.length === 1,
+        entityFetches: fetches.map(({ node }) => node).filter(({ requires }) => requires),
+        bytes: bytesOfPlan(fetches, key),
+        textLength: key.length,
+      };
+    });
   }
 
-  private async planNow(text: string): Promise<CompiledPlan> {
-    const { planner, types } = this.options;
-    const plan = await planner.plan(text);
-    // Every planned operation selects real fields: a plan without fetches means that nothing can resolve them.
-    if (!plan.node) throw noPlan();
-    const defect = findPlanDefect(plan, types);
-    if (defect) throw noPlan(defect);
-    return {
-      step: compileProgram(plan, types),
-      isSingleFetch: plan.node.kind === 'Fetch',
-      bytes: bytesOfPlan(plan, text),
-      textLength: text.length,
-    };
-  }
-
-  /** Runs an operation. Rejects only for defects of the gateway: what subgraphs do wrong is in the answer. */
+  /**
+   * Runs an operation. Rejects only for defects of the gateway: what subgraphs do wrong is in the answer.
+   * `reasons`: of what was excluded when it was prepared.
+   */
   async execute(
     executable: ExecutableOperation,
     variables: CheckedVariables,
     context: RequestContext,
     call: SubgraphCall,
+    reasons: readonly Reason[] = noReasons,
   ): Promise<Completed> {
-    const gathered = await this.gather(executable, variables, context, call);
-    return this.complete(executable, variables, gathered);
+    const introspected = executable.introspection && (await this.introspect(executable.introspection, variables));
+    const gathered = await this.gather(executable, variables, context, call, reasons);
+    return this.complete(executable, gathered, introspected, reasons);
   }
 
-  /** The same, with a clean answer as the JSON text of its data. */
+  /**
+   * The same, with a clean answer as the JSON text of its data. Of a subscription, the answer to one event: `event` is
+   * what the subgraph sent for its primary fetch.
+   */
   async executeToText(
     executable: ExecutableOperation,
     variables: CheckedVariables,
     context: RequestContext,
     call: SubgraphCall,
+    reasons: readonly Reason[] = noReasons,
+    event?: SubgraphResponse,
   ): Promise<string | Completed> {
-    const gathered = await this.gather(executable, variables, context, call);
+    const introspected = executable.introspection && (await this.introspect(executable.introspection, variables));
+    if (introspected && executable.steps.length === 0) {
+      const text = textOfSchemaAnswer(executable.shape, introspected);
+      if (text !== undefined) return text;
+    }
+    const gathered = await this.gather(executable, variables, context, call, reasons, event);
     const text = gathered.failures.isEmpty ? executable.write?.(gathered.data) : undefined;
-    return text ?? this.complete(executable, variables, gathered);
+    return text ?? this.complete(executable, gathered, introspected, reasons);
+  }
+
+  /** Before anything is asked of subgraphs: what asks too much of the schema changes nothing there. */
+  private async introspect(query: IntrospectionQuery, { coerced }: CheckedVariables): Promise<Introspected> {
+    const { apiSchema } = this.options;
+    this.maxIntrospected ??= this.options.slices.run(maxIntrospectedValues(apiSchema));
+    return this.options.slices.run(writeIntrospection(query, apiSchema, coerced, await this.maxIntrospected));
   }
 
   private async gather(
@@ -231,64 +254,73 @@ export class Engine {
     variables: CheckedVariables,
     context: RequestContext,
     call: SubgraphCall,
+    reasons: readonly Reason[],
+    event?: SubgraphResponse,
   ): Promise<Gathered> {
-    const data: DataObject = {};
+    const { types } = this.options;
+    const data: GatheredData = { root: {}, isPlain: event === undefined || event.isPlain === true, shared: new Set() };
     const failures = new Failures();
-    const sender = { variables: variables.raw, context, call };
+    const sender = { data, variables: variables.raw, context, call };
     for (const step of steps) {
       // What a later mutation changes may not be answered from before it.
-      const run: Run = { root: data, failures, ...sender, entities: new EntityLoader(sender) };
+      const run: Run = { ...sender, failures, entities: new EntityLoader(sender) };
+      if (step.plan.primary && event) mergeRootAnswer(step.plan.primary, run, data.root, event, types);
       await step.plan.step(run);
       if (!step.required) continue;
-      const trial = complete({ shape: step.required, data, failures, introspection: {}, maxErrors: 1 });
+      const trial = complete({
+        shape: step.required,
+        data: data.root,
+        failures,
+        introspection: new Map(),
+        reasons,
+        maxErrors: 1,
+      });
       if (trial.data === null) break;
     }
     return { data, failures };
   }
 
   private complete(
-    { shape, introspection }: ExecutableOperation,
-    variables: CheckedVariables,
+    { shape }: ExecutableOperation,
     { data, failures }: Gathered,
+    introspected: Introspected | undefined,
+    reasons: readonly Reason[],
   ): Completed {
-    const { apiSchema, limits } = this.options;
-    const introspected = introspection && answerIntrospection(introspection, apiSchema, variables.raw);
-    const completed = complete({
-      shape,
-      data,
-      failures,
-      introspection: introspected?.data ?? {},
-      maxErrors: limits.maxErrors,
-    });
-    const errors: readonly GraphQLError[] = introspected?.errors ?? [];
-    return errors.length === 0 ? completed : { data: completed.data, errors: [...completed.errors, ...errors] };
+    const { maxErrors } = this.options.limits;
+    const introspection = new Map<string, unknown>();
+    for (const [name, text] of introspected?.texts ?? []) introspection.set(name, JSON.parse(text));
+    const completed = complete({ shape, data: data.root, failures, introspection, reasons, maxErrors });
+    if (!introspected || introspected.errors.length === 0) return completed;
+    const errors = [...completed.errors, ...introspected.errors].slice(0, maxErrors);
+    return { data: introspected.texts ? completed.data : null, errors };
   }
 }
 
-/** `defect`: what is wrong with the plan that there is; it names subgraphs and is not for clients. */
-function noPlan(defect?: string): ClientError {
-  const options = defect === undefined ? {} : { originalError: new Error(defect) };
-  return new ClientError('QUERY_PLAN_FAILED', 'No query plan answers this operation.', options);
-}
+const noReasons: readonly Reason[] = [];
 
-function isPlan(value: unknown): value is CompiledPlan {
-  return typeof value === 'object' && value !== null && 'step' in value;
+/** What a subscription asks of the subgraph that sends its events; undefined when nothing of it may run. */
+export function primaryFetchOf({ steps: [step] }: ExecutableOperation): CompiledFetch | undefined {
+  return step?.plan.primary;
 }
 
 /** What the subgraphs answered. */
 interface Gathered {
-  readonly data: DataObject;
+  readonly data: GatheredData;
   readonly failures: Failures;
 }
 
-function findIntrospection(
+/** The nodes of all excluded root fields, when the null of one of them is that of the whole answer. */
+function findFatal(
   operation: Operation,
   reader: SelectionReader,
   rootType: GraphQLObjectType,
-): IntrospectionQuery | undefined {
-  const fields = reader.collectFields([{ set: operation.node.selectionSet, type: rootType }], rootType);
-  const nodes = fields
-    .flatMap((field) => field.nodes.map(({ node }) => node))
-    .filter((node) => node.name.value === '__schema' || node.name.value === '__type');
-  return nodes.length === 0 ? undefined : { operation: operation.node, nodes, fragments: operation.fragments };
+): readonly FieldNode[] | undefined {
+  const excluded = reader
+    .collectNodes(operation.node.selectionSet, rootType)
+    .filter((nodes) => reader.reasonOf(rootType, nodes) !== undefined);
+  const isFatal = ([node]: readonly FieldNode[]): boolean => {
+    const name = node?.name.value ?? '';
+    return name === '__schema' || isNonNullType(rootType.getFields()[name]?.type);
+  };
+  return excluded.some(isFatal) ? excluded.flat() : undefined;
 }

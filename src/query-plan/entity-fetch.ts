@@ -2,79 +2,109 @@
  * An entity fetch of a query plan -> a step: representations of the objects at a path are asked for, and what comes
  * back is merged into the objects they stand for. Clock: per document (compiled), per request (run).
  */
-import { collectObjects, type DataObject, isDataObject, mergeObject } from './data';
+import type { ErrorCode } from '../errors';
+import type { ContextArguments } from './context-arguments';
+import { collectObjects, type DataObject, isDataObject, mergeObject, noteShared, readOwn } from './data';
 import { type EntityPart, type EntitySlot, malformedEntities } from './entity-loader';
+import type { Failure } from './failures';
 import { type CompiledFetch, placeErrors, placeGeneralErrors } from './fetch';
 import type { Run, Step } from './program';
 import { type FindSlot, Missing } from './representations';
 import type { SupergraphTypes } from './supergraph-types';
 
-/** The objects that each answer is for, and the parts of requests that bring the answers. */
+/** The objects to be completed, the slot of each, and the parts of requests that bring the answers. */
 interface Wanted {
-  readonly targets: Map<EntitySlot, DataObject[]>;
-  readonly parts: Set<EntityPart>;
+  readonly targets: DataObject[];
+  readonly slots: EntitySlot[];
+  readonly parts: EntityPart[];
+}
+
+/** What an entity fetch is made of. */
+export interface EntityStepOptions {
+  readonly fetch: CompiledFetch;
+  readonly path: readonly string[];
+  readonly find: FindSlot;
+  readonly types: SupergraphTypes;
+  /** For a fetch with arguments that depend on where its objects stand. */
+  readonly context?: ContextArguments;
+  /** Whether equal entities at two places may get different values below them: then they share no objects. */
+  readonly isCopied: boolean;
 }
 
 /** A step that completes the objects at `path` with what `fetch` selects. */
-export function entityStep(
-  fetch: CompiledFetch,
-  path: readonly string[],
-  find: FindSlot,
-  types: SupergraphTypes,
-): Step {
+export function entityStep(options: EntityStepOptions): Step {
+  const { fetch } = options;
   return async (run) => {
-    const { targets, parts } = collectWanted(fetch, path, find, run);
+    const { targets, slots, parts } = collectWanted(options, run);
     for (const part of parts) await part.answered;
-    for (const [slot, objects] of targets) mergeSlot(fetch, run, slot, objects, types);
+    for (let index = 0; index < targets.length; index++) {
+      mergeSlot(options, run, slots[index] as EntitySlot, targets[index] as DataObject);
+    }
     for (const part of parts) {
       const general = part.answer?.kind === 'entities' ? part.answer.errors?.get(undefined) : undefined;
-      if (general) placeGeneralErrors(fetch, run.failures, [...targets.values()].flat(), general);
+      if (general) placeGeneralErrors(fetch, run.failures, targets, general);
     }
   };
 }
 
-function collectWanted(fetch: CompiledFetch, path: readonly string[], find: FindSlot, run: Run): Wanted {
-  const wanted: Wanted = { targets: new Map(), parts: new Set() };
-  const slots = run.entities.slotsOf(fetch);
-  for (const target of collectObjects(run.root, path)) {
-    const slot = find(target, slots);
+function collectWanted({ fetch, path, find, types, context }: EntityStepOptions, run: Run): Wanted {
+  const wanted: Wanted = { targets: [], slots: [], parts: [] };
+  if (!context) wantAll(wanted, fetch, collectObjects(run.data, path, types), find, run);
+  else {
+    for (const [own, objects] of context.divide(run.data.root, path)) wantAll(wanted, own, objects, find, run);
+  }
+  return wanted;
+}
+
+function wantAll(wanted: Wanted, fetch: CompiledFetch, objects: readonly DataObject[], find: FindSlot, run: Run): void {
+  const table = run.entities.slotsOf(fetch);
+  let lastPart: EntityPart | undefined;
+  for (const target of objects) {
+    const slot = find(target, table);
     if (slot === undefined) continue;
     if (!(slot instanceof Missing)) {
-      const targets = wanted.targets.get(slot);
-      if (targets) targets.push(target);
-      else {
-        wanted.targets.set(slot, [target]);
-        wanted.parts.add(slot.part);
-      }
+      wanted.targets.push(target);
+      wanted.slots.push(slot);
+      if (slot.part !== lastPart && !wanted.parts.includes(slot.part)) wanted.parts.push(slot.part);
+      lastPart = slot.part;
       continue;
     }
     // What is missing because of a failure fails what depends on it, for the same reason.
     const [cause] = run.failures.find(slot.container, slot.key) ?? [];
     if (cause) run.failures.placeAtMissing(target, fetch.expected, cause.failure);
+    else if (readOwn(slot.container, slot.key) === undefined) {
+      run.failures.placeAtMissing(target, fetch.expected, unidentified(fetch.subgraph));
+    }
   }
-  return wanted;
+}
+
+function unidentified(subgraph: string): Failure {
+  const code: ErrorCode = 'INVALID_SUBGRAPH_DATA';
+  return {
+    message: `What subgraph '${subgraph}' has to be given was not answered.`,
+    extensions: { code, serviceName: subgraph },
+  };
 }
 
 function mergeSlot(
-  fetch: CompiledFetch,
-  { failures }: Run,
-  { part, index }: EntitySlot,
-  targets: readonly DataObject[],
-  types: SupergraphTypes,
+  { fetch, types, isCopied }: EntityStepOptions,
+  { data, failures }: Run,
+  slot: EntitySlot,
+  target: DataObject,
 ): void {
-  const { answer } = part;
+  const { answer } = slot.part;
   if (answer?.kind !== 'entities') {
-    const failure = answer?.failure ?? malformedEntities(fetch.subgraph);
-    for (const target of targets) failures.placeAtMissing(target, fetch.expected, failure);
+    failures.placeAtMissing(target, fetch.expected, answer?.failure ?? malformedEntities(fetch.subgraph));
     return;
   }
-  const entity = answer.entities[index];
-  const errors = answer.errors?.get(index) ?? [];
-  for (const target of targets) {
-    if (isDataObject(entity)) mergeObject(target, entity, types);
-    else if (entity !== null && errors.length === 0) {
-      failures.placeAtMissing(target, fetch.expected, malformedEntities(fetch.subgraph));
-    }
-    if (errors.length > 0) placeErrors(fetch, failures, target, errors, 2, !isDataObject(entity));
+  const entity = answer.entities[slot.index];
+  const errors = answer.errors?.get(slot.index);
+  if (isDataObject(entity)) {
+    mergeObject(target, isCopied ? structuredClone(entity) : entity, types);
+    slot.uses += 1;
+    if (slot.uses === 2 && !isCopied) noteShared(entity, data.shared);
+  } else if (entity !== null && !errors) {
+    failures.placeAtMissing(target, fetch.expected, malformedEntities(fetch.subgraph));
   }
+  if (errors) placeErrors(fetch, failures, target, errors, 2, !isDataObject(entity));
 }

@@ -32,6 +32,8 @@ export type EntityAnswer =
 export interface EntitySlot {
   readonly part: OpenPart;
   readonly index: number;
+  /** How many objects it has completed. */
+  uses: number;
 }
 
 interface OpenPart extends EntityPart {
@@ -60,9 +62,9 @@ export class EntityLoader {
     if (!table) {
       const add = (representation: string): EntitySlot => {
         const part = this.openPart(fetch);
-        return { part, index: part.representations.push(representation) - 1 };
+        return { part, index: part.representations.push(representation) - 1, uses: 0 };
       };
-      table = { byText: new Map(), byValues: new Map(), add };
+      table = { byText: new Map(), byValues: new Map(), data: this.sender.data, add };
       this.tables.set(fetch, table);
     }
     return table;

@@ -27,6 +27,8 @@ import type { SupergraphTypes } from './supergraph-types';
 export interface FetchVariable {
   readonly key: string;
   readonly clientName: string;
+  /** The JSON text of its value, where that is the gateway's own and no client's. */
+  readonly ownValue?: string;
   /** `$first:Int!`. */
   readonly definition: string;
 }
@@ -50,7 +52,7 @@ const representationsVariable = 'representations';
 /** Reads a fetch. Of an entity fetch the selection is what stands below `_entities`. */
 export function compileFetch(node: FetchNode, types: SupergraphTypes): CompiledFetch {
   const isEntityFetch = node.requires !== undefined;
-  const planned = readOperation(node.operation);
+  const planned = readFetchOperation(node.operation);
   const namesRootType =
     !isEntityFetch && planned.selectionSet.selections.some(({ kind }) => kind === Kind.INLINE_FRAGMENT);
   const operation = namesRootType ? withoutRootTypeName(planned) : planned;
@@ -69,7 +71,7 @@ export function compileFetch(node: FetchNode, types: SupergraphTypes): CompiledF
         clientName: clientVariableNameOf(name),
         definition: text,
       })),
-    expected: expectedFields(set),
+    expected: expectedFields([set]),
     selectionText: textOf(set),
     rewriteOutput: compileRewrites(node.outputRewrites, types),
   };
@@ -81,7 +83,8 @@ export function requestHead(operation: string, operationName: string | undefined
   return `{"query":${JSON.stringify(operation)}${name},"variables":{`;
 }
 
-function readOperation(text: string): OperationDefinitionNode {
+/** The one operation of a fetch. */
+export function readFetchOperation(text: string): OperationDefinitionNode {
   const [operation, ...others] = parse(text, { noLocation: true }).definitions;
   // The planner is told neither to keep fragments nor to make them.
   if (operation?.kind !== Kind.OPERATION_DEFINITION || others.length > 0) {
@@ -103,45 +106,50 @@ function textOf(node: ASTNode): string {
   return stripIgnoredCharacters(print(node));
 }
 
-/** The fields of a selection set by response name, those of its fragments included whatever their type. */
-function expectedFields(set: SelectionSetNode): ExpectedField[] {
-  const byName = new Map<string, ExpectedField>();
-  const visit = (selectionSet: SelectionSetNode): void => {
-    for (const selection of selectionSet.selections) {
+/** The fields of selection sets by response name, those of their fragments included whatever their type. */
+function expectedFields(sets: readonly SelectionSetNode[]): ExpectedField[] {
+  const setsByName = new Map<string, SelectionSetNode[]>();
+  const visit = (set: SelectionSetNode): void => {
+    for (const selection of set.selections) {
       if (selection.kind === Kind.INLINE_FRAGMENT) visit(selection.selectionSet);
       else if (selection.kind === Kind.FIELD && selection.name.value !== '__typename') {
         const name = (selection.alias ?? selection.name).value;
-        const inner = selection.selectionSet && expectedFields(selection.selectionSet);
-        const before = byName.get(name)?.selection ?? [];
-        byName.set(name, { name, selection: inner ? [...before, ...inner] : undefined });
+        const inner = setsByName.get(name) ?? [];
+        if (selection.selectionSet) inner.push(selection.selectionSet);
+        setsByName.set(name, inner);
       }
     }
   };
-  visit(set);
-  return [...byName.values()];
+  sets.forEach(visit);
+  return [...setsByName].map(([name, inner]) => ({
+    name,
+    selection: inner.length > 0 ? expectedFields(inner) : undefined,
+  }));
 }
 
 /** The values that a client sent for the variables of a fetch, as the inside of a JSON object. */
 export function variablesText(variables: readonly FetchVariable[], values: Readonly<Record<string, unknown>>): string {
   let text = '';
-  for (const { key, clientName } of variables) {
-    if (!Object.hasOwn(values, clientName)) continue;
-    text += `${text === '' ? '' : ','}${key}:${JSON.stringify(values[clientName])}`;
+  for (const { key, clientName, ownValue } of variables) {
+    if (ownValue === undefined && !Object.hasOwn(values, clientName)) continue;
+    text += `${text === '' ? '' : ','}${key}:${ownValue ?? JSON.stringify(values[clientName])}`;
   }
   return text;
 }
 
 /** The part of a run that talks to subgraphs. */
-export type Sender = Pick<Run, 'call' | 'context' | 'variables'>;
+export type Sender = Pick<Run, 'call' | 'context' | 'data' | 'variables'>;
 
 /** Sends a request. What the subgraph or the way to it did wrong is a value. */
 export async function send(
-  { call, context }: Sender,
+  { call, context, data }: Sender,
   { subgraph, kind }: CompiledFetch,
   body: string,
 ): Promise<SubgraphResponse | Failure> {
   try {
-    return await call({ subgraph, body, kind, context });
+    const answer = await call({ subgraph, body, kind, context });
+    if (!answer.isPlain) data.isPlain = false;
+    return answer;
   } catch (error) {
     if (!(error instanceof SubgraphError)) throw error;
     return { message: error.message, extensions: { code: error.code, serviceName: subgraph } };
@@ -152,20 +160,25 @@ export function isFailure(answer: SubgraphResponse | Failure): answer is Failure
   return 'message' in answer;
 }
 
+/** The body of a request for root fields. */
+export function rootBody({ head, variables }: CompiledFetch, values: Readonly<Record<string, unknown>>): string {
+  return `${head}${variablesText(variables, values)}}}`;
+}
+
 /** A step that asks a subgraph for root fields and merges its answer into the objects at `path`: the root. */
 export function rootStep(fetch: CompiledFetch, path: readonly string[], types: SupergraphTypes): Step {
   return async (run) => {
-    const targets = collectObjects(run.root, path);
+    const targets = collectObjects(run.data, path, types);
     if (targets.length === 0) return;
-    const body = `${fetch.head}${variablesText(fetch.variables, run.variables)}}}`;
-    const answer = await run.entities.track(send(run, fetch, body));
+    const answer = await run.entities.track(send(run, fetch, rootBody(fetch, run.variables)));
     for (const target of targets) mergeRootAnswer(fetch, run, target, answer, types);
   };
 }
 
-function mergeRootAnswer(
+/** Merges an answer with root fields into `target`. */
+export function mergeRootAnswer(
   fetch: CompiledFetch,
-  { failures }: Run,
+  { failures }: Pick<Run, 'failures'>,
   target: DataObject,
   answer: SubgraphResponse | Failure,
   types: SupergraphTypes,

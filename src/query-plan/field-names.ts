@@ -7,7 +7,6 @@ import {
   type FieldNode,
   type GraphQLCompositeType,
   type GraphQLOutputType,
-  type GraphQLSchema,
   isInterfaceType,
   isLeafType,
   isListType,
@@ -30,17 +29,15 @@ export interface FieldNameTable {
   readonly prefix: string;
   /** The response shape that owns the plain name, for each field name that has several shapes in the schema. */
   readonly plainShapes: ReadonlyMap<string, string>;
-  /** Fields that some field requires with arguments: their plain names are the planner's alone. */
-  readonly requiredNames: ReadonlySet<string>;
 }
 
-/** What clients cannot see has names too: they come from `types`. */
-export function createFieldNameTable(
-  apiSchema: GraphQLSchema,
-  types: Pick<SupergraphTypes, 'fieldNames' | 'argumentRequirements'>,
-): FieldNameTable {
+/** In the whole schema: what clients cannot see has names too. */
+export function createFieldNameTable({
+  schema,
+  fieldNames,
+}: Pick<SupergraphTypes, 'schema' | 'fieldNames'>): FieldNameTable {
   const counts = new Map<string, Map<string, number>>();
-  for (const type of Object.values(apiSchema.getTypeMap())) {
+  for (const type of Object.values(schema.getTypeMap())) {
     if (type.name.startsWith('__') || !(isObjectType(type) || isInterfaceType(type))) continue;
     for (const field of Object.values(type.getFields())) {
       const shapes = counts.get(field.name) ?? new Map<string, number>();
@@ -55,11 +52,10 @@ export function createFieldNameTable(
     const [mostCommon] = [...shapes].sort((a, b) => b[1] - a[1]);
     if (mostCommon) plainShapes.set(name, mostCommon[0]);
   }
-  const names = [...types.fieldNames];
+  const names = [...fieldNames];
   let prefix = '_';
   while (names.some((name) => name.startsWith(prefix) && /^\d/.test(name.slice(prefix.length)))) prefix += '_';
-  const requiredNames = new Set([...types.argumentRequirements.values()].flatMap((required) => [...required.keys()]));
-  return { prefix, plainShapes, requiredNames };
+  return { prefix, plainShapes };
 }
 
 /**
@@ -69,10 +65,10 @@ export function createFieldNameTable(
 export class OperationFieldNames {
   private readonly aliases = new Map<string, string>();
 
-  /** `serialRoot`: the root type of a mutation, whose equal fields are run once for each response name. */
+  /** `serialRoot`: the name of a mutation's root type, whose equal fields are run once for each response name. */
   constructor(
     private readonly table: FieldNameTable,
-    private readonly serialRoot: GraphQLCompositeType | undefined,
+    private readonly serialRoot: string | undefined,
   ) {}
 
   /**
@@ -94,9 +90,9 @@ export class OperationFieldNames {
       const shape = field ? responseShapeOf(field.type) : '';
       if (shape !== plainShape) identity += `#${shape}`;
     }
-    const isOneByOne = node.selectionSet !== undefined || parentType === this.serialRoot;
+    const isOneByOne = node.selectionSet !== undefined || parentType.name === this.serialRoot;
     if (isOneByOne && node.alias && node.alias.value !== name) identity += `=${node.alias.value}`;
-    if (identity === '' && !this.table.requiredNames.has(name) && !(name in Object.prototype)) return name;
+    if (identity === '' && !(name in Object.prototype)) return name;
     const key = `${name}(${identity}`;
     let alias = this.aliases.get(key);
     if (alias === undefined) {

@@ -1,52 +1,107 @@
 /**
- * Parts of an operation that must not be planned together, because they require one field with different arguments
- * and the planner would fetch one value for both. Clock: per document.
+ * Scopes -> the parts of an operation that are planned one by one: the operation itself, and each field that is
+ * fetched apart because it requires others. Clock: per document.
  */
-import type { ArgumentRequirements } from './supergraph-types';
+import { isAbstractType, Kind } from 'graphql';
+import { ClientError } from '../errors';
+import type { Operation } from '../operation/document';
+import { writeEntry, writeOperation } from './planning-operation';
+import { type Choice, innerScopeOf, type PlanningOptions, type Scope, type ScopeField } from './planning-scope';
+import type { RequiredSelection } from './representations';
+import type { TypedSelectionSet } from './selections';
+import type { RequirementWay } from './supergraph-types';
 
-/** What one plan answers of an operation. */
 export interface OperationPart {
-  /** Fields (coordinates) with requirements that belong to this part. */
-  readonly own: ReadonlySet<string>;
-  /** Those that belong to the others. */
-  readonly others: ReadonlySet<string>;
-  /** Whether it answers the rest of the operation too. */
-  readonly hasRest: boolean;
+  readonly text: string;
+  /** Fields of this part that could be had in another way, by place. */
+  readonly choices: readonly Choice[];
+  /** Set for a field that is fetched apart. */
+  readonly apart: ApartField | undefined;
 }
 
-/**
- * Shares the fields with requirements among as few parts as it easily can. One part, or none, when nothing conflicts.
- * `['Product.dollars', 'Product.pounds']` -> two parts, the first with the rest of the operation.
- */
-export function divideOperation(used: Iterable<string>, requirements: ArgumentRequirements): OperationPart[] {
-  const groups: { readonly own: Set<string>; readonly values: Map<string, string> }[] = [];
-  const all = new Set(used);
-  for (const coordinate of all) {
-    const own = requirements.get(coordinate);
-    if (!own) continue;
-    const fits = ({ values }: { readonly values: ReadonlyMap<string, string> }) =>
-      [...own].every(([name, value]) => (values.get(name) ?? value) === value);
-    let group = groups.find(fits);
-    if (!group) {
-      group = { own: new Set(), values: new Map() };
-      groups.push(group);
-    }
-    group.own.add(coordinate);
-    for (const [name, value] of own) group.values.set(name, value);
+/** A field that is fetched by its entity, once what it requires is there. */
+export interface ApartField {
+  readonly way: RequirementWay;
+  /** Where its objects are: as that of a scope. */
+  readonly path: readonly string[];
+  /** What their representations are made of. */
+  readonly requires: readonly RequiredSelection[];
+  /** Whether the subgraph calls the entity otherwise than it is. */
+  readonly isRenamed: boolean;
+}
+
+const maxParts = 200;
+
+/** The parts for some root fields, the operation itself first. Code: `QUERY_PLAN_TOO_LARGE`. */
+export function divideOperation(
+  operation: Operation,
+  rootFields: readonly ScopeField[],
+  options: PlanningOptions,
+): OperationPart[] {
+  const fieldsApart: ScopeField[] = [];
+  const main = collectFrom(rootFields, fieldsApart, options);
+  const parts: OperationPart[] = [
+    { text: writeOperation(operation, rootFields, options), choices: main, apart: undefined },
+  ];
+  // Grows while it is walked: below a field that is fetched apart there may be others.
+  for (const field of fieldsApart) {
+    const { way, scope } = field;
+    if (!way) continue;
+    if (parts.length > maxParts)
+      throw new ClientError('QUERY_PLAN_TOO_LARGE', 'The operation requires too many fields.');
+    const choices = collectBelow(innerScopeOf(field, options), fieldsApart, options);
+    const isRenamed = way.entity !== scope.type.name || isAbstractType(scope.type);
+    const apart = { way, path: scope.path, requires: requirementsOf(scope, way, isRenamed, options), isRenamed };
+    parts.push({ text: writeEntry(operation, way, field, options), choices, apart });
   }
-  return toParts(groups.map(({ own }) => own));
+  return parts;
 }
 
-/** Every field with requirements in a part of its own: another formulation, when the planner fails at the whole. */
-export function divideWholly(used: Iterable<string>): OperationPart[] {
-  return toParts([...new Set(used)].map((coordinate) => new Set([coordinate])));
+/** The choices among fields and what stands below them; notes the fields that are fetched apart. */
+function collectFrom(fields: Iterable<ScopeField>, apart: ScopeField[], options: PlanningOptions): Choice[] {
+  return [...fields].flatMap((field) => {
+    if (!field.way) return collectBelow(innerScopeOf(field, options), apart, options);
+    apart.push(field);
+    return [];
+  });
 }
 
-function toParts(groups: readonly ReadonlySet<string>[]): OperationPart[] {
-  const all = groups.flatMap((own) => [...own]);
-  return groups.map((own, index) => ({
-    own,
-    others: new Set(all.filter((coordinate) => !own.has(coordinate))),
-    hasRest: index === 0,
-  }));
+/** The choices of a scope and of all below it; notes the fields that are fetched apart. */
+export function collectBelow(scope: Scope | undefined, apart: ScopeField[], options: PlanningOptions): Choice[] {
+  if (!scope) return [];
+  const below = collectFrom(scope.fields.values(), apart, options);
+  return [
+    ...scope.choices,
+    ...below,
+    ...[...scope.fragments.values()].flatMap((inner) => collectBelow(inner, apart, options)),
+  ];
+}
+
+function requirementsOf(
+  scope: Scope,
+  way: RequirementWay,
+  isRenamed: boolean,
+  options: PlanningOptions,
+): RequiredSelection[] {
+  const needed = readNeeds({ set: way.needs, type: scope.type }, options);
+  const selections: RequiredSelection[] = isRenamed ? needed : [{ kind: 'Field', name: '__typename' }, ...needed];
+  if (isRenamed && !scope.outer) return selections;
+  return [{ kind: 'InlineFragment', typeCondition: scope.type.name, selections }];
+}
+
+/** Required fields under their own names, each taken from its travelling name. */
+function readNeeds({ set, type }: TypedSelectionSet, options: PlanningOptions): RequiredSelection[] {
+  const { reader, names } = options;
+  return set.selections.map((selection): RequiredSelection => {
+    if (selection.kind !== Kind.FIELD) {
+      const inner = reader.resolveFragment(selection, type);
+      return { kind: 'InlineFragment', typeCondition: inner.type.name, selections: readNeeds(inner, options) };
+    }
+    const name = selection.name.value;
+    if (name === '__typename') return { kind: 'Field', name };
+    const from = names.nameOf(selection, type);
+    if (!selection.selectionSet) return { kind: 'Field', name, from };
+    const inner = reader.fieldSet(selection, type);
+    return { kind: 'Field', name, from, selections: inner ? readNeeds(inner, options) : [] };
+  });
 }

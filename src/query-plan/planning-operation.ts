@@ -1,219 +1,135 @@
 /**
- * The client's operation -> the operation that is planned: conditions decided, fragments merged, every field under
- * its travelling name, `__typename` wherever an object's type decides what it answers, introspection left out.
- * Equal texts share one plan, so formatting, comments, aliases and unused fragments do not matter.
+ * Scopes -> the texts that are planned: the operation without what is fetched apart, and each field that is, at the
+ * entry of its subgraph. Conditions are decided, fragments merged, fields under their travelling names, `__typename`
+ * wherever an object's type decides what it answers, introspection left out. Equal texts share one plan.
  * Clock: per document and values of its condition variables.
  */
 import {
   type DirectiveNode,
   type FieldNode,
-  type GraphQLCompositeType,
-  type GraphQLOutputType,
   getNamedType,
   isAbstractType,
   isCompositeType,
-  Kind,
   print,
   type ValueNode,
   visit,
 } from 'graphql';
 import { InternalError } from '../errors';
 import type { Operation } from '../operation/document';
-import type { OperationFieldNames } from './field-names';
-import type { OperationPart } from './operation-parts';
-import type { SelectionReader, TypedSelectionSet } from './selections';
-import type { ArgumentRequirements } from './supergraph-types';
+import { innerScopeOf, type PlanningOptions, readBeside, type Scope, type ScopeField } from './planning-scope';
+import type { RequirementWay } from './supergraph-types';
 
-/** `representations`, and with a number after it, belong to entity fetches: a client's travel under another name. */
+/** Names of variables that belong to the planner and to entity fetches: a client's travel with a `_` before them. */
+const ownVariable = /^_*(representations\d*|contextualArgument_.*)$/;
+
 function variableNameOf(name: string): string {
-  return /^_*representations\d*$/.test(name) ? `_${name}` : name;
+  return ownVariable.test(name) ? `_${name}` : name;
 }
 
 /** The client's name for a variable of a fetch. */
 export function clientVariableNameOf(name: string): string {
-  return /^_+representations\d*$/.test(name) ? name.slice(1) : name;
-}
-
-export interface PlanningOptions {
-  readonly reader: SelectionReader;
-  readonly names: OperationFieldNames;
-  /** Interfaces that some subgraph knows only as `@interfaceObject`: asking their `__typename` may cost a fetch. */
-  readonly interfaceObjects: ReadonlySet<string>;
-  readonly argumentRequirements: ArgumentRequirements;
+  return name.startsWith('_') && ownVariable.test(name) ? name.slice(1) : name;
 }
 
 /** What writing passes down. */
-interface Writing extends PlanningOptions {
+interface Writing {
+  readonly options: PlanningOptions;
   readonly variables: Set<string>;
-  /** Fields with requirements that were written. */
-  readonly used: Set<string>;
-  /** The part that is written; without it, everything. */
-  readonly part: OperationPart | undefined;
-}
-
-/** A field of a scope: the nodes that ask it, and what they select below it. */
-interface ScopeField {
-  /** `Product.price`, on the type that it is asked of. */
-  readonly coordinate: string;
-  readonly nodes: FieldNode[];
-  readonly type: GraphQLOutputType;
-  readonly sets: TypedSelectionSet[];
-}
-
-/** What is asked of objects of one type, merged: fields by travelling name, fragments by type condition. */
-interface Scope {
-  readonly type: GraphQLCompositeType;
-  /** The scope whose fragment this one is. */
-  readonly outer: Scope | undefined;
-  readonly fields: Map<string, ScopeField>;
-  readonly fragments: Map<string, Scope>;
-  asksTypename: boolean;
-}
-
-/** One root field of an operation, as text to plan. */
-export interface PlanningRootField {
-  readonly name: string;
-  readonly text: string;
-  readonly variables: ReadonlySet<string>;
-  readonly type: GraphQLOutputType;
-  /** The client's nodes of this field. */
-  readonly nodes: readonly FieldNode[];
-  /** Coordinates of fields with requirements that stand in the text. */
-  readonly used: ReadonlySet<string>;
-}
-
-/**
- * The root fields to plan, in order; of one part of the operation, where it has to be planned in parts.
- * Empty when the operation asks only introspection and `__typename`.
- */
-export function buildRootFields(
-  operation: Operation,
-  rootType: GraphQLCompositeType,
-  options: PlanningOptions,
-  part?: OperationPart,
-): PlanningRootField[] {
-  const scope = readScope([{ set: operation.node.selectionSet, type: rootType }], rootType, options);
-  return [...scope.fields].flatMap(([name, field]) => {
-    const writing: Writing = { ...options, variables: new Set(), used: new Set(), part };
-    const text = writeField(name, field, writing);
-    if (text === '') return [];
-    return [{ name, text, variables: writing.variables, type: field.type, nodes: field.nodes, used: writing.used }];
-  });
 }
 
 /** The text to plan for some root fields of an operation, with just the variables that they use. */
-export function writeOperation(operation: Operation, fields: readonly PlanningRootField[]): string {
-  const used = new Set(fields.flatMap((field) => [...field.variables]));
+export function writeOperation(operation: Operation, fields: readonly ScopeField[], options: PlanningOptions): string {
+  const writing: Writing = { options, variables: new Set() };
+  const body = fields.map((field) => writeField(field, writing)).join(' ');
+  return `${operation.type}${writeSignature(operation, writing)}{${body}}`;
+}
+
+/** The text to plan for a field that is fetched apart. */
+export function writeEntry(
+  operation: Operation,
+  { entry }: RequirementWay,
+  field: ScopeField,
+  options: PlanningOptions,
+) {
+  const writing: Writing = { options, variables: new Set() };
+  const body = writeField(field, writing);
+  return `query${writeSignature(operation, writing)}{${entry}{${body}}}`;
+}
+
+/**
+ * The text that plans only if `field` can be had so where it stands: of the operation or the entry around it, just
+ * the way there, and what `way` needs (the scope comes along), or the field itself.
+ */
+export function writeTrial(
+  operation: Operation,
+  field: ScopeField,
+  way: RequirementWay | undefined,
+  options: PlanningOptions,
+): { readonly text: string; readonly needs: Scope | undefined } {
+  const writing: Writing = { options, variables: new Set() };
+  const { scope } = field;
+  const needs = way && readBeside(scope, { set: way.needs, type: scope.type, isRequired: true }, options);
+  const own = isCompositeType(getNamedType(field.type))
+    ? `${writeHead(field, writing)}{__typename}`
+    : writeHead(field, writing);
+  const { text, entry } = writeWayTo(scope, needs ? writeScope(needs, writing) : own, writing);
+  const body = entry === undefined ? text : `${entry}{${text}}`;
+  return {
+    text: `${entry === undefined ? operation.type : 'query'}${writeSignature(operation, writing)}{${body}}`,
+    needs,
+  };
+}
+
+/** `body`, as it stands inside the fields and fragments around a scope, up to the root or an entry. */
+function writeWayTo(scope: Scope, body: string, writing: Writing): { text: string; entry: string | undefined } {
+  if (scope.outer) return writeWayTo(scope.outer, `...on ${scope.type.name}{${body}}`, writing);
+  const { parent } = scope;
+  if (!parent) return { text: body, entry: undefined };
+  const text = `${writeHead(parent, writing)}{${body}}`;
+  return parent.way ? { text, entry: parent.way.entry } : writeWayTo(parent.scope, text, writing);
+}
+
+/** Name and variables. */
+function writeSignature(operation: Operation, { variables }: Writing): string {
   const definitions = (operation.node.variableDefinitions ?? [])
-    .filter((definition) => used.has(definition.variable.name.value))
+    .filter((definition) => variables.has(definition.variable.name.value))
     .map((definition) => {
       const fallback = definition.defaultValue ? `=${print(definition.defaultValue)}` : '';
       return `$${variableNameOf(definition.variable.name.value)}:${print(definition.type)}${fallback}`;
     });
-  const variables = definitions.length > 0 ? `(${definitions.join(',')})` : '';
   const name = operation.name === undefined ? '' : ` ${operation.name}`;
-  return `${operation.type}${name}${variables}{${fields.map((field) => field.text).join(' ')}}`;
+  return definitions.length > 0 ? `${name}(${definitions.join(',')})` : name;
 }
 
-function createScope(type: GraphQLCompositeType, outer: Scope | undefined): Scope {
-  return { type, outer, fields: new Map(), fragments: new Map(), asksTypename: false };
+function writeField(field: ScopeField, writing: Writing): string {
+  const scope = innerScopeOf(field, writing.options);
+  if (!scope) return writeHead(field, writing);
+  const body = writeScope(scope, writing);
+  return `${writeHead(field, writing)}{${body === '' ? '__typename' : body}}`;
 }
 
-function readScope(sets: readonly TypedSelectionSet[], type: GraphQLCompositeType, options: PlanningOptions): Scope {
-  const scope = createScope(type, undefined);
-  for (const typed of sets) readInto(scope, typed, options);
-  return scope;
-}
-
-function readInto(scope: Scope, { set, type: lexicalType }: TypedSelectionSet, options: PlanningOptions): void {
-  const { reader } = options;
-  for (const selection of set.selections) {
-    if (!reader.isIncluded(selection)) continue;
-    if (selection.kind === Kind.FIELD) {
-      readField(scope, selection, lexicalType, options);
-      continue;
-    }
-    const inner = reader.resolveFragment(selection, lexicalType);
-    if (reader.covers(inner.type, scope.type)) readInto(scope, inner, options);
-    else if (reader.overlaps(inner.type, scope.type))
-      readInto(fragmentScope(scope, inner.type, reader), inner, options);
-  }
-}
-
-/** The scope of `... on type` inside `scope`. A type that is wholly inside the scope's moves up beside it. */
-function fragmentScope(scope: Scope, type: GraphQLCompositeType, reader: SelectionReader): Scope {
-  if (scope.outer && reader.covers(scope.type, type)) return fragmentScope(scope.outer, type, reader);
-  let inner = scope.fragments.get(type.name);
-  if (!inner) {
-    inner = createScope(type, scope);
-    scope.fragments.set(type.name, inner);
-  }
-  return inner;
-}
-
-function readField(scope: Scope, node: FieldNode, lexicalType: GraphQLCompositeType, options: PlanningOptions): void {
-  const fieldName = node.name.value;
-  if (fieldName === '__typename') scope.asksTypename = true;
-  if (fieldName.startsWith('__')) return;
-  const name = options.names.nameOf(node, lexicalType);
-  const definition = 'getFields' in scope.type ? scope.type.getFields()[fieldName] : undefined;
-  if (!definition) throw new InternalError(`a validated document selects an unknown field of ${scope.type.name}`);
-  let field = scope.fields.get(name);
-  if (!field) {
-    field = { coordinate: `${scope.type.name}.${fieldName}`, nodes: [], type: definition.type, sets: [] };
-    scope.fields.set(name, field);
-  }
-  field.nodes.push(node);
-  const type = getNamedType(definition.type);
-  if (node.selectionSet && isCompositeType(type)) field.sets.push({ set: node.selectionSet, type });
-}
-
-/** Empty when the field is of another part. */
-function writeField(name: string, field: ScopeField, writing: Writing): string {
-  const { part, used } = writing;
-  const { coordinate } = field;
-  if (part?.others.has(coordinate)) return '';
-  const isOwn = part === undefined || part.hasRest || part.own.has(coordinate);
-  const [node] = field.nodes;
-  if (!node) throw new InternalError('a field of a scope has no node');
-  const type = getNamedType(field.type);
-  if (!isCompositeType(type)) {
-    if (!isOwn) return '';
-    if (writing.argumentRequirements.has(coordinate)) used.add(coordinate);
-    return writeHead(name, node, writing.variables);
-  }
-  const scope = readScope(field.sets, type, writing);
-  // All that stands below a field of this part belongs to it too.
-  const inner = isOwn && part ? { ...writing, part: { ...part, hasRest: true } } : writing;
-  const body = writeScope(scope, inner, isOwn && needsTypename(scope, writing));
-  if (!isOwn && body === '') return '';
-  if (writing.argumentRequirements.has(coordinate)) used.add(coordinate);
-  const typename = !isOwn && needsTypename(scope, writing) ? '__typename ' : '';
-  return `${writeHead(name, node, writing.variables)}{${body === '' ? '__typename' : typename + body}}`;
-}
-
-function writeScope(scope: Scope, writing: Writing, withTypename: boolean): string {
-  const parts: string[] = withTypename ? ['__typename'] : [];
-  for (const [name, field] of scope.fields) {
-    const text = writeField(name, field, writing);
-    if (text !== '') parts.push(text);
-  }
+function writeScope(scope: Scope, writing: Writing): string {
+  const parts: string[] = needsTypename(scope, writing.options) ? ['__typename'] : [];
+  for (const field of scope.fields.values()) if (!field.way) parts.push(writeField(field, writing));
   for (const fragment of scope.fragments.values()) {
-    const body = writeScope(fragment, writing, false);
+    const body = writeScope(fragment, writing);
     if (body !== '') parts.push(`...on ${fragment.type.name}{${body}}`);
   }
   return parts.join(' ');
 }
 
-function writeHead(name: string, node: FieldNode, variables: Set<string>): string {
-  const alias = name === node.name.value ? '' : `${name}:`;
-  return `${alias}${node.name.value}${writeArguments(node, variables)}${writeDirectives(node, variables)}`;
+function needsTypename(scope: Scope, { types }: PlanningOptions): boolean {
+  if (scope.outer) return false;
+  if (!isAbstractType(scope.type)) return [...scope.fields.values()].some(({ way }) => way?.entity === scope.type.name);
+  const isUniform = scope.fragments.size === 0 && !scope.asksTypename;
+  return !(isUniform && types.interfaceObjects.has(scope.type.name));
 }
 
-function needsTypename(scope: Scope, options: PlanningOptions): boolean {
-  if (!isAbstractType(scope.type)) return false;
-  const isUniform = scope.fragments.size === 0 && !scope.asksTypename;
-  return !(isUniform && options.interfaceObjects.has(scope.type.name));
+function writeHead({ name, nodes }: ScopeField, { variables }: Writing): string {
+  const [node] = nodes;
+  if (!node) throw new InternalError('a field of a scope has no node');
+  const alias = name === node.name.value ? '' : `${name}:`;
+  return `${alias}${node.name.value}${writeArguments(node, variables)}${writeDirectives(node, variables)}`;
 }
 
 function writeArguments(node: FieldNode, variables: Set<string>): string {

@@ -1,7 +1,8 @@
 /**
- * The executable forms of the operations of one generation, one for each combination of condition values, and how
- * often each was used. An operation without conditions keeps its own as long as it lives itself; the others are
- * bounded together in bytes: k conditions have 2^k values, and a client chooses them. Clock: per document.
+ * The executable forms of the operations of one generation, one for each combination of condition values and of
+ * excluded fields, and how often each was used. An operation without either keeps its own as long as it lives itself;
+ * the others are bounded together in bytes: k conditions have 2^k values, and a client chooses them.
+ * Clock: per document.
  */
 import { LRUCache } from 'lru-cache';
 import type { Operation } from '../operation/document';
@@ -10,6 +11,8 @@ export interface PreparedVariant<Executable> {
   readonly operation: Operation;
   /** As in `CheckedVariables`. */
   readonly conditions: string;
+  /** Its name among those of the operation. */
+  readonly key: string;
   readonly executable: Promise<Executable>;
   uses: number;
 }
@@ -29,22 +32,32 @@ export class PreparedOperations<Executable> {
     this.conditional = new LRUCache({ maxSize: maxConditionalBytes, dispose: (_, variant) => this.forget(variant) });
   }
 
-  /** The executable form, of earlier or of `prepare`. Concurrent calls share the work; a failure is forgotten. */
-  get(operation: Operation, conditions: string, prepare: () => Promise<Executable>): Promise<Executable> {
+  /**
+   * The executable form, of earlier or of `prepare`. Concurrent calls share the work; a failure is forgotten.
+   * `exclusions`: the key of what is excluded, empty when nothing is.
+   */
+  get(
+    operation: Operation,
+    conditions: string,
+    exclusions: string,
+    prepare: () => Promise<Executable>,
+  ): Promise<Executable> {
     let variants = this.byOperation.get(operation);
     if (!variants) {
       variants = new Map();
       this.byOperation.set(operation, variants);
     }
-    const known = variants.get(conditions);
+    const key = exclusions === '' ? conditions : `${conditions}|${exclusions}`;
+    const known = variants.get(key);
     if (known) {
       known.uses += 1;
-      if (conditions !== '') this.conditional.get(known);
+      if (key !== '') this.conditional.get(known);
       return known.executable;
     }
-    const variant = { operation, conditions, executable: prepare(), uses: 1 };
-    variants.set(conditions, variant);
-    this.remember(variant);
+    const variant = { operation, conditions, key, executable: prepare(), uses: 1 };
+    variants.set(key, variant);
+    // Which fields are excluded is known under one generation alone.
+    if (exclusions === '') this.remember(variant);
     variant.executable.then(
       (executable) => this.bound(variant, executable),
       () => this.forget(variant),
@@ -68,7 +81,7 @@ export class PreparedOperations<Executable> {
   }
 
   private bound(variant: PreparedVariant<Executable>, executable: Executable): void {
-    if (variant.conditions === '') return;
+    if (variant.key === '') return;
     this.conditional.set(variant, true, { size: Math.max(1, Math.ceil(this.bytesOf(executable))) });
     // One that is larger than all may be is not taken.
     if (!this.conditional.has(variant)) this.forget(variant);
@@ -76,7 +89,7 @@ export class PreparedOperations<Executable> {
 
   private forget(variant: PreparedVariant<Executable>): void {
     const variants = this.byOperation.get(variant.operation);
-    if (variants?.get(variant.conditions) === variant) variants.delete(variant.conditions);
+    if (variants?.get(variant.key) === variant) variants.delete(variant.key);
   }
 
   private remember(variant: PreparedVariant<Executable>): void {
@@ -87,7 +100,7 @@ export class PreparedOperations<Executable> {
   private sweep(): void {
     this.known = this.known.filter((reference) => {
       const variant = reference.deref();
-      return variant && this.byOperation.get(variant.operation)?.get(variant.conditions) === variant;
+      return variant && this.byOperation.get(variant.operation)?.get(variant.key) === variant;
     });
     this.sweepAt = Math.max(1_000, 2 * this.known.length);
   }

@@ -1,15 +1,15 @@
 /**
- * A query plan -> a program: nested functions that run fetches in sequence and in parallel and gather their data.
- * In: the planner's plain data. Out: one step. Clock: per document (compiled), per request (run).
+ * The fetches of an operation -> a program that runs them, each as soon as those are done that it waits for.
+ * In: planned fetches, in order. Out: one step. Clock: per document (compiled), per request (run).
  */
-import type { FetchNode, PlanNode, QueryPlan, SubscriptionNode } from '@apollo/query-planner';
 import type { RequestContext } from '../context/request-context';
-import { ClientError, InternalError } from '../errors';
-import type { DataObject } from './data';
+import { ContextArguments } from './context-arguments';
+import type { GatheredData } from './data';
 import { entityStep } from './entity-fetch';
 import type { EntityLoader } from './entity-loader';
 import type { Failures } from './failures';
 import { type CompiledFetch, compileFetch, rootStep } from './fetch';
+import type { PlannedFetch } from './fetch-list';
 import { compileRepresentation } from './representations';
 import { compileRewrites } from './rewrites';
 import type { SubgraphCall } from './subgraph-call';
@@ -17,7 +17,7 @@ import type { SupergraphTypes } from './supergraph-types';
 
 /** What one execution of a program works on. */
 export interface Run {
-  readonly root: DataObject;
+  readonly data: GatheredData;
   readonly failures: Failures;
   /** As the client sent them. */
   readonly variables: Readonly<Record<string, unknown>>;
@@ -29,53 +29,69 @@ export interface Run {
 /** Never rejects for what a subgraph did: that is placed in `run.failures`. */
 export type Step = (run: Run) => Promise<void>;
 
-/** Compiles a plan of a query or mutation. */
-export function compileProgram(plan: QueryPlan, types: SupergraphTypes): Step {
-  if (!plan.node) return async () => {};
-  return new ProgramCompiler(types).compile(plan.node, []);
+export interface Program {
+  readonly step: Step;
+  /** Of a subscription: what the subgraph is asked that sends the events. `step` is what follows from each event. */
+  readonly primary: CompiledFetch | undefined;
 }
 
-class ProgramCompiler {
+/** Compiles fetches, each of which waits only for earlier ones. */
+export function compileProgram(fetches: readonly PlannedFetch[], types: SupergraphTypes): Program {
+  const primary = fetches.find(({ isPrimary }) => isPrimary);
+  const others = fetches.filter((fetch) => fetch !== primary);
+  const compiler = new FetchCompiler(others, types);
+  const step = inOrder(others, (fetch) => compiler.compile(fetch));
+  return { step, primary: primary && compileFetch(primary.node, types) };
+}
+
+/** Runs each fetch as soon as those are done that it waits for. */
+function inOrder(fetches: readonly PlannedFetch[], compile: (fetch: PlannedFetch) => Step): Step {
+  const steps = fetches.map(compile);
+  const waits = fetches.map(({ after }) => [...after].flatMap((earlier) => indexIn(fetches, earlier)));
+  const [only] = steps;
+  if (only && steps.length === 1) return only;
+  return async (run) => {
+    const done: Promise<void>[] = [];
+    for (let index = 0; index < steps.length; index++) {
+      const step = steps[index] as Step;
+      const [first, ...others] = (waits[index] as number[]).map((earlier) => done[earlier]);
+      if (!first) done.push(step(run));
+      else done.push((others.length === 0 ? first : Promise.all([first, ...others])).then(() => step(run)));
+    }
+    await Promise.all(done);
+  };
+}
+
+/** None when it is not run with them. */
+function indexIn(fetches: readonly PlannedFetch[], fetch: PlannedFetch): number[] {
+  const index = fetches.indexOf(fetch);
+  return index < 0 ? [] : [index];
+}
+
+class FetchCompiler {
   /** Entity fetches by what they ask of whom: equal ones are one object, so that their answers are shared. */
   private readonly entityFetches = new Map<string, CompiledFetch>();
+  private readonly hasContexts: boolean;
+  private contextCount = 0;
 
-  constructor(private readonly types: SupergraphTypes) {}
-
-  compile(node: PlanNode | SubscriptionNode, path: readonly string[]): Step {
-    switch (node.kind) {
-      case 'Fetch':
-        return this.compileFetch(node, path);
-      case 'Flatten':
-        return this.compile(node.node, [...path, ...node.path.map(String)]);
-      case 'Sequence': {
-        const steps = node.nodes.map((child) => this.compile(child, path));
-        return async (run) => {
-          for (const step of steps) await step(run);
-        };
-      }
-      case 'Parallel': {
-        const steps = node.nodes.map((child) => this.compile(child, path));
-        return async (run) => {
-          await Promise.all(steps.map((step) => step(run)));
-        };
-      }
-      default:
-        // Conditions are decided before planning, and what is planned here is neither deferred nor a subscription.
-        throw new InternalError(`the query plan has an unexpected ${node.kind} node`);
-    }
+  constructor(
+    fetches: readonly PlannedFetch[],
+    private readonly types: SupergraphTypes,
+  ) {
+    this.hasContexts = fetches.some(({ node }) => (node.contextRewrites?.length ?? 0) > 0);
   }
 
-  private compileFetch(node: FetchNode, path: readonly string[]): Step {
+  compile({ node, path, requires }: PlannedFetch): Step {
     const { types } = this;
-    // Without its value an argument from a context would be answered wrongly, or from a variable of the client.
-    if (node.contextRewrites?.length) {
-      throw new ClientError(
-        'QUERY_PLAN_FAILED',
-        'The operation needs arguments from a context, which are not supported.',
-      );
-    }
     const fetch = compileFetch(node, types);
-    if (!node.requires) return rootStep(fetch, path, types);
+    if (!requires) return rootStep(fetch, path, types);
+    const rewriteInput = compileRewrites(node.inputRewrites, types);
+    const find = compileRepresentation(fetch.subgraph, requires, rewriteInput, types);
+    const common = { path, find, types, isCopied: this.hasContexts };
+    if (node.contextRewrites?.length) {
+      this.contextCount += 1;
+      return entityStep({ ...common, fetch, context: new ContextArguments(node, this.contextCount, types) });
+    }
     const identity = [
       fetch.subgraph,
       fetch.selectionText,
@@ -83,7 +99,6 @@ class ProgramCompiler {
     ].join();
     const known = this.entityFetches.get(identity) ?? fetch;
     this.entityFetches.set(identity, known);
-    const rewriteInput = compileRewrites(node.inputRewrites, types);
-    return entityStep(known, path, compileRepresentation(fetch.subgraph, node.requires, rewriteInput, types), types);
+    return entityStep({ ...common, fetch: known });
   }
 }

@@ -2,11 +2,26 @@
  * An object of the gathered data -> the representation of an entity that a subgraph is asked about, as the slot where
  * its answer will be. In: the `requires` of a fetch. Out: a function per fetch. Clock: per document (compiled), per request (run).
  */
-import type { QueryPlanSelectionNode } from '@apollo/query-planner';
 import { InternalError } from '../errors';
-import { type DataObject, isDataObject, readOwn } from './data';
+import { type DataObject, escapeText, type GatheredData, isDataObject, readOwn } from './data';
 import type { Rewrite } from './rewrites';
 import type { SupergraphTypes } from './supergraph-types';
+
+/** What a representation is made of: a field selection of the planner, or ours, which tells where a value is found. */
+export type RequiredSelection =
+  | {
+      readonly kind: 'Field';
+      readonly name: string;
+      readonly alias?: string | undefined;
+      /** The name under which the value travels, where it is not that of the representation's field. */
+      readonly from?: string | undefined;
+      readonly selections?: readonly RequiredSelection[] | undefined;
+    }
+  | {
+      readonly kind: 'InlineFragment';
+      readonly typeCondition?: string | undefined;
+      readonly selections: readonly RequiredSelection[];
+    };
 
 /** The value whose absence leaves an object without a representation. */
 export class Missing {
@@ -20,6 +35,7 @@ export class Missing {
 export interface SlotTable<Slot> {
   readonly byText: Map<string, Slot>;
   readonly byValues: Map<unknown, unknown>;
+  readonly data: GatheredData;
   /** A new slot for a representation that is in no table yet. */
   add(representation: string): Slot;
 }
@@ -35,7 +51,7 @@ type Select = (source: DataObject, into: DataObject) => Missing | undefined;
  */
 export function compileRepresentation(
   subgraph: string,
-  requires: readonly QueryPlanSelectionNode[],
+  requires: readonly RequiredSelection[],
   rewrite: Rewrite | undefined,
   types: SupergraphTypes,
 ): FindSlot {
@@ -45,8 +61,8 @@ export function compileRepresentation(
     const value: DataObject = {};
     const missing = select(object, value);
     if (missing) return missing;
-    if (typeof value.__typename !== 'string') return undefined;
     rewrite?.(value);
+    if (typeof value.__typename !== 'string') return undefined;
     const keys = types.keysOf(subgraph, value.__typename).filter((key) => isComplete(key, value));
     // Below `@interfaceObject` a plan may select requirements of every object, and a key only of those it is about.
     const [first] = keys;
@@ -67,7 +83,7 @@ function slotOfText<Slot>(representation: string, slots: SlotTable<Slot>): Slot 
 }
 
 /** `... on User { __typename id }`: the requirements of nearly every fetch. */
-function isFlat(selection: QueryPlanSelectionNode): boolean {
+function isFlat(selection: RequiredSelection): boolean {
   return (
     selection.kind === 'InlineFragment' &&
     selection.selections.every((field) => field.kind === 'Field' && !field.selections && !field.alias)
@@ -82,11 +98,13 @@ interface FlatType {
   readonly head: string;
   /** At least one, in one order, so that fetches with the same requirements mean the same representation. */
   readonly fields: readonly FlatField[];
+  /** By where the object has their fields. */
   readonly keys: readonly (readonly string[])[];
 }
 
 interface FlatField {
-  readonly name: string;
+  /** Where the object has the value. */
+  readonly from: string;
   /** The text before the value: `,"id":`. */
   readonly prefix: string;
   /** Whether an object without the field answers with something that it inherits. */
@@ -94,7 +112,7 @@ interface FlatField {
 }
 
 /** The same as the general way, but for objects that were asked about before nothing is put together. */
-function compileFlat(subgraph: string, requires: readonly QueryPlanSelectionNode[], types: SupergraphTypes): FindSlot {
+function compileFlat(subgraph: string, requires: readonly RequiredSelection[], types: SupergraphTypes): FindSlot {
   const byType = new Map<string, FlatType | undefined>();
   return (object, slots) => {
     const typeName = object.__typename;
@@ -114,10 +132,10 @@ function findFlat<Slot extends object>(flat: FlatType, object: DataObject, slots
   let hasNull = false;
   for (let index = 0; index <= last; index++) {
     const field = flat.fields[index] as FlatField;
-    const value = field.isInherited ? readOwn(object, field.name) : object[field.name];
-    if (value === undefined) return new Missing(object, field.name);
+    const value = field.isInherited ? readOwn(object, field.from) : object[field.from];
+    if (value === undefined) return new Missing(object, field.from);
     if (value === null) hasNull = true;
-    else if (typeof value === 'object') return slotOfText(flatText(flat, object), slots);
+    else if (typeof value === 'object') return slotOfText(flatText(flat, object, slots.data.isPlain), slots);
     if (index < last) {
       level = levelBelow(level, value);
       continue;
@@ -127,7 +145,7 @@ function findFlat<Slot extends object>(flat: FlatType, object: DataObject, slots
     }
     let slot = level.get(value) as Slot | undefined;
     if (!slot) {
-      slot = slots.add(flatText(flat, object));
+      slot = slots.add(flatText(flat, object, slots.data.isPlain));
       level.set(value, slot);
     }
     return slot;
@@ -144,43 +162,53 @@ function levelBelow(level: Map<unknown, unknown>, key: unknown): Map<unknown, un
   return below;
 }
 
-function flatText(flat: FlatType, object: DataObject): string {
+function flatText(flat: FlatType, object: DataObject, isPlain: boolean): string {
   let text = flat.head;
-  for (const { name, prefix } of flat.fields) text += prefix + JSON.stringify(readOwn(object, name) ?? null);
+  for (const { from, prefix } of flat.fields) {
+    const value = readOwn(object, from);
+    if (typeof value === 'string') text += `${prefix}"${isPlain ? value : escapeText(value)}"`;
+    else text += prefix + JSON.stringify(value ?? null);
+  }
   return `${text}}`;
 }
 
 function flatType(
   subgraph: string,
   typeName: string,
-  requires: readonly QueryPlanSelectionNode[],
+  requires: readonly RequiredSelection[],
   types: SupergraphTypes,
 ): FlatType | undefined {
-  const names = new Set<string>();
+  const sources = new Map<string, string>();
   for (const fragment of requires) {
     if (fragment.kind !== 'InlineFragment') continue;
     if (fragment.typeCondition !== undefined && !types.matches(typeName, fragment.typeCondition)) continue;
-    for (const field of fragment.selections) if (field.kind === 'Field') names.add(field.name);
+    for (const field of fragment.selections) {
+      if (field.kind === 'Field') sources.set(field.name, field.from ?? field.name);
+    }
   }
-  const keys = types.keysOf(subgraph, typeName).filter((key) => key.every((field) => names.has(field)));
-  if (!names.delete('__typename') || keys.length === 0) return undefined;
-  const fields = [...names]
-    .sort()
-    .map((name) => ({ name, prefix: `,${JSON.stringify(name)}:`, isInherited: name in Object.prototype }));
-  const identity = [typeName, ...fields.map(({ name }) => name)].join();
-  return { identity, head: `{"__typename":${JSON.stringify(typeName)}`, fields, keys };
+  const keys = types.keysOf(subgraph, typeName).filter((key) => key.every((field) => sources.has(field)));
+  if (!sources.delete('__typename') || keys.length === 0) return undefined;
+  const names = [...sources.keys()].sort();
+  const fields = names.map((name) => {
+    const from = sources.get(name) ?? name;
+    return { from, prefix: `,${JSON.stringify(name)}:`, isInherited: from in Object.prototype };
+  });
+  const identity = [typeName, ...names].join();
+  const keySources = keys.map((key) => key.map((name) => sources.get(name) ?? name));
+  return { identity, head: `{"__typename":${JSON.stringify(typeName)}`, fields, keys: keySources };
 }
 
 function isComplete(key: readonly string[], value: DataObject): boolean {
   return key.every((field) => Object.hasOwn(value, field));
 }
 
-function compileSelections(selections: readonly QueryPlanSelectionNode[], types: SupergraphTypes): Select {
+function compileSelections(selections: readonly RequiredSelection[], types: SupergraphTypes): Select {
   const steps = selections.map((selection) => {
     const inner = selection.selections ? compileSelections(selection.selections, types) : undefined;
     if (selection.kind === 'Field') {
       const isAbstract = selection.selections?.some(({ kind }) => kind === 'InlineFragment');
-      return compileField(selection.alias ?? selection.name, inner && isAbstract ? withTypename(inner) : inner);
+      const name = selection.alias ?? selection.name;
+      return compileField(name, selection.from ?? name, inner && isAbstract ? withTypename(inner) : inner);
     }
     return compileFragment(selection.typeCondition, inner, types);
   });
@@ -211,10 +239,10 @@ function withTypename(select: Select): Select {
   };
 }
 
-function compileField(name: string, inner: Select | undefined): Select {
+function compileField(name: string, from: string, inner: Select | undefined): Select {
   return (source, into) => {
-    const value = readOwn(source, name);
-    if (value === undefined) return new Missing(source, name);
+    const value = readOwn(source, from);
+    if (value === undefined) return new Missing(source, from);
     if (!inner) {
       into[name] = value;
       return undefined;

@@ -26,6 +26,8 @@ export type FieldShape =
   | { readonly kind: 'typename'; readonly responseName: string }
   /** `__schema` or `__type`: answered by the gateway itself, found under its response name. */
   | { readonly kind: 'introspection'; readonly responseName: string }
+  /** Null, for the reason of this index. */
+  | { readonly kind: 'excluded'; readonly responseName: string; readonly reason: number; readonly isRequired: boolean }
   | {
       readonly kind: 'field';
       readonly responseName: string;
@@ -118,16 +120,21 @@ export class SelectionShape {
     const fieldName = first?.node.name.value;
     if (!first || fieldName === undefined) throw new InternalError('a collected field has no node');
     if (fieldName === '__typename') return { kind: 'typename', responseName };
-    if (fieldName === '__schema' || fieldName === '__type') return { kind: 'introspection', responseName };
+    const isIntrospection = fieldName === '__schema' || fieldName === '__type';
     const definition = type.getFields()[fieldName];
+    const reason = this.options.reader.reasonOf(
+      type,
+      field.nodes.map(({ node }) => node),
+    );
+    if (reason !== undefined) {
+      const isRequired = fieldName === '__schema' || (definition !== undefined && isNonNullType(definition.type));
+      return { kind: 'excluded', responseName, reason, isRequired };
+    }
+    if (isIntrospection) return { kind: 'introspection', responseName };
     if (!definition) throw new InternalError(`a validated document selects an unknown field of ${type.name}`);
     const namedType = getNamedType(definition.type);
-    const sets: TypedSelectionSet[] = [];
-    if (isCompositeType(namedType)) {
-      for (const { node } of field.nodes) {
-        if (node.selectionSet) sets.push({ set: node.selectionSet, type: namedType });
-      }
-    }
+    const { reader } = this.options;
+    const sets = field.nodes.flatMap(({ node, type: enclosing }) => reader.fieldSet(node, enclosing) ?? []);
     const selection = isCompositeType(namedType) ? new SelectionShape(namedType, sets, this.options) : undefined;
     return {
       kind: 'field',

@@ -1,20 +1,21 @@
 /**
- * The response shape -> a generated function that writes the JSON text of a response in one pass, without an object
- * in between. It knows the clean case only: on whatever is unusual (a null that may not be, a value of another type)
- * it gives up, and completion answers instead. So it decides nothing, and where code may not be generated
+ * The response shape -> generated functions that write the JSON text of a response in one pass, without an object
+ * in between. They know the clean case only: on whatever is unusual (a null that may not be, a value of another type)
+ * they give up, and completion answers instead. So they decide nothing, and where code may not be generated
  * (`--disallow-code-generation-from-strings`) nothing is lost but speed. Clock: per document (by type, on first use).
  */
-import { type GraphQLLeafType, isEnumType, isObjectType } from 'graphql';
-import type { DataObject } from './data';
+import { isObjectType } from 'graphql';
+import { type DataObject, escapeText, type GatheredData } from './data';
+import { type LeafCode, leafCode } from './leaf-code';
 import type { FieldShape, SelectionShape, ValueShape } from './response-shape';
 
 /** The text of a response object, or `undefined` when the data is not clean. */
-export type WriteObject = (data: DataObject) => string | undefined;
+export type WriteObject = (data: GatheredData) => string | undefined;
 
 /** Thrown by generated code that gives up; caught here. */
 const giveUp = new Error('the data is not clean');
 
-type Writer = (value: unknown) => string;
+type Writer = (value: unknown, writing: Writing) => string;
 
 /** Compiles a shape. `undefined` when it needs more than the data (introspection), or code may not be generated. */
 export function compileResponseWriter(shape: SelectionShape): WriteObject | undefined {
@@ -22,9 +23,9 @@ export function compileResponseWriter(shape: SelectionShape): WriteObject | unde
   const fields = shape.fieldsOf(undefined) ?? [];
   if (fields.some(({ kind }) => kind === 'introspection')) return undefined;
   const write = compileSelection(shape);
-  return (data) => {
+  return ({ root, isPlain, shared }) => {
     try {
-      return write(data);
+      return write(root, new Writing(isPlain, shared));
     } catch (error) {
       if (error === giveUp) return undefined;
       throw error;
@@ -40,18 +41,44 @@ function canGenerateCode(): boolean {
   }
 }
 
+/** One response while it is written. What stands in several places is written once for each selection. */
+class Writing {
+  readonly hasShared: boolean;
+  private readonly texts = new Map<unknown, Map<Writer, string>>();
+
+  constructor(
+    /** Whether strings are written as they are. */
+    readonly isPlain: boolean,
+    private readonly shared: ReadonlySet<unknown>,
+  ) {
+    this.hasShared = shared.size > 0;
+  }
+
+  once(write: Writer, value: unknown): string {
+    if (!this.shared.has(value)) return write(value, this);
+    let texts = this.texts.get(value);
+    if (!texts) {
+      texts = new Map();
+      this.texts.set(value, texts);
+    }
+    let text = texts.get(write);
+    if (text === undefined) {
+      text = write(value, this);
+      // Reading a character puts the text in one piece, so that no later use has to gather its pieces again.
+      if (text.charCodeAt(0) === 0) throw giveUp;
+      texts.set(write, text);
+    }
+    return text;
+  }
+}
+
 /** Writes a value of a composite type: `null` and lists are the caller's. Types are compiled when they first appear. */
 function compileSelection(shape: SelectionShape): Writer {
   if (isObjectType(shape.type)) {
-    const fields = shape.fieldsOf(undefined) ?? [];
-    let write: Writer = (value) => {
-      write = compileObject(shape.typeNameOf(undefined), fields);
-      return write(value);
-    };
-    return (value) => write(value);
+    return compileObject(shape.typeNameOf(undefined), shape.fieldsOf(undefined) ?? []);
   }
   const byTypeName = new Map<unknown, Writer>();
-  return (value) => {
+  return (value, writing) => {
     const typeName = isObject(value) ? value.__typename : undefined;
     let write = byTypeName.get(typeName);
     if (!write) {
@@ -60,7 +87,7 @@ function compileSelection(shape: SelectionShape): Writer {
       write = compileObject(typeName, fields);
       byTypeName.set(typeName, write);
     }
-    return write(value);
+    return write(value, writing);
   };
 }
 
@@ -68,85 +95,166 @@ function isObject(value: unknown): value is DataObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/**
- * Generates the writer of one object type. Everything that comes from a document or schema enters the code as a
- * JSON string literal, or from outside through `parts`.
- */
 function compileObject(typeName: string, fields: readonly FieldShape[]): Writer {
-  const parts: unknown[] = [giveUp, quote];
-  const lines = fields.map((field, index) => {
-    const name = `${index === 0 ? '{' : ','}${JSON.stringify(field.responseName)}:`;
-    if (field.kind !== 'field') return `text += ${JSON.stringify(name + JSON.stringify(typeName))};`;
-    const write = writeValue('value', field.value, parts);
-    return `value = object[${JSON.stringify(field.travellingName)}]; text += ${JSON.stringify(name)}; ${write}`;
-  });
-  const code = `
-    const [giveUp, quote] = parts;
-    ${parts
-      .slice(2)
-      .map((_part, index) => `const part${index + 2} = parts[${index + 2}];`)
-      .join('\n')}
-    return (object) => {
-      if (typeof object !== 'object' || object === null || Array.isArray(object)) throw giveUp;
-      let text = '', value;
-      ${lines.join('\n')}
-      return text ${fields.length === 0 ? "+ '{}'" : "+ '}'"};
-    };`;
-  return new Function('parts', code)(parts) as Writer;
+  return new ObjectCode(typeName, fields).compile();
 }
 
-/** Code that appends the value in the variable `name`. */
-function writeValue(name: string, shape: ValueShape, parts: unknown[]): string {
-  const present = writePresent(name, shape, parts);
-  if (shape.isRequired) return `if (${name} === null || ${name} === undefined) throw giveUp; ${present}`;
-  return `if (${name} === null || ${name} === undefined) text += 'null'; else { ${present} }`;
-}
+/**
+ * The code of one object type's writer. Everything that comes from a document or schema enters it as a JSON string
+ * literal, or from outside through `parts`. Neighbouring leaves are written by one expression when all of them are
+ * there and of their types, else one by one.
+ */
+class ObjectCode {
+  private readonly parts: unknown[] = [giveUp, escapeText];
+  private readonly helpers: string[] = [];
+  private readonly lines: string[] = [];
+  /** Text that is known and still to be written. */
+  private literal = '{';
+  private leaves: Leaf[] = [];
 
-function writePresent(name: string, shape: ValueShape, parts: unknown[]): string {
-  if (shape.kind === 'leaf') return writeLeaf(name, shape.type, parts);
-  if (shape.kind === 'object') return `text += part${parts.push(compileSelection(shape.selection)) - 1}(${name});`;
-  const item = `${name}i`;
-  return `
-    if (!Array.isArray(${name})) throw giveUp;
-    text += '[';
-    for (let index = 0; index < ${name}.length; index++) {
-      if (index > 0) text += ',';
-      const ${item} = ${name}[index];
-      ${writeValue(item, shape.item, parts)}
+  constructor(
+    private readonly typeName: string,
+    private readonly fields: readonly FieldShape[],
+  ) {}
+
+  compile(): Writer {
+    for (const [index, field] of this.fields.entries()) this.addField(field, index);
+    this.literal += '}';
+    this.writeLeaves();
+    const code = `
+      const [giveUp, escapeText] = parts;
+      ${this.helpers.join('\n')}
+      return (object, writing) => {
+        if (typeof object !== 'object' || object === null || Array.isArray(object)) throw giveUp;
+        let text = '';
+        const { isPlain } = writing;
+        ${this.lines.join('\n')}
+        return text;
+      };`;
+    return new Function('parts', code)(this.parts) as Writer;
+  }
+
+  private addField(field: FieldShape, index: number): void {
+    const name = `${index === 0 ? '' : ','}${JSON.stringify(field.responseName)}:`;
+    if (field.kind === 'excluded') {
+      this.lines.push('throw giveUp;');
+      return;
     }
-    text += ']';`;
+    if (field.kind !== 'field') {
+      this.literal += name + JSON.stringify(this.typeName);
+      return;
+    }
+    const variable = `v${index}`;
+    const key = JSON.stringify(field.travellingName);
+    const line = `const ${variable} = object[${key}];`;
+    this.literal += name;
+    const shape = field.value;
+    if (shape.kind === 'leaf') {
+      const code = leafCode(shape.type, variable, this.parts);
+      this.leaves.push({ ...code, variable, line, isRequired: shape.isRequired, before: this.literal });
+      this.literal = '';
+      if (this.leaves.length === maxLeavesAtOnce) this.writeLeaves();
+      return;
+    }
+    this.writeLeaves();
+    this.lines.push(line, this.valueCode(variable, shape));
+  }
+
+  /** Writes the leaves that wait, and the text around them. */
+  private writeLeaves(): void {
+    const { leaves, literal } = this;
+    this.leaves = [];
+    this.literal = '';
+    const after = literal === '' ? '' : `text += ${JSON.stringify(literal)};`;
+    if (leaves.length === 0) {
+      this.lines.push(after);
+      return;
+    }
+    const expected = leaves.map(({ check }) => `(${check})`).join(' && ');
+    const whole = concatenation([
+      ...leaves.flatMap(({ before, text }) => [{ text: before }, ...text]),
+      { text: literal },
+    ]);
+    const each = leaves.map(({ variable, check, text, isRequired, before }) => {
+      const write = `if (${check}) text += ${concatenation(text)}; else throw giveUp;`;
+      const absent = isRequired ? '' : `if (${variable} === null || ${variable} === undefined) text += 'null'; else `;
+      return `text += ${JSON.stringify(before)}; ${absent}${write}`;
+    });
+    this.lines.push(
+      ...leaves.map(({ line }) => line),
+      `if (${expected}) text = text + ${whole}; else { ${each.join('\n')} ${after} }`,
+    );
+  }
+
+  /** Code that appends the value of a variable. */
+  private valueCode(variable: string, shape: ValueShape): string {
+    const absent = `${variable} === null || ${variable} === undefined`;
+    const present = this.presentCode(variable, shape);
+    if (shape.isRequired) return `if (${absent}) throw giveUp; ${present}`;
+    return `if (${absent}) text += 'null'; else { ${present} }`;
+  }
+
+  private presentCode(variable: string, shape: ValueShape): string {
+    if (shape.kind === 'leaf') {
+      const { check, text } = leafCode(shape.type, variable, this.parts);
+      return `if (${check}) text += ${concatenation(text)}; else throw giveUp;`;
+    }
+    const writer = shape.kind === 'list' ? this.listWriter(shape.item) : this.objectWriter(shape.selection);
+    return `text += writing.hasShared ? writing.once(${writer}, ${variable}) : (${writer})(${variable}, writing);`;
+  }
+
+  /** A function of the code that writes a list. */
+  private listWriter(item: ValueShape): string {
+    const itemCode = this.valueCode('item', item);
+    const name = `list${this.helpers.length}`;
+    this.helpers.push(`
+      const ${name} = (list, writing) => {
+        if (!Array.isArray(list)) throw giveUp;
+        let text = '[';
+        const { isPlain } = writing;
+        for (let index = 0; index < list.length; index++) {
+          if (index > 0) text += ',';
+          const item = list[index];
+          ${itemCode}
+        }
+        return text + ']';
+      };`);
+    return name;
+  }
+
+  /** An expression for the function that writes an object, which is compiled when the first one comes. */
+  private objectWriter(selection: SelectionShape): string {
+    const part = this.parts.push(() => compileSelection(selection)) - 1;
+    this.helpers.push(`let write${part};`);
+    return `write${part} ??= parts[${part}]()`;
+  }
 }
 
-function writeLeaf(name: string, type: GraphQLLeafType, parts: unknown[]): string {
-  if (isEnumType(type)) {
-    const texts = new Map(type.getValues().map((value) => [value.name, JSON.stringify(value.name)]));
-    const part = `part${parts.push(texts) - 1}`;
-    return `{ const known = ${part}.get(${name}); if (known === undefined) throw giveUp; text += known; }`;
-  }
-  switch (type.name) {
-    case 'String':
-    case 'ID':
-      return `if (typeof ${name} !== 'string') throw giveUp; text += quote(${name});`;
-    case 'Int':
-      return `if ((${name} | 0) !== ${name}) throw giveUp; text += ${name};`;
-    case 'Float':
-      return `if (typeof ${name} !== 'number' || ${name} - ${name} !== 0) throw giveUp; text += ${name};`;
-    case 'Boolean':
-      return `if (typeof ${name} !== 'boolean') throw giveUp; text += ${name};`;
-    default:
-      return `text += JSON.stringify(${name});`;
-  }
+/** A value that is missing costs a look at each of its neighbours. */
+const maxLeavesAtOnce = 16;
+
+interface Leaf extends LeafCode {
+  readonly variable: string;
+  /** Declares the variable. */
+  readonly line: string;
+  readonly isRequired: boolean;
+  /** The text before it. */
+  readonly before: string;
 }
 
-/** Above this, the native function is faster than a look at each character. */
-const maxScannedLength = 48;
-
-/** A string as JSON. */
-function quote(value: string): string {
-  if (value.length > maxScannedLength) return JSON.stringify(value);
-  for (let index = 0; index < value.length; index++) {
-    const code = value.charCodeAt(index);
-    if (code < 32 || code === 34 || code === 92 || (code >= 0xd800 && code <= 0xdfff)) return JSON.stringify(value);
+/** An expression for texts and codes in a row; neighbouring texts become one literal. */
+function concatenation(pieces: LeafCode['text']): string {
+  const merged: string[] = [];
+  let literal = '';
+  for (const piece of pieces) {
+    if ('text' in piece) {
+      literal += piece.text;
+      continue;
+    }
+    if (literal !== '') merged.push(JSON.stringify(literal));
+    literal = '';
+    merged.push(piece.code);
   }
-  return `"${value}"`;
+  if (literal !== '') merged.push(JSON.stringify(literal));
+  return merged.join(' + ');
 }

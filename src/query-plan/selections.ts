@@ -10,6 +10,7 @@ import {
   type GraphQLInterfaceType,
   type GraphQLObjectType,
   type GraphQLSchema,
+  getNamedType,
   isAbstractType,
   isCompositeType,
   isUnionType,
@@ -18,11 +19,14 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 import { InternalError } from '../errors';
+import type { ExcludedFields } from '../policy/admission';
 
 /** A selection set, and the type that it is written on. */
 export interface TypedSelectionSet {
   readonly set: SelectionSetNode;
   readonly type: GraphQLCompositeType;
+  /** Set for what is not the client's, but required by something that is: nothing of it is excluded. */
+  readonly isRequired?: boolean | undefined;
 }
 
 /** One field of the response: every node that the client wrote for it, first one first. */
@@ -31,13 +35,51 @@ export interface CollectedField {
   readonly nodes: readonly { readonly node: FieldNode; readonly type: GraphQLCompositeType }[];
 }
 
-/** A document's fragments, the schema, and the values of the variables that decide conditions. */
+const all = 'all';
+
+/** A document's fragments, the schema, the values of the variables that decide conditions, and what is excluded. */
 export class SelectionReader {
+  /** By type and field name, where that decides. */
+  private readonly answering = new Map<string, readonly GraphQLObjectType[] | typeof all>();
+
   constructor(
     readonly schema: GraphQLSchema,
     private readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>,
     private readonly conditions: ReadonlyMap<string, boolean>,
+    private readonly excluded?: ExcludedFields,
   ) {}
+
+  /** The same selections, read in another schema that has all their types and fields. */
+  over(schema: GraphQLSchema): SelectionReader {
+    return new SelectionReader(schema, this.fragments, this.conditions, this.excluded);
+  }
+
+  /** Why objects of `type` do not answer a field that these nodes ask; undefined when they do. */
+  reasonOf(type: GraphQLCompositeType, nodes: readonly FieldNode[]): number | undefined {
+    if (!this.excluded) return undefined;
+    // Of an interface whose objects all answer alike, any tells.
+    const object = isAbstractType(type) ? this.schema.getPossibleTypes(type)[0] : type;
+    if (!object) return undefined;
+    for (const node of nodes) {
+      const reason = this.excluded.reasonOf(object, node);
+      if (reason !== undefined) return reason;
+    }
+    return undefined;
+  }
+
+  /** The objects of `type` that answer a field; undefined when all do. */
+  answeringTypes(type: GraphQLCompositeType, node: FieldNode): readonly GraphQLObjectType[] | undefined {
+    const { excluded } = this;
+    if (!excluded) return undefined;
+    const key = `${type.name}.${node.name.value}`;
+    const known = excluded.isByName ? this.answering.get(key) : undefined;
+    if (known) return known === all ? undefined : known;
+    const types = isAbstractType(type) ? this.schema.getPossibleTypes(type) : [type];
+    const answering = types.filter((object) => excluded.reasonOf(object, node) === undefined);
+    const found = answering.length === types.length ? undefined : answering;
+    if (excluded.isByName) this.answering.set(key, found ?? all);
+    return found;
+  }
 
   /** The fields that an object of `objectType` answers for these selection sets, in response order. */
   collectFields(sets: readonly TypedSelectionSet[], objectType: GraphQLObjectType): CollectedField[] {
@@ -65,6 +107,13 @@ export class SelectionReader {
     return [...fields].map(([responseName, nodes]) => ({ responseName, nodes }));
   }
 
+  /** The nodes of each field of one selection set, as `collectFields` finds them. */
+  collectNodes(set: SelectionSetNode, objectType: GraphQLObjectType): FieldNode[][] {
+    return this.collectFields([{ set, type: objectType }], objectType).map(({ nodes }) =>
+      nodes.map(({ node }) => node),
+    );
+  }
+
   /** The fields that every object of an interface answers alike; `undefined` when fragments make a difference. */
   collectUniformFields(
     sets: readonly TypedSelectionSet[],
@@ -76,8 +125,11 @@ export class SelectionReader {
         if (!this.isIncluded(selection)) return true;
         if (selection.kind === Kind.FIELD) {
           if (selection.name.value === '__typename') return false;
+          if (this.answeringTypes(interfaceType, selection)?.length) return false;
           const responseName = (selection.alias ?? selection.name).value;
-          fields.set(responseName, [...(fields.get(responseName) ?? []), { node: selection, type }]);
+          const nodes = fields.get(responseName);
+          if (nodes) nodes.push({ node: selection, type });
+          else fields.set(responseName, [{ node: selection, type }]);
           return true;
         }
         const fragment = this.resolveFragment(selection, type);
@@ -96,6 +148,15 @@ export class SelectionReader {
     const type = this.schema.getType(fragment.typeCondition.name.value);
     if (!isCompositeType(type)) throw new InternalError('a validated document has a fragment on an unknown type');
     return { set: fragment.selectionSet, type };
+  }
+
+  /** What is selected below a field that is written on `enclosing`; undefined for a leaf. */
+  fieldSet(node: FieldNode, enclosing: GraphQLCompositeType): TypedSelectionSet | undefined {
+    if (!node.selectionSet) return undefined;
+    const field = 'getFields' in enclosing ? enclosing.getFields()[node.name.value] : undefined;
+    const type = field && getNamedType(field.type);
+    if (!isCompositeType(type)) throw new InternalError('a validated document selects below a leaf');
+    return { set: node.selectionSet, type };
   }
 
   isIncluded(selection: SelectionNode): boolean {

@@ -1,16 +1,17 @@
 /**
- * Identical queries under way share one execution: same operation, variables, identity and headers for subgraphs.
- * In: what would be executed. Out: its result, or that of an identical one. Clock: per request.
+ * Identical queries under way share one execution: same executable form, variables, identity, exclusions and headers
+ * for subgraphs. In: what would be executed. Out: its result, or that of an identical one. Clock: per request.
  * It never shares a mutation, nor anything between two identities, nor what began before a mutation ended.
  */
 import type { RequestContext } from '../context/request-context';
-import type { Operation } from '../operation/document';
 import type { CheckedVariables } from '../operation/variables';
+import type { Exclusions } from '../policy/admission';
 
 interface Execution<T> {
   readonly hash: number;
   readonly variables: string;
   readonly context: RequestContext;
+  readonly exclusions: Exclusions | undefined;
   /** How many mutations had ended when it began. */
   readonly epoch: number;
   readonly result: Promise<T>;
@@ -18,7 +19,7 @@ interface Execution<T> {
 
 /** `ignoredHeaders`: lower case names of headers that differ from request to request and have no say in the answer. */
 export class SharedExecutions<T> {
-  private readonly underWay = new WeakMap<Operation, Execution<T>[]>();
+  private readonly underWay = new WeakMap<object, Execution<T>[]>();
   private epoch = 0;
 
   constructor(private readonly ignoredHeaders: ReadonlySet<string>) {}
@@ -30,26 +31,29 @@ export class SharedExecutions<T> {
 
   /** The result of `execute`, or of an identical execution that began before and has not ended. */
   async share(
-    operation: Operation,
+    executable: object,
     { raw }: CheckedVariables,
     context: RequestContext,
+    exclusions: Exclusions | undefined,
     execute: () => Promise<T>,
   ): Promise<T> {
-    let executions = this.underWay.get(operation);
+    let executions = this.underWay.get(executable);
     if (!executions) {
       executions = [];
-      this.underWay.set(operation, executions);
+      this.underWay.set(executable, executions);
     }
     const variables = JSON.stringify(raw);
     const hash = hashOf(variables);
     for (;;) {
-      const running = executions.find((other) => other.hash === hash && this.isSame(other, variables, context));
+      const running = executions.find(
+        (other) => other.hash === hash && other.exclusions === exclusions && this.isSame(other, variables, context),
+      );
       if (!running) break;
       const result = await running.result;
       // It was given up because whoever began it left, or had less time: that is no answer to anybody else.
       if (running.context.deadline.ended === undefined || context.deadline.ended !== undefined) return result;
     }
-    const execution = { hash, variables, context, epoch: this.epoch, result: execute() };
+    const execution = { hash, variables, context, exclusions, epoch: this.epoch, result: execute() };
     executions.push(execution);
     try {
       return await execution.result;

@@ -6,6 +6,7 @@
 import type { DeadlineListener, RequestEnd } from '../context/request-context';
 import { type ErrorCode, SubgraphError } from '../errors';
 import type { SubgraphCall, SubgraphRequest, SubgraphResponse } from '../query-plan/subgraph-call';
+import type { CallSpan } from '../telemetry/traces';
 import type { ExchangeOutcome, StartExchange, StartedExchange } from './http';
 import { type ResponseRules, readResponse } from './response';
 
@@ -14,6 +15,8 @@ export interface CallSettings {
   readonly rules: ResponseRules;
   /** Which of the request's subgraph headers this subgraph may have: lower case names, or all. */
   readonly forwardHeaders: ReadonlySet<string> | 'all';
+  /** Tells the subgraph how many milliseconds are left; lower case. */
+  readonly deadlineHeader?: string | undefined;
 }
 
 /** One finished call, for metrics. */
@@ -40,6 +43,8 @@ export interface CallDependencies {
   /** By subgraph name; a subgraph that is not there has no usable URL. */
   readonly settings: ReadonlyMap<string, CallSettings>;
   readonly clock: CallClock;
+  /** Milliseconds since the epoch: what is left of a deadline is counted from there. */
+  readonly now: () => number;
   /** What it throws is logged and goes no further. */
   readonly onCall?: ((record: CallRecord) => void) | undefined;
 }
@@ -92,6 +97,7 @@ class PendingCall implements DeadlineListener {
   #settings: CallSettings | undefined;
   #started: StartedExchange | undefined;
   #stopTimer: (() => void) | undefined;
+  #span: CallSpan | undefined;
   #over = false;
 
   constructor(
@@ -118,7 +124,12 @@ class PendingCall implements DeadlineListener {
     this.#settings = settings;
     this.#stopTimer = this.dependencies.clock.schedule(() => this.#leave('GATEWAY_TIMEOUT'), settings.timeoutMs);
     deadline.add(this);
-    const headers = headersFor(context.subgraphHeaders, settings.forwardHeaders);
+    this.#span = context.trace?.call(subgraph, kind);
+    const headers = headersFor(context.subgraphHeaders, settings, this.#span);
+    if (settings.deadlineHeader !== undefined) {
+      const leftMs = Math.min(settings.timeoutMs, deadline.at - this.dependencies.now());
+      headers.push(settings.deadlineHeader, String(Math.max(0, Math.floor(leftMs))));
+    }
     this.#started = this.dependencies.start({ subgraph, body, kind, headers }, (outcome) => this.#onOutcome(outcome));
   }
 
@@ -132,7 +143,7 @@ class PendingCall implements DeadlineListener {
     const what = code === 'GATEWAY_TIMEOUT' ? 'did not answer in time' : 'was not waited for: the client left';
     const started = this.#started;
     this.#fail(new SubgraphError(code, subgraph, `Subgraph '${subgraph}' ${what}.`));
-    started?.cancel();
+    started?.cancel(code === 'GATEWAY_TIMEOUT');
   }
 
   #onOutcome(outcome: ExchangeOutcome): void {
@@ -166,6 +177,7 @@ class PendingCall implements DeadlineListener {
   #end(outcome: CallRecord['outcome']): void {
     this.#over = true;
     this.#stopTimer?.();
+    this.#span?.end(outcome);
     const { subgraph, kind, context } = this.request;
     context.deadline.remove(this);
     const { onCall, clock } = this.dependencies;
@@ -179,12 +191,31 @@ class PendingCall implements DeadlineListener {
   }
 }
 
-function headersFor(headers: Readonly<Record<string, string>>, allowed: ReadonlySet<string> | 'all'): string[] {
-  const list: string[] = [];
+function headersFor(
+  headers: Readonly<Record<string, string>>,
+  { forwardHeaders: allowed, deadlineHeader }: CallSettings,
+  span: CallSpan | undefined,
+): string[] {
+  const list = span === undefined ? [] : [...span.headers];
   for (const name of Object.keys(headers)) {
     const value = headers[name];
-    if (value === undefined || ownHeaders.has(name) || (allowed !== 'all' && !allowed.has(name))) continue;
-    list.push(name, value);
+    // A trace goes on from here, not from what the client sent.
+    if (span !== undefined && traceHeaders.has(name)) continue;
+    if (value !== undefined && name !== deadlineHeader && mayPass(name, allowed)) list.push(name, value);
   }
   return list;
+}
+
+const traceHeaders: ReadonlySet<string> = new Set(['traceparent', 'tracestate']);
+
+function mayPass(name: string, allowed: ReadonlySet<string> | 'all'): boolean {
+  return !ownHeaders.has(name) && (allowed === 'all' || allowed.has(name));
+}
+
+/** The headers of a request that a subgraph may have. */
+export function passingHeaders(
+  headers: Readonly<Record<string, string>>,
+  allowed: ReadonlySet<string> | 'all',
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => mayPass(name, allowed)));
 }

@@ -12,6 +12,8 @@ import { UndiciChannel } from './undici-channel';
 export interface ConnectionsOptions {
   /** Sockets at most; further calls wait for one, in order. */
   readonly maxConnections: number;
+  /** Calls that wait at most; without it, any number. A further one fails with `QUEUE_FULL`. */
+  readonly maxWaiting?: number;
   readonly connectTimeoutMs: number;
   /** Offer HTTP/2 in the TLS handshake; plain `http:` stays HTTP/1.1. */
   readonly http2: boolean;
@@ -226,8 +228,9 @@ export class Connections implements FlightOwner {
       return () => {};
     }
     const connection = this.#waiting.length === 0 ? this.#take(flight.exclusive) : undefined;
-    if (connection === undefined) this.#waiting.push(flight);
-    else this.#launch(flight, connection);
+    if (connection !== undefined) this.#launch(flight, connection);
+    else if (this.#waiting.length < (this.options.maxWaiting ?? Number.POSITIVE_INFINITY)) this.#waiting.push(flight);
+    else flight.fail('QUEUE_FULL');
     return () => flight.cancel();
   }
 

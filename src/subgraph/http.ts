@@ -20,14 +20,25 @@ export interface Exchange {
 
 /** `status` may be one of failure: then the text counts only if it is a GraphQL response with errors. */
 export type ExchangeOutcome =
-  | { readonly kind: 'answered'; readonly status: number; readonly text: string }
-  | { readonly kind: 'failed'; readonly error: SubgraphError };
+  | { readonly kind: 'answered'; readonly status: number; readonly text: string; readonly retryAfter?: string }
+  | {
+      readonly kind: 'failed';
+      readonly error: SubgraphError;
+      /** The connection failed, and whether the subgraph may have seen the request. */
+      readonly connection?: ConnectionFailure;
+      /** The answer was of no use because of its HTTP status. */
+      readonly status?: number;
+      readonly retryAfter?: string;
+    };
 
 export interface StartedExchange {
   /** Whether an exchange that was under way already answers this one too. */
   readonly shared: boolean;
-  /** Ends it: the socket is closed (HTTP/2: the stream), unless somebody else waits for the same exchange. */
-  cancel(): void;
+  /**
+   * Ends it: the socket is closed (HTTP/2: the stream), unless somebody else waits for the same exchange.
+   * `isLate`: nobody waits any more because it took too long.
+   */
+  cancel(isLate?: boolean): void;
 }
 
 /** `done` is called once, possibly before this returns, and never after the cancellation; it may not throw. */
@@ -65,6 +76,7 @@ class HttpExchange implements ResponseSink, StartedExchange {
   #cancelSend: (() => void) | undefined;
   #status = 0;
   #encoding = '';
+  #retryAfter: string | undefined;
   #body: BodyCollector | undefined;
   #text: BodyText | undefined;
   /** Set once the answer is known to be of no use; what is left of it is read and forgotten. */
@@ -91,6 +103,7 @@ class HttpExchange implements ResponseSink, StartedExchange {
   onHeaders(status: number, headers: AnswerHeaders): void {
     this.#status = status;
     this.#encoding = headers.encoding;
+    this.#retryAfter = headers.retryAfter;
     const { maxResponseBytes } = this.subgraph;
     this.#refusal = this.#refuse(headers.contentType);
     if (this.#refusal === undefined && headers.length > maxResponseBytes) this.#refusal = this.#malformed('TOO_LARGE');
@@ -116,12 +129,16 @@ class HttpExchange implements ResponseSink, StartedExchange {
 
   onFailure(failure: ConnectionFailure): void {
     if (this.#over) return;
+    if (this.#refusal !== undefined) {
+      this.#fail(this.#refusal);
+      return;
+    }
     const { name } = this.subgraph;
     const message = failure.sent
       ? `Subgraph '${name}' closed the connection before its answer was complete.`
       : `Subgraph '${name}' could not be reached.`;
     const detail = { reason: failure.reason, ...(this.#status === 0 ? {} : { status: this.#status }) };
-    this.#fail(this.#refusal ?? new SubgraphError('SUBREQUEST_HTTP_ERROR', name, message, detail));
+    this.#fail(new SubgraphError('SUBREQUEST_HTTP_ERROR', name, message, detail), failure);
   }
 
   get #isPlain(): boolean {
@@ -142,7 +159,13 @@ class HttpExchange implements ResponseSink, StartedExchange {
     if (body.kind === 'refused') this.#fail(this.#malformed(body.reason));
     else {
       this.#over = true;
-      this.done({ kind: 'answered', status: this.#status, text: body.text });
+      const retryAfter = this.#retryAfter;
+      const status = this.#status;
+      this.done(
+        retryAfter === undefined
+          ? { kind: 'answered', status, text: body.text }
+          : { kind: 'answered', status, text: body.text, retryAfter },
+      );
     }
   }
 
@@ -151,9 +174,15 @@ class HttpExchange implements ResponseSink, StartedExchange {
     this.#cancelSend?.();
   }
 
-  #fail(error: SubgraphError): void {
+  #fail(error: SubgraphError, connection?: ConnectionFailure): void {
     this.#over = true;
-    this.done({ kind: 'failed', error });
+    this.done({
+      kind: 'failed',
+      error,
+      ...(connection && { connection }),
+      ...(this.#status >= 300 && { status: this.#status }),
+      ...(this.#retryAfter !== undefined && { retryAfter: this.#retryAfter }),
+    });
   }
 
   #malformed(reason: string): SubgraphError {

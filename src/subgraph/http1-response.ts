@@ -10,6 +10,7 @@ export interface AnswerHeaders {
   encoding: string;
   /** Of the body as it is announced, in bytes. */
   length: number;
+  retryAfter?: string;
 }
 
 /** None may throw. Any may call `stop`, after which nothing more is told. */
@@ -163,9 +164,11 @@ export class ResponseParser {
     this.keepAliveSeconds = Number(/(?:^|[,\s])timeout=(\d{1,6})/.exec(fields.keepAlive)?.[1] ?? Number.NaN);
     const framing = this.#frame(status, isOld, fields);
     if (framing === undefined) return 'BAD_LENGTH';
-    const { contentType, encoding, length } = fields;
+    const { contentType, encoding, length, retryAfter } = fields;
     this.#phase = framing;
-    this.listener.onHead(status, { contentType, encoding, length: length === '' ? Number.NaN : Number(length) });
+    const headers: AnswerHeaders = { contentType, encoding, length: length === '' ? Number.NaN : Number(length) };
+    if (retryAfter !== '') headers.retryAfter = retryAfter;
+    this.listener.onHead(status, headers);
     if (this.#phase === 'length' && this.#left === 0) this.#complete();
     return undefined;
   }
@@ -249,6 +252,7 @@ interface Fields {
   transferEncoding: string;
   connection: string;
   keepAlive: string;
+  retryAfter: string;
 }
 
 const noFields: Fields = {
@@ -258,6 +262,7 @@ const noFields: Fields = {
   transferEncoding: '',
   connection: '',
   keepAlive: '',
+  retryAfter: '',
 };
 
 /** Notes the fields that matter. False for one that may stand once only and stands twice, or is empty. */
@@ -267,6 +272,9 @@ function readField(fields: Fields, name: string, value: string): boolean {
     case 10:
       if (isNamed(name, 'connection')) fields.connection = joined(fields.connection, value.trim().toLowerCase());
       else if (isNamed(name, 'keep-alive')) fields.keepAlive = value;
+      return true;
+    case 11:
+      if (isNamed(name, 'retry-after')) fields.retryAfter = value.trim();
       return true;
     case 12:
       if (isNamed(name, 'content-type')) fields.contentType = value.trim();

@@ -52,9 +52,9 @@ export function shareInFlight(
       mutations++;
       done(outcome);
     });
-    const cancel = () => {
+    const cancel = (isLate?: boolean) => {
       mutations++;
-      started.cancel();
+      started.cancel(isLate);
     };
     return { shared: false, cancel };
   }
@@ -82,10 +82,10 @@ class Waiter implements StartedExchange {
     readonly shared: boolean,
   ) {}
 
-  cancel(): void {
+  cancel(isLate?: boolean): void {
     if (this.gone) return;
     this.gone = true;
-    this.exchange.leave();
+    this.exchange.leave(isLate);
   }
 }
 
@@ -124,11 +124,11 @@ class SharedExchange {
   }
 
   /** One waiter has gone. */
-  leave(): void {
+  leave(isLate?: boolean): void {
     this.#waiting--;
     if (this.#waiting > 0 || this.#outcome !== undefined) return;
     this.table.remove(this);
-    this.#started?.cancel();
+    this.#started?.cancel(isLate);
   }
 
   #handOut(outcome: ExchangeOutcome): void {

@@ -30,31 +30,46 @@ type Json = Readonly<Record<string, unknown>>;
  *   the text is not a GraphQL response with errors.
  */
 export function readResponse(subgraph: string, status: number, text: string, rules: ResponseRules): SubgraphResponse {
+  let answer: unknown;
+  try {
+    answer = JSON.parse(text);
+  } catch {
+    throw status >= 300 ? httpError(subgraph, status) : malformedError(subgraph, status, 'NOT_JSON');
+  }
+  // In JSON without backslashes every string is written as it is; no lone surrogate comes out of UTF-8.
+  return readAnswer({ subgraph, status, isPlain: !text.includes('\\') }, answer, rules);
+}
+
+/** What is known of an answer beside itself: see `readResponse`. */
+interface AnswerFacts {
+  readonly subgraph: string;
+  readonly status: number;
+  readonly isPlain: boolean;
+}
+
+/** The same for an answer that is parsed already. */
+export function readAnswer(
+  { subgraph, status, isPlain }: AnswerFacts,
+  answer: unknown,
+  rules: ResponseRules,
+): SubgraphResponse {
   const failed = status >= 300;
-  const answer = parseObject(text);
-  if (typeof answer === 'string') throw failed ? httpError(subgraph, status) : malformedError(subgraph, status, answer);
+  const refuse = (problem: string) =>
+    failed ? httpError(subgraph, status) : malformedError(subgraph, status, problem);
+  if (!isObject(answer)) throw refuse('NOT_AN_OBJECT');
   const data = own(answer, 'data');
   const errors = own(answer, 'errors');
   const problem = findProblem(data, errors, failed);
-  if (problem !== undefined) throw failed ? httpError(subgraph, status) : malformedError(subgraph, status, problem);
+  if (problem !== undefined) throw refuse(problem);
   const extensions = pick(own(answer, 'extensions'), rules.extensions);
   const hasErrors = Array.isArray(errors) && errors.length > 0;
-  if (!hasErrors && extensions === undefined) return { data: data as SubgraphResponse['data'] };
+  if (!hasErrors && extensions === undefined) return { data: data as SubgraphResponse['data'], isPlain };
   return {
     data: data as SubgraphResponse['data'],
+    isPlain,
     ...(hasErrors ? { errors: readErrors(errors, rules) } : {}),
     ...(extensions === undefined ? {} : { extensions }),
   };
-}
-
-function parseObject(text: string): Json | string {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    return 'NOT_JSON';
-  }
-  return isObject(parsed) ? parsed : 'NOT_AN_OBJECT';
 }
 
 function findProblem(data: unknown, errors: unknown, failed: boolean): string | undefined {
@@ -68,8 +83,10 @@ function findProblem(data: unknown, errors: unknown, failed: boolean): string | 
   return undefined;
 }
 
-function readErrors(errors: readonly unknown[], rules: ResponseRules): SubgraphGraphQLError[] {
-  return errors.slice(0, maxErrors).map((error) => readError(error, rules));
+/** What may pass of the errors of a subgraph; at least one. */
+export function readErrors(errors: unknown, rules: ResponseRules): SubgraphGraphQLError[] {
+  const list: readonly unknown[] = Array.isArray(errors) && errors.length > 0 ? errors : [undefined];
+  return list.slice(0, maxErrors).map((error) => readError(error, rules));
 }
 
 function readError(error: unknown, rules: ResponseRules): SubgraphGraphQLError {

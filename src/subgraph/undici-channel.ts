@@ -93,6 +93,7 @@ function readHeaders(raw: readonly Buffer[]): AnswerHeaders {
     if (name === 'content-type') headers.contentType = value;
     else if (name === 'content-encoding') headers.encoding = value;
     else if (name === 'content-length') headers.length = Number(value);
+    else if (name === 'retry-after') headers.retryAfter = value;
   }
   return headers;
 }

@@ -129,7 +129,7 @@ export function toHintIssue(
   return { code: definition.code, level: definition.level.name, message, locations };
 }
 
-function locateNodes(nodes: readonly ASTNode[], services: readonly ServiceDefinition[]): SubgraphLocation[] {
+export function locateNodes(nodes: readonly ASTNode[], services: readonly ServiceDefinition[]): SubgraphLocation[] {
   return nodes.flatMap(({ loc }) => {
     const service = services.find(({ typeDefs }) => loc !== undefined && typeDefs.loc?.source === loc.source);
     return loc === undefined || service === undefined ? [] : [{ subgraph: service.name, ...startOf(loc) }];

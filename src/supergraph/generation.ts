@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
-import { buildSchema, type DocumentNode, type GraphQLSchema } from 'graphql';
+import type { DocumentNode, GraphQLSchema } from 'graphql';
 import { ClientError, InternalError } from '../errors';
 import {
   type DocumentOptions,
@@ -15,16 +15,22 @@ import {
   type ValidDocument,
 } from '../operation/document';
 import { DocumentCache } from '../operation/document-cache';
+import { OperationFacts } from '../operation/facts';
+import type { CreatePolicies, Policies } from '../policy/admission';
 import { type Answer, Engine, type EngineLimits } from '../query-plan/engine';
 import type { SharedExecutions } from '../query-plan/shared-executions';
-import type { SubgraphCall } from '../query-plan/subgraph-call';
+import type { FindSubgraphSource, SubgraphCall } from '../query-plan/subgraph-call';
+import { Slices } from '../slices';
+import { type OverrideDependencies, OverrideLabels } from './override-labels';
 import { type SharedPlansOptions, sharePlans } from './plan-store';
 import type { PlannerHandle, PlannerThread } from './planner-client';
+import { buildValidSchema, parseSdl } from './sliced-schema';
 import { readSupergraphTypes } from './supergraph-types';
 
 /** The transport of one generation, as `src/subgraph/` makes it. */
 export interface GenerationTransport {
   readonly call: SubgraphCall;
+  readonly findSource: FindSubgraphSource;
   close(): Promise<void>;
   destroy(): Promise<void>;
 }
@@ -39,6 +45,8 @@ export interface GenerationOptions<Transport extends GenerationTransport> {
   readonly sharedQueries: SharedExecutions<Answer> | undefined;
   /** Where plans are shared with other gateways; absent when each plans for itself. */
   readonly sharedPlans: SharedPlansOptions | undefined;
+  readonly createPolicies: CreatePolicies;
+  readonly overrides: OverrideDependencies;
   readonly createTransport: (subgraphs: readonly { readonly name: string; readonly url: string }[]) => Transport;
 }
 
@@ -56,7 +64,6 @@ type Phase = 'serving' | 'draining' | 'closed';
 
 export class Generation<Transport extends GenerationTransport = GenerationTransport> {
   readonly sharedQueries: SharedExecutions<Answer> | undefined;
-  private readonly documents: DocumentCache;
   private phase: Phase = 'serving';
   private leases = 0;
   private drainTimer: NodeJS.Timeout | undefined;
@@ -72,13 +79,17 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
     readonly engine: Engine,
     readonly transport: Transport,
     private readonly plannerHandle: PlannerHandle,
+    /** Undefined when everybody may do everything. */
+    readonly policies: Policies | undefined,
+    /** Undefined when no override is progressive. */
+    readonly overrides: OverrideLabels | undefined,
+    private readonly documents: DocumentCache,
     options: GenerationOptions<Transport>,
   ) {
     this.sharedQueries = options.sharedQueries;
     this.gone = new Promise((resolve) => {
       this.settleGone = resolve;
     });
-    this.documents = new DocumentCache(apiSchema, options.documentOptions, options.documentCacheMaxBytes);
   }
 
   /** Opens a supergraph on the planner thread and builds everything on it. Rejects when it cannot be served. */
@@ -101,17 +112,36 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
     options: GenerationOptions<Transport>,
   ): Promise<Generation<Transport>> {
     const { subgraphs } = plannerHandle;
-    const apiSchema = buildSchema(plannerHandle.apiSchemaSdl, { assumeValidSDL: true, noLocation: true });
+    const slices = new Slices();
     // A large supergraph takes time; requests under the generation that serves need not wait for all of it.
-    await yieldToOthers();
-    const types = readSupergraphTypes(sdl);
+    const apiSchema = await slices.run(buildValidSchema(plannerHandle.apiSchemaSdl));
+    const supergraph = await slices.run(parseSdl(sdl));
+    const types = await slices.run(readSupergraphTypes(supergraph));
     await yieldToOthers();
     const planner = options.sharedPlans
-      ? sharePlans(plannerHandle, { sdl, types, subgraphs }, options.sharedPlans)
+      ? sharePlans(plannerHandle, { sdl, subgraphs }, options.sharedPlans)
       : plannerHandle;
-    const engine = new Engine({ apiSchema, types, planner, limits: options.engineLimits });
+    const engine = new Engine({ apiSchema, types, planner, limits: options.engineLimits, slices });
+    await yieldToOthers();
+    const { documentOptions, documentCacheMaxBytes } = options;
+    const documents = new DocumentCache(apiSchema, documentOptions, documentCacheMaxBytes, slices);
     const id = createHash('sha256').update(sdl).digest('hex').slice(0, 12);
-    return new Generation(id, sdl, apiSchema, engine, options.createTransport(subgraphs), plannerHandle, options);
+    const policies = options.createPolicies({ supergraph, apiSchema, facts: new OperationFacts(apiSchema) });
+    await yieldToOthers();
+    const overrides = OverrideLabels.read(supergraph, options.overrides);
+    const transport = options.createTransport(subgraphs);
+    return new Generation(
+      id,
+      sdl,
+      apiSchema,
+      engine,
+      transport,
+      plannerHandle,
+      policies,
+      overrides,
+      documents,
+      options,
+    );
   }
 
   get subgraphNames(): readonly string[] {
@@ -123,7 +153,12 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
     return this.documents.read(source);
   }
 
-  /** A document that the host has validated against this generation's schema: only the limits are left to check. */
+  /** Reads a long new document in slices, ahead of `readDocument`; undefined when there is nothing to wait for. */
+  readAhead(source: string): Promise<void> | undefined {
+    return this.documents.readAhead(source);
+  }
+
+  /** The same for a document that the host has parsed, by its text where there is one. */
   adoptDocument(document: DocumentNode, source: string | undefined): ValidDocument | Refused {
     return this.documents.adopt(document, source);
   }
@@ -192,7 +227,10 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
    * Called again, its time begins anew.
    */
   retire(withinMs: number): Promise<void> {
-    if (this.phase === 'serving') this.phase = 'draining';
+    if (this.phase === 'serving') {
+      this.phase = 'draining';
+      this.plannerHandle.retire();
+    }
     clearTimeout(this.drainTimer);
     this.drainTimer = setTimeout(() => this.destroy(), withinMs).unref();
     if (this.leases === 0 && this.phase === 'draining') this.close();

@@ -8,9 +8,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { QueryPlan } from '@apollo/query-planner';
 import { Kind, parse } from 'graphql';
-import type { Planner } from '../query-plan/engine';
-import { findPlanDefect } from '../query-plan/plan-check';
-import type { SupergraphTypes } from '../query-plan/supergraph-types';
+import { listFetches } from '../query-plan/fetch-list';
+import { type Planner, planKey } from '../query-plan/operation-planner';
 import type { Log } from '../telemetry/log';
 
 /** Texts by key. Nothing of it rejects or waits for long. */
@@ -31,7 +30,6 @@ export interface SharedPlansOptions {
 /** The supergraph that is planned for. */
 export interface PlannedSupergraph {
   readonly sdl: string;
-  readonly types: SupergraphTypes;
   readonly subgraphs: readonly { readonly name: string }[];
 }
 
@@ -47,15 +45,15 @@ export function sharePlans(
   const prefix = keyPrefix(supergraph.sdl, settings);
   const checker = new PlanReader(supergraph);
   return {
-    async plan(document) {
-      const key = prefix + sha256(document);
+    async plan(document, overrideLabels) {
+      const key = prefix + sha256(planKey(document, overrideLabels));
       const stored = await store.get(key);
       if (stored !== undefined) {
         const plan = checker.read(stored, document);
         if (plan) return plan;
         log.warn({ key }, 'A stored query plan is not one: it is planned anew');
       }
-      const plan = await planner.plan(document);
+      const plan = await planner.plan(document, overrideLabels);
       const text = plan.node ? JSON.stringify(plan) : '';
       if (text !== '' && text.length <= maxPlanLength) store.set(key, text, lifetimeMs);
       return plan;
@@ -73,7 +71,9 @@ function keyPrefix(supergraphSdl: string, settings: object): string {
 function plannerVersion(): string {
   const { version } = JSON.parse(readFileSync(require.resolve('@apollo/query-planner/package.json'), 'utf8'));
   const extension = __filename.endsWith('.ts') ? 'ts' : 'js';
-  return `${version} ${sha256(readFileSync(join(__dirname, `planner-thread.${extension}`), 'utf8'))}`;
+  const files = ['planner-thread', 'planning-sdl', 'join-directives'];
+  const texts = files.map((file) => readFileSync(join(__dirname, `${file}.${extension}`), 'utf8'));
+  return `${version} ${sha256(texts.join())}`;
 }
 
 function sha256(text: string): string {
@@ -86,7 +86,7 @@ type Fields = Readonly<Record<string, unknown>>;
 class PlanReader {
   private readonly subgraphs: ReadonlySet<unknown>;
 
-  constructor(private readonly supergraph: PlannedSupergraph) {
+  constructor(supergraph: PlannedSupergraph) {
     this.subgraphs = new Set(supergraph.subgraphs.map(({ name }) => name));
   }
 
@@ -99,9 +99,10 @@ class PlanReader {
       const kinds = document.startsWith('mutation') ? ['query', 'mutation'] : ['query'];
       if (!this.isPlanNode(plan.node, kinds)) return undefined;
       const checked = plan as unknown as QueryPlan;
-      return findPlanDefect(checked, this.supergraph.types) === undefined ? checked : undefined;
+      listFetches(checked, document);
+      return checked;
     } catch {
-      // Not JSON, not GraphQL, or nested beyond the stack.
+      // Not JSON, not GraphQL, unsound, or nested beyond the stack.
       return undefined;
     }
   }
@@ -132,7 +133,7 @@ function isFetch(node: Fields): boolean {
     isOptional(node.requires, (selections) => isListOf(selections, isRequirement)) &&
     isOptional(node.inputRewrites, (rewrites) => isListOf(rewrites, isRewrite)) &&
     isOptional(node.outputRewrites, (rewrites) => isListOf(rewrites, isRewrite)) &&
-    node.contextRewrites === undefined
+    isOptional(node.contextRewrites, (rewrites) => isListOf(rewrites, isContextRewrite))
   );
 }
 
@@ -160,6 +161,10 @@ function isRewrite(rewrite: unknown): boolean {
   return rewrite.kind === 'KeyRenamer'
     ? isKey(rewrite.renameKeyTo)
     : rewrite.kind === 'ValueSetter' && isString(rewrite.setValueTo);
+}
+
+function isContextRewrite(rewrite: unknown): boolean {
+  return isRewrite(rewrite) && isFields(rewrite) && rewrite.kind === 'KeyRenamer';
 }
 
 function isFields(value: unknown): value is Fields {

@@ -1,20 +1,22 @@
 /**
- * The main thread's side of the planner thread: composition, loading and planning as promises.
+ * The main thread's side of the planner threads: composition, loading and planning as promises.
  * In: SDL and documents. Out: SDL, hints, query plans; refusals as `ClientError`. Clock: per supergraph and per document.
  * It must never load Apollo's composition or planner itself: it imports their types alone.
  */
 import type { QueryPlan } from '@apollo/query-planner';
 import { ClientError, InternalError } from '../errors';
+import { planKey } from '../query-plan/operation-planner';
 import { type Log, silentLog } from '../telemetry/log';
 import { PlanRefusals } from './plan-refusals';
 import type { PlanLimits, PlannerResponse, SubgraphSdl } from './planner-thread';
+import { PlanningLanes, SlowLane, slowAfterMs } from './planning-lanes';
 import { type OpenRequest, PlanningWorker, type PlanningWorkerOptions } from './planning-worker';
 import type { Outcome } from './worker-queue';
 
 /** The section `planner` of the configuration fits. */
 export interface PlannerThreadOptions
   extends PlanLimits,
-    Pick<PlanningWorkerOptions, 'timeoutMs' | 'loadTimeoutMs' | 'maxHeapBytes' | 'workerFile'> {
+    Pick<PlanningWorkerOptions, 'timeoutMs' | 'loadTimeoutMs' | 'maxHeapBytes' | 'rateLimitTiers' | 'workerFile'> {
   readonly maxQueued: number;
   readonly log?: Log;
 }
@@ -27,7 +29,9 @@ export interface PlannerHandle {
   readonly apiSchemaSdl: string;
   readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
   /** Rejects with `QUERY_PLAN_FAILED`, `QUERY_PLAN_TIMEOUT` or `QUERY_PLAN_TOO_LARGE`. The document is valid already. */
-  plan(document: string, operationName?: string): Promise<QueryPlan>;
+  plan(document: string, overrideLabels?: readonly string[]): Promise<QueryPlan>;
+  /** Another supergraph serves from now on: the next one that is opened may take its thread. */
+  retire(): void;
   close(): void;
 }
 
@@ -43,45 +47,49 @@ export class InvalidSupergraphError extends Error {
 }
 
 interface Generation {
-  readonly request: OpenRequest;
+  readonly lanes: PlanningLanes;
   readonly refusals: PlanRefusals;
-  isClosed: boolean;
+  phase: 'open' | 'retired' | 'closed';
 }
 
-/** What waits behind a plan that takes longer is planned on a second thread. */
-const slowAfterMs = 100;
-/** The second thread, started when it is needed first, ends when it was not for so long. */
-const reliefIdleMs = 60_000;
+/** A thread that nobody needs is kept so long: it has loaded what takes most of the time to open a supergraph. */
+const spareMs = 60_000;
 
 /**
- * Two threads at most: what waits behind a slow plan on one is planned on the other, so that an operation that is
- * hard to plan is not felt by others. The second one runs only while it is needed.
+ * A thread for the supergraph that serves and one for the next, so that what loads, composes or drains is in nobody's
+ * way, and one for all operations that are hard to plan. The threads of supergraphs that were replaced are used again.
  */
 export class PlannerThread {
   private readonly log: Log;
-  private readonly primary: PlanningWorker;
-  private relief: PlanningWorker | undefined;
-  private reliefTimer: NodeJS.Timeout | undefined;
+  private readonly workers = new Set<PlanningWorker>();
+  /** A thread on which no supergraph is open. */
+  private spare: PlanningWorker | undefined;
+  private spareTimer: NodeJS.Timeout | undefined;
+  private readonly slowLane: SlowLane;
+  /** Those that are open, in the order of opening. */
   private readonly generations = new Set<Generation>();
-  private readonly composing = new Set<PlanningWorker>();
   private lastGenerationId = 0;
+  private isClosed = false;
 
-  /** Starts the thread, which loads while the caller reads its files. `close` ends it. */
+  /** Starts a thread, which loads while the caller reads its files. `close` ends it. */
   constructor(private readonly options: PlannerThreadOptions) {
     this.log = options.log ?? silentLog;
-    this.primary = this.startWorker();
+    this.slowLane = new SlowLane(
+      () => this.startWorker(undefined),
+      (worker) => this.endWorker(worker),
+    );
+    this.spare = this.startWorker(slowAfterMs);
   }
 
-  /** Composes subgraphs. While a supergraph is open, a thread of its own does it, so that planning goes on. */
+  /** Composes subgraphs, without holding up the planning of open supergraphs. */
   async compose(subgraphs: readonly SubgraphSdl[]): Promise<CompositionResult> {
-    const worker = this.generations.size === 0 ? this.primary : this.startWorker();
-    if (worker !== this.primary) this.composing.add(worker);
+    const worker = this.takeThread();
     try {
       const response = answerOf(await worker.compose(subgraphs), 'The composition');
       if (response.kind === 'composed' || response.kind === 'not-composed') return response;
       throw new InternalError(`the planner thread answered a composition with ${response.kind}`);
     } finally {
-      if (this.composing.delete(worker)) await worker.shutDown();
+      this.keepSpare(worker);
     }
   }
 
@@ -91,50 +99,60 @@ export class PlannerThread {
     const { maxEvaluatedPlans, maxPaths, maxFetches, maxDepth } = this.options;
     const limits = { maxEvaluatedPlans, maxPaths, maxFetches, maxDepth };
     const request: OpenRequest = { kind: 'open', generationId: this.lastGenerationId, supergraphSdl, limits };
-    const generation: Generation = { request, refusals: new PlanRefusals(), isClosed: false };
+    const quick = this.takeThread();
     try {
-      const response = answerOf(await this.primary.open(request), 'Loading the supergraph');
+      const response = answerOf(await quick.open(request), 'Loading the supergraph');
       if (response.kind === 'not-opened')
         throw new InvalidSupergraphError(response.message, response.line, response.column);
       if (response.kind !== 'opened')
         throw new InternalError(`the planner thread answered an opening with ${response.kind}`);
-      this.generations.add(generation);
-      const { apiSchemaSdl, subgraphs } = response;
-      return {
-        apiSchemaSdl,
-        subgraphs,
-        plan: (document, operationName) => this.plan(generation, document, operationName),
-        close: () => this.closeGeneration(generation),
-      };
+      const lanes = new PlanningLanes(request, quick, this.slowLane);
+      return this.handleOf({ lanes, refusals: new PlanRefusals(), phase: 'open' }, response);
     } catch (error) {
-      this.primary.close(request);
+      quick.close(request);
+      this.keepSpare(quick);
       throw error;
     }
   }
 
-  /** Ends the threads at once; whatever was asked of them is rejected. */
-  async close(): Promise<void> {
-    this.generations.clear();
-    clearTimeout(this.reliefTimer);
-    const { relief } = this;
-    this.relief = undefined;
-    await Promise.all(
-      [this.primary, ...(relief ? [relief] : []), ...this.composing].map((worker) => worker.shutDown()),
-    );
+  private handleOf(
+    generation: Generation,
+    { apiSchemaSdl, subgraphs }: Extract<PlannerResponse, { kind: 'opened' }>,
+  ): PlannerHandle {
+    this.generations.add(generation);
+    return {
+      apiSchemaSdl,
+      subgraphs,
+      plan: (document, overrideLabels = []) => this.plan(generation, document, overrideLabels),
+      retire: () => {
+        if (generation.phase === 'open') generation.phase = 'retired';
+      },
+      close: () => this.closeGeneration(generation),
+    };
   }
 
-  private async plan(generation: Generation, document: string, operationName: string | undefined): Promise<QueryPlan> {
-    if (generation.isClosed) throw new InternalError('the generation is closed');
-    const key = operationName === undefined ? document : `${operationName}\n${document}`;
+  private closeGeneration(generation: Generation): void {
+    generation.phase = 'closed';
+    if (!this.generations.delete(generation)) return;
+    const thread = generation.lanes.close();
+    if (thread) this.keepSpare(thread);
+  }
+
+  /** Ends the threads at once; whatever was asked of them is rejected. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    clearTimeout(this.spareTimer);
+    this.generations.clear();
+    await Promise.all([...this.workers].map((worker) => this.endWorker(worker)));
+  }
+
+  private async plan(generation: Generation, document: string, overrideLabels: readonly string[]): Promise<QueryPlan> {
+    if (generation.phase === 'closed') throw new InternalError('the generation is closed');
+    const key = planKey(document, overrideLabels);
     const known = generation.refusals.find(key);
     if (known) throw known;
-    if (this.primary.waiting + (this.relief?.waiting ?? 0) >= this.options.maxQueued) {
-      throw new ClientError('QUERY_PLAN_TIMEOUT', 'Too many operations wait to be planned.');
-    }
-    let outcome: Outcome<PlannerResponse>;
-    do {
-      outcome = await this.chooseWorker().plan(generation.request, document, operationName);
-    } while (outcome.kind === 'displaced');
+    if (generation.lanes.waiting >= this.options.maxQueued) throw tooManyWait();
+    const outcome = await generation.lanes.plan(document, overrideLabels);
     const planned = this.planOf(outcome);
     if (!(planned instanceof ClientError)) return planned;
     // That others were in the way says nothing about this operation.
@@ -142,51 +160,14 @@ export class PlannerThread {
     throw planned;
   }
 
-  /** A thread that is not stuck, the first one by preference; when both are slow, the one for which fewer wait. */
-  private chooseWorker(): PlanningWorker {
-    const { primary } = this;
-    if (!primary.isStuck) return primary;
-    if (primary.isSlow) this.relief ??= this.startRelief();
-    const { relief } = this;
-    if (!relief || (relief.isStuck && !relief.isSlow)) return primary;
-    this.reliefTimer?.refresh();
-    return relief.isStuck && relief.waiting >= primary.waiting ? primary : relief;
-  }
-
-  private startRelief(): PlanningWorker {
-    const relief = this.startWorker();
-    for (const { request } of this.generations) void relief.open(request);
-    this.reliefTimer = setTimeout(() => this.endRelief(relief), reliefIdleMs).unref();
-    return relief;
-  }
-
-  private endRelief(relief: PlanningWorker): void {
-    if (!relief.isFree) {
-      this.reliefTimer?.refresh();
-      return;
-    }
-    if (this.relief === relief) this.relief = undefined;
-    void relief.shutDown();
-  }
-
-  /** What waits behind a thread that is stuck goes to the one that is free. */
-  private balance(): void {
-    const { primary, relief } = this;
-    if (!relief) {
-      if (primary.isSlow && primary.waiting > 0) this.relief = this.startRelief();
-      return;
-    }
-    if (primary.isStuck && relief.isFree) primary.displace();
-    if (relief.isStuck && primary.isFree) relief.displace();
-  }
-
   private planOf(outcome: Outcome<PlannerResponse>): QueryPlan | ClientError {
     switch (outcome.kind) {
       case 'timeout':
         return new ClientError('QUERY_PLAN_TIMEOUT', 'The operation could not be planned in time.');
       case 'expired':
-      case 'displaced':
-        return new ClientError('QUERY_PLAN_TIMEOUT', 'Too many operations wait to be planned.');
+        return tooManyWait();
+      case 'stopped':
+        throw new InternalError('a plan was stopped on the slow lane');
       case 'closed':
         throw new InternalError('the planner thread is closed');
       case 'crashed':
@@ -210,25 +191,64 @@ export class PlannerThread {
     return new ClientError('QUERY_PLAN_FAILED', 'No query plan answers this operation.');
   }
 
-  private closeGeneration(generation: Generation): void {
-    generation.isClosed = true;
-    if (!this.generations.delete(generation)) return;
-    this.primary.close(generation.request);
-    this.relief?.close(generation.request);
+  /** A thread for a supergraph: of three at most, since those that were replaced need none of their own. */
+  private takeThread(): PlanningWorker {
+    return this.takeSpare() ?? this.takeFromRetired() ?? this.startWorker(slowAfterMs);
   }
 
-  private startWorker(): PlanningWorker {
-    const { timeoutMs, loadTimeoutMs, maxHeapBytes, workerFile } = this.options;
-    return new PlanningWorker({
+  private takeFromRetired(): PlanningWorker | undefined {
+    for (const { phase, lanes } of this.generations) {
+      const thread = phase === 'retired' ? lanes.giveUpQuick() : undefined;
+      if (thread) return thread;
+    }
+    return undefined;
+  }
+
+  private takeSpare(): PlanningWorker | undefined {
+    clearTimeout(this.spareTimer);
+    const { spare } = this;
+    this.spare = undefined;
+    return spare;
+  }
+
+  /** Keeps a thread for the next supergraph; for a while only, when there are others. */
+  private keepSpare(worker: PlanningWorker): void {
+    if (this.spare || this.isClosed) {
+      void this.endWorker(worker);
+      return;
+    }
+    this.spare = worker;
+    if (this.generations.size === 0) return;
+    this.spareTimer = setTimeout(() => {
+      const unused = this.takeSpare();
+      if (unused) void this.endWorker(unused);
+    }, spareMs).unref();
+  }
+
+  private startWorker(slow: number | undefined): PlanningWorker {
+    const { timeoutMs, loadTimeoutMs, maxHeapBytes, rateLimitTiers, workerFile } = this.options;
+    const worker = new PlanningWorker({
       timeoutMs,
       loadTimeoutMs,
       maxHeapBytes,
+      rateLimitTiers,
       workerFile,
-      slowAfterMs,
+      slowAfterMs: slow,
       onLost: (reason) => this.log.warn({ reason }, 'the planner thread was lost'),
-      onTurn: () => this.balance(),
     });
+    if (this.isClosed) void worker.shutDown();
+    else this.workers.add(worker);
+    return worker;
   }
+
+  private async endWorker(worker: PlanningWorker): Promise<void> {
+    this.workers.delete(worker);
+    await worker.shutDown();
+  }
+}
+
+function tooManyWait(): ClientError {
+  return new ClientError('QUERY_PLAN_TIMEOUT', 'Too many operations wait to be planned.');
 }
 
 /** The answer to a composition or loading: everything else is a failure of the thread, not of the supergraph. */
@@ -238,7 +258,7 @@ function answerOf(outcome: Outcome<PlannerResponse>, what: string): PlannerRespo
       return outcome.response;
     case 'timeout':
     case 'expired':
-    case 'displaced':
+    case 'stopped':
       throw new InternalError(`${what} took longer than planner.loadTimeoutMs.`);
     case 'crashed':
       throw new InternalError(`${what} ended the planner thread: ${outcome.reason}`);

@@ -3,22 +3,25 @@
  * In and out: plain data, by the types below. Clock: per supergraph and per document.
  * The only file that knows Apollo's composition and planner. Import its types alone: loading it loads all of Apollo's.
  */
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { composeServices } from '@apollo/composition';
-import { operationFromDocument, type Schema, type ServiceDefinition, Supergraph } from '@apollo/federation-internals';
-import { type PlanNode, type QueryPlan, QueryPlanner, type SubscriptionNode } from '@apollo/query-planner';
 import {
-  type ConstDirectiveNode,
-  type DocumentNode,
-  GraphQLError,
-  Kind,
-  parse,
-  print,
-  printSchema,
-  Source,
-  visit,
-} from 'graphql';
+  MutableSelectionSet,
+  operationFromDocument,
+  type Schema,
+  SelectionSet,
+  SelectionSetUpdates,
+  type ServiceDefinition,
+  Supergraph,
+} from '@apollo/federation-internals';
+import { QueryGraph } from '@apollo/query-graphs';
+import { type PlanNode, type QueryPlan, QueryPlanner, type SubscriptionNode } from '@apollo/query-planner';
+import { GraphQLError, parse, printSchema, Source } from 'graphql';
+import { Brake, Stopped, TooMuchMemory } from './brake';
 import { type CompositionHintIssue, type CompositionIssue, toHintIssue, toIssues } from './composition-issues';
+import { findLostDirectives } from './own-directives';
+import { toPlanningDocument } from './planning-sdl';
+import { findPolicyIssues } from './policy-issues';
 
 export interface SubgraphSdl {
   readonly name: string;
@@ -37,7 +40,12 @@ export interface PlanLimits {
 }
 
 export type PlannerRequest =
-  | { readonly kind: 'compose'; readonly subgraphs: readonly SubgraphSdl[] }
+  | {
+      readonly kind: 'compose';
+      readonly subgraphs: readonly SubgraphSdl[];
+      /** Names that `@rateLimit(tier:)` may have; undefined: any. */
+      readonly tiers?: readonly string[] | undefined;
+    }
   | {
       readonly kind: 'open';
       readonly generationId: number;
@@ -47,8 +55,10 @@ export type PlannerRequest =
   | {
       readonly kind: 'plan';
       readonly generationId: number;
+      /** One operation. */
       readonly document: string;
-      readonly operationName?: string | undefined;
+      /** The labels of progressive overrides that are on. */
+      readonly overrideLabels: readonly string[];
     }
   | { readonly kind: 'close'; readonly generationId: number };
 
@@ -77,21 +87,22 @@ export type PlannerResponse =
 
 interface Generation {
   readonly planner: QueryPlanner;
-  readonly apiSchema: Schema;
+  /** What operations are written in: clients cannot see all of it. */
+  readonly schema: Schema;
   readonly limits: PlanLimits;
 }
 
-/** Answers requests in order; every failure is an answer, never a throw. */
+/** Answers requests in order; every failure is an answer. Throws `Stopped` alone. */
 function createPlannerService(): (request: PlannerRequest) => PlannerResponse {
   const generations = new Map<number, Generation>();
   return (request) => {
     switch (request.kind) {
       case 'compose':
-        return compose(request.subgraphs);
+        return compose(request.subgraphs, request.tiers);
       case 'open':
         return open(generations, request.generationId, request.supergraphSdl, request.limits);
       case 'plan':
-        return plan(generations.get(request.generationId), request.document, request.operationName);
+        return plan(generations.get(request.generationId), request);
       case 'close':
         generations.delete(request.generationId);
         return { kind: 'closed' };
@@ -99,12 +110,15 @@ function createPlannerService(): (request: PlannerRequest) => PlannerResponse {
   };
 }
 
-function compose(subgraphs: readonly SubgraphSdl[]): PlannerResponse {
+function compose(subgraphs: readonly SubgraphSdl[], tiers: readonly string[] | undefined): PlannerResponse {
   const services: ServiceDefinition[] = [];
   const errors: CompositionIssue[] = [];
   for (const { name, url, sdl } of subgraphs) {
     try {
-      services.push({ name, url, typeDefs: parse(new Source(sdl, name)) });
+      const typeDefs = parse(new Source(sdl, name));
+      const service = { name, url, typeDefs };
+      services.push(service);
+      errors.push(...findLostDirectives(name, typeDefs), ...findPolicyIssues(service, tiers));
     } catch (error) {
       const { line, column } = (error instanceof GraphQLError && error.locations?.[0]) || { line: 1, column: 1 };
       errors.push({
@@ -135,19 +149,17 @@ function open(
   limits: PlanLimits,
 ): PlannerResponse {
   try {
-    const supergraph = Supergraph.build(dropUnusableKeys(supergraphSdl), {
-      supportedFeatures: null,
-      validateSupergraph: false,
-    });
-    const planner = new QueryPlanner(supergraph, {
+    const options = { supportedFeatures: null, validateSupergraph: false };
+    const supergraph = Supergraph.build(supergraphSdl, options);
+    const planned = Supergraph.build(toPlanningDocument(supergraphSdl), options);
+    const planner = new QueryPlanner(planned, {
       // Fragments are expanded (limits count them so): finding where to reuse them costs time without bound.
       reuseQueryFragments: false,
       generateQueryFragments: false,
       debug: { maxEvaluatedPlans: limits.maxEvaluatedPlans, pathsLimit: limits.maxPaths },
     });
-    const apiSchema = supergraph.apiSchema();
-    const apiSchemaSdl = printSchema(apiSchema.toGraphQLJSSchema({ includeDefer: false }));
-    generations.set(id, { planner, apiSchema, limits });
+    const apiSchemaSdl = printSchema(supergraph.apiSchema().toGraphQLJSSchema({ includeDefer: false }));
+    generations.set(id, { planner, schema: planned.schema, limits });
     return {
       kind: 'opened',
       apiSchemaSdl,
@@ -159,55 +171,17 @@ function open(
   }
 }
 
-/**
- * Drops `@join__type(graph: A, key: "x", resolvable: false)` where the type has a resolvable key in A as well: to come
- * back to a subgraph, the planner takes the first key it finds there, resolvable or not.
- */
-function dropUnusableKeys(supergraphSdl: string): DocumentNode {
-  return visit(parse(supergraphSdl), {
-    enter(node) {
-      if (!('directives' in node) || node.directives === undefined) return undefined;
-      const keys = node.directives.filter(({ name }) => name.value === 'join__type').map(readJoinType);
-      const resolvable = new Set(keys.filter((key) => key.hasKey && key.isResolvable).map(({ graph }) => graph));
-      const unusable = keys
-        .filter((key) => !key.isResolvable && resolvable.has(key.graph))
-        .map(({ directive }) => directive);
-      if (unusable.length === 0) return undefined;
-      return {
-        ...node,
-        directives: node.directives.filter((directive) => !unusable.some((other) => other === directive)),
-      };
-    },
-  });
-}
-
-function readJoinType(directive: ConstDirectiveNode | { readonly name: { readonly value: string } }) {
-  const values = 'arguments' in directive ? (directive.arguments ?? []) : [];
-  const argument = (name: string) => values.find((candidate) => candidate.name.value === name)?.value;
-  const resolvable = argument('resolvable');
-  return {
-    directive,
-    graph: print(argument('graph') ?? { kind: Kind.NULL }),
-    hasKey: argument('key') !== undefined,
-    isResolvable: !(resolvable?.kind === Kind.BOOLEAN && !resolvable.value),
-  };
-}
-
 function plan(
   generation: Generation | undefined,
-  document: string,
-  operationName: string | undefined,
+  { document, overrideLabels }: Extract<PlannerRequest, { kind: 'plan' }>,
 ): PlannerResponse {
   if (generation === undefined)
     return { kind: 'not-planned', code: 'GENERATION_NOT_OPEN', message: 'the supergraph is not loaded' };
-  const { planner, apiSchema, limits } = generation;
+  const { planner, schema, limits } = generation;
   try {
-    const operation = operationFromDocument(
-      apiSchema,
-      parse(document),
-      operationName === undefined ? {} : { operationName },
-    );
-    const queryPlan = planner.buildQueryPlan(operation);
+    const operation = operationFromDocument(schema, parse(document));
+    const overrideConditions = new Map(overrideLabels.map((label) => [label, true]));
+    const queryPlan = planner.buildQueryPlan(operation, { overrideConditions });
     const { fetches, depth } = measure(queryPlan.node);
     if (fetches > limits.maxFetches)
       return tooLarge(`${fetches} fetches, and at most ${limits.maxFetches} are allowed`);
@@ -217,6 +191,8 @@ function plan(
     if (plan.length > maxPlanLength) return tooLarge('a longer text than is allowed');
     return { kind: 'planned', plan };
   } catch (error) {
+    if (error instanceof Stopped) throw error;
+    if (error instanceof TooMuchMemory) return tooLarge('more memory than is allowed');
     // The planner has no other way to say so.
     if (messageOf(error).startsWith('Too many options generated')) return tooLarge('more choices than are allowed');
     return { kind: 'not-planned', code: 'QUERY_PLAN_FAILED', message: messageOf(error) };
@@ -283,11 +259,29 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** Where the planner is all the time, whether it looks for ways, compares them or makes fetches of them. */
+function createBrake(memory: SharedArrayBuffer): Brake {
+  const brake = new Brake(memory);
+  brake.addPlace(QueryGraph.prototype, 'outEdges');
+  brake.addPlace(SelectionSet.prototype, 'isEmpty');
+  brake.addPlace(SelectionSetUpdates.prototype, 'isEmpty');
+  for (const name of ['get', 'clone', 'updates'] as const) brake.addPlace(MutableSelectionSet.prototype, name);
+  return brake;
+}
+
 if (parentPort !== null) {
   const port = parentPort;
   const answer = createPlannerService();
+  const brake = createBrake(workerData);
   port.on('message', ({ id, request }: { id: number; request: PlannerRequest }) => {
-    port.postMessage({ kind: 'answer', id, response: answer(request) });
+    try {
+      const response = request.kind === 'plan' ? brake.run(id, () => answer(request)) : answer(request);
+      port.postMessage({ kind: 'answer', id, response });
+    } catch (error) {
+      if (!(error instanceof Stopped)) throw error;
+      port.postMessage({ kind: 'stopped', id });
+    }
+    brake.collectGarbage();
   });
   port.postMessage({ kind: 'ready' });
 }

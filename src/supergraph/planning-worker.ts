@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { PlannerRequest, PlannerResponse, SubgraphSdl } from './planner-thread';
-import { type Outcome, type Restoration, WorkerQueue } from './worker-queue';
+import { type Outcome, type Restoration, type StoppableWorker, WorkerQueue } from './worker-queue';
 
 export interface PlanningWorkerOptions {
   /** Time for one query plan, from when it begins. */
@@ -14,13 +14,13 @@ export interface PlanningWorkerOptions {
   /** Time to compose, and to load a supergraph. */
   readonly loadTimeoutMs: number;
   readonly maxHeapBytes: number;
-  /** A plan that takes longer is slow: what waits behind it may be planned elsewhere. */
-  readonly slowAfterMs: number;
+  /** Names that `@rateLimit(tier:)` may have in subgraphs that are composed; undefined: any. */
+  readonly rateLimitTiers?: readonly string[] | undefined;
+  /** A plan that takes longer is stopped when others wait; absent: none is. */
+  readonly slowAfterMs: number | undefined;
   /** For tests of what happens to the thread: another worker that speaks the same messages. */
   readonly workerFile?: string | undefined;
   readonly onLost: (reason: string) => void;
-  /** `isStuck` or `isFree` has become true. */
-  readonly onTurn: () => void;
 }
 
 export type OpenRequest = Extract<PlannerRequest, { kind: 'open' }>;
@@ -39,7 +39,6 @@ export class PlanningWorker {
       restore: () => this.restorations(),
       onLost: options.onLost,
       slowAfterMs: options.slowAfterMs,
-      onTurn: options.onTurn,
     });
   }
 
@@ -48,23 +47,14 @@ export class PlanningWorker {
     return this.queue.waitingCount;
   }
 
-  /** Whether a plan takes longer than it should. */
-  get isSlow(): boolean {
-    return this.queue.isSlow;
-  }
-
-  /** Whether what is asked now may have to wait long. */
-  get isStuck(): boolean {
-    return this.queue.isStuck;
-  }
-
-  /** Whether what is asked now runs at once. */
+  /** Whether nothing is asked of it. */
   get isFree(): boolean {
     return this.queue.isFree;
   }
 
   compose(subgraphs: readonly SubgraphSdl[]): Promise<PlannerOutcome> {
-    return this.queue.run({ kind: 'compose', subgraphs }, this.options.loadTimeoutMs);
+    const { rateLimitTiers: tiers } = this.options;
+    return this.queue.run({ kind: 'compose', subgraphs, tiers }, this.options.loadTimeoutMs);
   }
 
   /** Loads a supergraph and keeps it open until `close`; concurrent calls share the work. */
@@ -82,17 +72,13 @@ export class PlanningWorker {
     return opening;
   }
 
-  /** Plans an operation of a supergraph, which is opened first if need be. `displace` may send it away. */
-  async plan(supergraph: OpenRequest, document: string, operationName: string | undefined): Promise<PlannerOutcome> {
+  /** Plans an operation of a supergraph, which is opened first if need be; `stopped` when it is closed meanwhile. */
+  async plan(supergraph: OpenRequest, document: string, overrideLabels: readonly string[]): Promise<PlannerOutcome> {
     if (this.supergraphs.get(supergraph) !== 'open') await this.open(supergraph, 'first');
+    if (!this.supergraphs.has(supergraph)) return { kind: 'stopped' };
     const { generationId } = supergraph;
-    const request: PlannerRequest = { kind: 'plan', generationId, document, operationName };
-    return this.queue.run(request, this.options.timeoutMs, { isDisplaceable: true });
-  }
-
-  /** Answers the plans that wait with `displaced`: they can be had elsewhere. */
-  displace(): void {
-    this.queue.displace();
+    const request: PlannerRequest = { kind: 'plan', generationId, document, overrideLabels };
+    return this.queue.run(request, this.options.timeoutMs, { isStoppable: true });
   }
 
   close(supergraph: OpenRequest): void {
@@ -124,13 +110,17 @@ export class PlanningWorker {
   }
 }
 
-function startWorker({ maxHeapBytes, workerFile }: PlanningWorkerOptions): Worker {
+function startWorker({ maxHeapBytes, workerFile }: PlanningWorkerOptions): StoppableWorker {
   // The extension of this file tells whether compiled code runs, or the sources through tsx or jest.
   const isSource = __filename.endsWith('.ts');
   const file = workerFile ?? join(__dirname, `planner-thread.${isSource ? 'ts' : 'js'}`);
-  return new Worker(file, {
+  const memory = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  const signal = new Int32Array(memory);
+  const thread = new Worker(file, {
+    workerData: memory,
     execArgv: isSource ? ['--require', require.resolve('tsx/cjs')] : [],
     env: { APOLLO_TELEMETRY_DISABLED: 'true' },
     resourceLimits: { maxOldGenerationSizeMb: Math.ceil(maxHeapBytes / 1_000_000) },
   });
+  return { thread, stop: (id) => void Atomics.store(signal, 0, id) };
 }

@@ -1,149 +1,129 @@
 /**
- * Which fields require others with arguments (`@requires(fields: "price(currency: \"USD\")")`), the requirements of
- * their requirements included. The planner fetches a required field under its plain name, whatever its arguments: two
- * fields that require it differently must not be planned together. Clock: per supergraph.
+ * How fields are had that require others (`@requires`): of which subgraph, by which entry of the planner's supergraph,
+ * and what has to be there first. In: a supergraph SDL. Out: a table of such fields. Clock: per supergraph.
  */
+import { type ConstDirectiveNode, type DocumentNode, Kind, type SelectionSetNode } from 'graphql';
+import type { FieldRequirements, RequirementWay, SupergraphTypes } from '../query-plan/supergraph-types';
 import {
-  type ConstDirectiveNode,
-  type FieldDefinitionNode,
-  type InterfaceTypeDefinitionNode,
-  Kind,
-  type ObjectTypeDefinitionNode,
-  parse,
-  print,
-  type SelectionSetNode,
-  type TypeNode,
-} from 'graphql';
-import type { ArgumentRequirements, SupergraphTypes } from '../query-plan/supergraph-types';
+  type CompositeDefinition,
+  directivesOf,
+  entryNames,
+  isComposite,
+  parseFieldSet,
+  readArgument,
+  requiringJoins,
+} from './join-directives';
 
-type CompositeDefinition = ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode;
-type Requirements = Map<string, string>;
-
-/** `{ 'Product.dollars' => { 'price' => 'currency:"USD"' } }`, for the fields of objects and of their interfaces. */
-export function readArgumentRequirements(definitions: readonly CompositeDefinition[]): ArgumentRequirements {
-  const reader = new RequirementReader(definitions);
-  const result = new Map<string, Requirements>();
-  for (const type of definitions) {
-    for (const field of type.fields ?? []) {
-      if (!(field.directives ?? []).some((directive) => readRequires(directive) !== undefined)) continue;
-      const requirements = reader.requirementsOf(type, field);
-      for (const name of [type, ...(type.interfaces ?? [])].map(nameOf)) {
-        const coordinate = `${name}.${field.name.value}`;
-        result.set(coordinate, new Map([...(result.get(coordinate) ?? []), ...requirements]));
-      }
-    }
-  }
-  return result;
-}
-
-function nameOf(node: { readonly name: { readonly value: string } }): string {
-  return node.name.value;
-}
-
-class RequirementReader {
-  private readonly types: ReadonlyMap<string, CompositeDefinition>;
-  private readonly known = new Map<FieldDefinitionNode, Requirements>();
-
-  constructor(definitions: readonly CompositeDefinition[]) {
-    this.types = new Map(definitions.map((definition) => [nameOf(definition), definition]));
-  }
-
-  requirementsOf(type: CompositeDefinition, field: FieldDefinitionNode): Requirements {
-    const known = this.known.get(field);
-    if (known) return known;
-    const requirements: Requirements = new Map();
-    // Set before it is complete: fields that require each other end here.
-    this.known.set(field, requirements);
-    for (const directive of field.directives ?? []) {
-      const text = readRequires(directive);
-      if (text !== undefined) this.collect(parseSelection(text), type, requirements);
-    }
-    return requirements;
-  }
-
-  private collect(set: SelectionSetNode | undefined, type: CompositeDefinition | undefined, into: Requirements): void {
-    for (const selection of set?.selections ?? []) {
-      if (selection.kind === Kind.INLINE_FRAGMENT) {
-        const condition = selection.typeCondition?.name.value;
-        this.collect(selection.selectionSet, condition === undefined ? type : this.types.get(condition), into);
-      } else if (selection.kind === Kind.FIELD) {
-        const field = type?.fields?.find((candidate) => candidate.name.value === selection.name.value);
-        if (!type || !field) continue;
-        if (field.arguments?.length)
-          into.set(selection.name.value, (selection.arguments ?? []).map(print).sort().join());
-        for (const [name, value] of this.requirementsOf(type, field)) into.set(name, value);
-        this.collect(selection.selectionSet, this.types.get(namedType(field.type)), into);
-      }
-    }
-  }
-}
-
-function readRequires(directive: ConstDirectiveNode): string | undefined {
-  return directive.name.value === 'join__field' ? readStringArgument(directive, 'requires') : undefined;
-}
-
-function parseSelection(text: string): SelectionSetNode | undefined {
-  const [operation] = parse(`{${text}}`, { noLocation: true }).definitions;
-  return operation?.kind === Kind.OPERATION_DEFINITION ? operation.selectionSet : undefined;
-}
-
-/** What plans are checked against, from the `@join__field` of all fields. */
-export function readFieldFacts(
-  definitions: readonly CompositeDefinition[],
+/** `subgraphNames`: by the value of `join__Graph`. */
+export function readRequirements(
+  document: DocumentNode,
   subgraphNames: ReadonlyMap<string, string>,
-): Pick<SupergraphTypes, 'requiredFields' | 'providedFields' | 'fieldType'> {
-  const required = new Map<string, string[]>();
-  const provided = new Map<string, string[]>();
-  const types = new Map<string, string>();
-  for (const type of definitions) {
-    for (const field of type.fields ?? []) {
-      const coordinate = `${nameOf(type)}.${nameOf(field)}`;
-      types.set(coordinate, namedType(field.type));
-      for (const directive of field.directives ?? []) {
-        if (directive.name.value !== 'join__field') continue;
-        const subgraph = subgraphNames.get(String(readEnumArgument(directive, 'graph')));
-        const requires = readRequires(directive);
-        if (requires !== undefined) {
-          const names = selectedNames(parseSelection(requires), false);
-          // An interface in a plan stands for each of its objects.
-          for (const name of [type, ...(type.interfaces ?? [])].map(nameOf)) {
-            const key = `${subgraph}:${name}.${nameOf(field)}`;
-            required.set(key, [...(required.get(key) ?? []), ...names]);
-          }
-        }
-        const provides = readStringArgument(directive, 'provides');
-        if (provides !== undefined)
-          provided.set(`${subgraph}:${coordinate}`, selectedNames(parseSelection(provides), true));
-      }
-    }
-  }
-  const none: readonly string[] = [];
+): Pick<SupergraphTypes, 'requirementsOf' | 'requiringFields'> {
+  const composites = document.definitions.filter(isComposite);
+  const reader = new RequirementReader(document, composites, subgraphNames);
+  const table = new Map<string, FieldRequirements>();
+  // Interfaces first: what an `@interfaceObject` resolves is resolved so for every object of the interface.
+  const interfaces = composites.filter(({ kind }) => kind === Kind.INTERFACE_TYPE_DEFINITION);
+  for (const type of interfaces) reader.read(type, table);
+  for (const type of composites) if (type.kind === Kind.OBJECT_TYPE_DEFINITION) reader.read(type, table);
   return {
-    requiredFields: (subgraph, type, field) => required.get(`${subgraph}:${type}.${field}`) ?? none,
-    providedFields: (subgraph, type, field) => provided.get(`${subgraph}:${type}.${field}`) ?? none,
-    fieldType: (type, field) => types.get(`${type}.${field}`),
+    requirementsOf: (typeName, fieldName) => table.get(`${typeName}.${fieldName}`),
+    requiringFields: new Set([...table.keys()].map((coordinate) => coordinate.slice(coordinate.indexOf('.') + 1))),
   };
 }
 
-/** The names of selected fields, with those below them or without. */
-function selectedNames(set: SelectionSetNode | undefined, atAnyLevel: boolean): string[] {
-  return (set?.selections ?? []).flatMap((selection) => {
-    if (selection.kind === Kind.INLINE_FRAGMENT) return selectedNames(selection.selectionSet, atAnyLevel);
-    if (selection.kind !== Kind.FIELD) return [];
-    return [selection.name.value, ...(atAnyLevel ? selectedNames(selection.selectionSet, true) : [])];
-  });
+class RequirementReader {
+  private readonly entryName: (graph: string, typeName: string) => string;
+  /** Names of fields that some subgraph answers on some path though they are another's. */
+  private readonly provided = new Set<string>();
+
+  constructor(
+    document: DocumentNode,
+    composites: readonly CompositeDefinition[],
+    private readonly subgraphNames: ReadonlyMap<string, string>,
+  ) {
+    this.entryName = entryNames(document);
+    for (const field of composites.flatMap(({ fields = [] }) => fields)) {
+      for (const directive of directivesOf(field, 'join__field')) {
+        const provides = readArgument(directive, 'provides');
+        if (typeof provides === 'string') addFieldNames(parseFieldSet(provides), this.provided);
+      }
+    }
+  }
+
+  read(type: CompositeDefinition, table: Map<string, FieldRequirements>): void {
+    for (const field of type.fields ?? []) {
+      const name = field.name.value;
+      const inherited = (type.interfaces ?? []).flatMap((parent) => {
+        const requirements = table.get(`${parent.name.value}.${name}`);
+        return requirements ? [requirements] : [];
+      });
+      const own = requiringJoins(field).flatMap((directive) => this.readWays(type, directive));
+      const isAnswered = directivesOf(field, 'join__field').some(
+        (directive) =>
+          readArgument(directive, 'graph') !== undefined &&
+          readArgument(directive, 'requires') === undefined &&
+          readArgument(directive, 'external') !== true &&
+          readArgument(directive, 'usedOverridden') !== true,
+      );
+      const [first, ...others] = inherited;
+      const isProvided = this.provided.has(name);
+      if (
+        first &&
+        others.length === 0 &&
+        own.length === 0 &&
+        !isAnswered &&
+        (!isProvided || first.includes(undefined))
+      ) {
+        table.set(`${type.name.value}.${name}`, first);
+      } else if (first || own.length > 0) {
+        const ways = new Set([...(isAnswered ? [undefined] : []), ...own, ...inherited.flat()]);
+        table.set(`${type.name.value}.${name}`, [...ways, ...(isProvided ? [undefined] : [])]);
+      }
+    }
+  }
+
+  /** One for each key by which the subgraph can be asked. */
+  private readWays(type: CompositeDefinition, directive: ConstDirectiveNode): RequirementWay[] {
+    const graph = String(readArgument(directive, 'graph'));
+    const label = readArgument(directive, 'overrideLabel');
+    const override =
+      typeof label === 'string' ? { label, isOn: readArgument(directive, 'override') !== undefined } : undefined;
+    const subgraph = this.subgraphNames.get(graph);
+    if (subgraph === undefined) return [];
+    const entity = type.name.value;
+    const required = parseFieldSet(String(readArgument(directive, 'requires')));
+    return this.keysIn(type, graph).map((key) => ({
+      subgraph,
+      entity,
+      entry: this.entryName(graph, entity),
+      override,
+      needs: {
+        kind: Kind.SELECTION_SET,
+        selections: [...parseFieldSet(key).selections, ...required.selections],
+      },
+    }));
+  }
+
+  /** The key that most subgraphs know comes first: it is likely at hand. */
+  private keysIn(type: CompositeDefinition, graph: string): string[] {
+    const joins = directivesOf(type, 'join__type');
+    const count = (key: string) => joins.filter((directive) => readArgument(directive, 'key') === key).length;
+    return joins
+      .filter(
+        (directive) => readArgument(directive, 'graph') === graph && readArgument(directive, 'resolvable') !== false,
+      )
+      .flatMap((directive) => {
+        const key = readArgument(directive, 'key');
+        return typeof key === 'string' ? [key] : [];
+      })
+      .sort((a, b) => count(b) - count(a));
+  }
 }
 
-function readStringArgument(directive: ConstDirectiveNode, name: string): string | undefined {
-  const value = directive.arguments?.find((argument) => argument.name.value === name)?.value;
-  return value?.kind === Kind.STRING ? value.value : undefined;
-}
-
-function readEnumArgument(directive: ConstDirectiveNode, name: string): string | undefined {
-  const value = directive.arguments?.find((argument) => argument.name.value === name)?.value;
-  return value?.kind === Kind.ENUM ? value.value : undefined;
-}
-
-function namedType(type: TypeNode): string {
-  return type.kind === Kind.NAMED_TYPE ? type.name.value : namedType(type.type);
+function addFieldNames(set: SelectionSetNode, into: Set<string>): void {
+  for (const selection of set.selections) {
+    if (selection.kind === Kind.FIELD) into.add(selection.name.value);
+    if (selection.kind !== Kind.FRAGMENT_SPREAD && selection.selectionSet) addFieldNames(selection.selectionSet, into);
+  }
 }

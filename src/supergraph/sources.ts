@@ -33,12 +33,27 @@ export interface SubgraphSource {
 }
 
 export type SupergraphSource =
-  | { readonly kind: 'subgraphs'; readonly file: string; readonly subgraphs: readonly SubgraphSource[] }
+  | {
+      readonly kind: 'subgraphs';
+      readonly file: string;
+      readonly subgraphs: readonly SubgraphSource[];
+      /** Whether a schema was asked of its subgraph. */
+      readonly isIntrospected: boolean;
+      /** Every file that was read. */
+      readonly files: readonly string[];
+      /** Subgraphs that could not be introspected now: their schema is the last one they gave. */
+      readonly stale: readonly Problem[];
+    }
   | { readonly kind: 'supergraph'; readonly file: string; readonly sdl: string };
 
 export type SourceResult =
   | { readonly kind: 'source'; readonly source: SupergraphSource }
-  | { readonly kind: 'problems'; readonly problems: readonly Problem[] };
+  | {
+      readonly kind: 'problems';
+      readonly problems: readonly Problem[];
+      /** Whether a subgraph that does not answer is one of them. */
+      readonly isNetworkDown: boolean;
+    };
 
 export interface SourceOptions {
   /** For `${env.NAME}` in the file. */
@@ -47,6 +62,8 @@ export interface SourceOptions {
   readonly headers?: (subgraph: string) => Readonly<Record<string, string>>;
   readonly fetch?: typeof fetch;
   readonly introspectionTimeoutMs?: number;
+  /** Schemas that subgraphs gave before, by their URL; a subgraph that does not answer keeps its own. */
+  readonly introspected?: Map<string, string>;
 }
 
 const sdlOrigins = ['file', 'subgraph_url', 'sdl'] as const;
@@ -94,16 +111,16 @@ function givenOrigins(schema: unknown): readonly string[] {
 /** Reads a `supergraph.yaml` with all its schemas, or a composed supergraph (any other extension than yaml and yml). */
 export async function readSupergraphSource(file: string, options: SourceOptions): Promise<SourceResult> {
   const content = await readText(file);
-  if (content.kind === 'failed') return { kind: 'problems', problems: [{ file, path: '', message: content.message }] };
+  if (content.kind === 'failed') return refuse([{ file, path: '', message: content.message }]);
   if (!/\.ya?ml$/i.test(file)) return { kind: 'source', source: { kind: 'supergraph', file, sdl: content.text } };
   return readSubgraphs(file, content.text, options);
 }
 
 async function readSubgraphs(file: string, text: string, options: SourceOptions): Promise<SourceResult> {
   const parsed = parseYaml(file, text, options.env);
-  if (parsed.problems.length > 0) return { kind: 'problems', problems: parsed.problems };
+  if (parsed.problems.length > 0) return refuse(parsed.problems);
   const checked = checkValue(supergraphFileSchema, parsed.value, parsed.origin);
-  if (checked.kind === 'problems') return checked;
+  if (checked.kind === 'problems') return refuse(checked.problems);
   const locate = (path: Path): FilePosition => ({ line: 1, column: 1, ...parsed.origin.locate(path, 'value') });
   const within = { file, text, locate };
   const entries = Object.entries(checked.value.subgraphs);
@@ -111,14 +128,35 @@ async function readSubgraphs(file: string, text: string, options: SourceOptions)
     entries.map(async ([name, entry]) => ({ name, entry, sdl: await readSdl(name, entry, within, options) })),
   );
   const problems: Problem[] = [];
+  const stale: Problem[] = [];
   const subgraphs: SubgraphSource[] = [];
+  const toProblem = ({ path, message }: SdlFailure): Problem => ({
+    ...locate(path),
+    path: formatPath(path),
+    message,
+  });
   for (const { name, entry, sdl } of results) {
     const url = entry.routing_url ?? entry.schema.subgraph_url ?? '';
-    if (sdl.kind === 'read') subgraphs.push({ name, url, sdl: sdl.text, locate: sdl.locate });
-    else problems.push({ ...locate(sdl.path), path: formatPath(sdl.path), message: sdl.message });
+    if (sdl.kind === 'failed') problems.push(toProblem(sdl));
+    else subgraphs.push({ name, url, sdl: sdl.text, locate: sdl.locate });
+    if (sdl.kind === 'read' && sdl.stale) stale.push(toProblem(sdl.stale));
   }
-  if (problems.length > 0) return { kind: 'problems', problems };
-  return { kind: 'source', source: { kind: 'subgraphs', file, subgraphs } };
+  if (problems.length > 0) return refuse(problems, results.some(isUnanswered));
+  const isIntrospected = entries.some(([, { schema }]) => schema.subgraph_url !== undefined);
+  const files = [file, ...entries.flatMap(([, { schema }]) => (schema.file ? [besides(file, schema.file)] : []))];
+  return { kind: 'source', source: { kind: 'subgraphs', file, subgraphs, isIntrospected, files, stale } };
+}
+
+function refuse(problems: readonly Problem[], isNetworkDown = false): SourceResult {
+  return { kind: 'problems', problems, isNetworkDown };
+}
+
+function isUnanswered({ entry, sdl }: { readonly entry: SubgraphEntry; readonly sdl: Sdl }): boolean {
+  return sdl.kind === 'failed' && entry.schema.subgraph_url !== undefined;
+}
+
+function besides(supergraphFile: string, file: string): string {
+  return isAbsolute(file) ? file : join(dirname(supergraphFile), file);
 }
 
 interface SupergraphFile {
@@ -127,9 +165,20 @@ interface SupergraphFile {
   locate(path: Path): FilePosition;
 }
 
+interface SdlFailure {
+  readonly path: Path;
+  readonly message: string;
+}
+
 type Sdl =
-  | { readonly kind: 'read'; readonly text: string; locate(line: number, column: number): FilePosition }
-  | { readonly kind: 'failed'; readonly path: Path; readonly message: string };
+  | {
+      readonly kind: 'read';
+      readonly text: string;
+      /** Why it is not what the subgraph has now. */
+      readonly stale?: SdlFailure;
+      locate(line: number, column: number): FilePosition;
+    }
+  | ({ readonly kind: 'failed' } & SdlFailure);
 
 async function readSdl(
   name: string,
@@ -139,7 +188,7 @@ async function readSdl(
 ): Promise<Sdl> {
   const path = ['subgraphs', name, 'schema'];
   if (schema.file !== undefined) {
-    const file = isAbsolute(schema.file) ? schema.file : join(dirname(within.file), schema.file);
+    const file = besides(within.file, schema.file);
     const content = await readText(file);
     if (content.kind === 'failed') return { ...content, path: [...path, 'file'] };
     return { ...content, locate: (line, column) => ({ file, line, column }) };
@@ -148,8 +197,15 @@ async function readSdl(
     const url = schema.subgraph_url;
     const headers = { ...schema.introspection_headers, ...options.headers?.(name) };
     const content = await introspect(url, headers, options);
-    if (content.kind === 'failed') return { ...content, path: [...path, 'subgraph_url'] };
-    return { ...content, locate: (line, column) => ({ file: url, line, column }) };
+    const locateInAnswer = (line: number, column: number) => ({ file: url, line, column });
+    if (content.kind === 'read') {
+      options.introspected?.set(url, content.text);
+      return { ...content, locate: locateInAnswer };
+    }
+    const failure = { path: [...path, 'subgraph_url'], message: content.message };
+    const last = options.introspected?.get(url);
+    if (last === undefined) return { kind: 'failed', ...failure };
+    return { kind: 'read', text: last, stale: failure, locate: locateInAnswer };
   }
   const { file, ...start } = within.locate([...path, 'sdl']);
   return {

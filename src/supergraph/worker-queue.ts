@@ -1,13 +1,15 @@
 /**
- * Runs requests in a worker thread, one at a time, so that the one that does not end or ends the worker is known.
- * A worker that was lost is replaced at once and the requests that waited run on the new one. Clock: the process.
+ * Runs requests in a worker thread, one at a time, so that the one that does not end or ends the worker is known. One
+ * that may be stopped is asked to, for others or at its deadline; the worker is ended only if it does not heed that. A
+ * worker that was lost is replaced at once and the requests that waited run on the new one. Clock: the process.
  * It knows nothing of what the requests mean.
  */
 import type { Worker } from 'node:worker_threads';
 
-/** What the worker sends: `ready` once it has loaded, then one `answer` for each request, in order. */
+/** What the worker sends: `ready` once it has loaded, then one `answer` or `stopped` for each request, in order. */
 export type WorkerMessage<Response> =
   | { readonly kind: 'ready' }
+  | { readonly kind: 'stopped'; readonly id: number }
   | { readonly kind: 'answer'; readonly id: number; readonly response: Response };
 
 export type Outcome<Response> =
@@ -15,8 +17,8 @@ export type Outcome<Response> =
   | { readonly kind: 'timeout' }
   /** It waited too long to be worth running. */
   | { readonly kind: 'expired' }
-  /** `displace` took it away before it ran. */
-  | { readonly kind: 'displaced' }
+  /** It was slow and stopped for others. */
+  | { readonly kind: 'stopped' }
   /** The worker ended while it ran this request, twice. */
   | { readonly kind: 'crashed'; readonly reason: string }
   | { readonly kind: 'closed' };
@@ -28,44 +30,51 @@ export interface Restoration<Request, Response> {
   readonly settle: (outcome: Outcome<Response>) => void;
 }
 
+export interface StoppableWorker {
+  readonly thread: Worker;
+  /** Asks it to stop the request of this id. */
+  readonly stop: (id: number) => void;
+}
+
 export interface WorkerQueueOptions<Request, Response> {
-  readonly start: () => Worker;
+  readonly start: () => StoppableWorker;
   readonly restore: () => readonly Restoration<Request, Response>[];
   readonly onLost: (reason: string) => void;
-  /** A displaceable request that has run so long is slow. */
-  readonly slowAfterMs: number;
-  /** `isStuck` or `isFree` has become true. */
-  readonly onTurn: () => void;
+  /** A request that may be stopped, has run so long and has others wait is stopped; absent: it may go on. */
+  readonly slowAfterMs: number | undefined;
 }
 
 export interface RunOptions {
   readonly place?: 'first' | 'last';
-  /** Whether `displace` may take it away. */
-  readonly isDisplaceable?: boolean;
+  /** Whether the worker can stop it. */
+  readonly isStoppable?: boolean;
 }
 
 interface Job<Request, Response> extends Restoration<Request, Response> {
   readonly id: number;
   readonly queuedAt: number;
-  readonly isDisplaceable: boolean;
+  readonly isStoppable: boolean;
   crashes: number;
 }
 
 interface Running<Request, Response> {
   readonly job: Job<Request, Response>;
-  readonly deadline: NodeJS.Timeout;
-  readonly slowness: NodeJS.Timeout;
-  isSlow: boolean;
+  deadline: NodeJS.Timeout;
+  readonly slowness: NodeJS.Timeout | undefined;
+  /** `slow`: it is stopped when somebody comes to wait. */
+  phase: 'running' | 'slow' | 'stopping' | 'overdue';
 }
 
 type Phase<Request, Response> =
   | { readonly kind: 'down' }
-  | { readonly kind: 'starting'; readonly worker: Worker }
-  | { readonly kind: 'idle'; readonly worker: Worker }
-  | { readonly kind: 'busy'; readonly worker: Worker; readonly running: Running<Request, Response> }
+  | { readonly kind: 'starting'; readonly worker: StoppableWorker }
+  | { readonly kind: 'idle'; readonly worker: StoppableWorker }
+  | { readonly kind: 'busy'; readonly worker: StoppableWorker; readonly running: Running<Request, Response> }
   | { readonly kind: 'closed' };
 
 const maxCrashes = 2;
+/** Time to heed that it should stop: some garbage may have to be collected first. */
+const stopMs = 500;
 
 export class WorkerQueue<Request, Response> {
   private phase: Phase<Request, Response> = { kind: 'down' };
@@ -78,26 +87,14 @@ export class WorkerQueue<Request, Response> {
     this.startWorker();
   }
 
-  /** How many displaceable requests wait. */
+  /** How many requests wait that may be stopped. */
   get waitingCount(): number {
-    return this.waiting.filter(({ isDisplaceable }) => isDisplaceable).length;
+    return this.waiting.filter(({ isStoppable }) => isStoppable).length;
   }
 
-  /** Whether a displaceable request runs longer than it should. */
-  get isSlow(): boolean {
-    return this.phase.kind === 'busy' && this.phase.running.isSlow;
-  }
-
-  /** Whether what is asked now may have to wait long: for a slow request, for one of another kind, or for a worker. */
-  get isStuck(): boolean {
-    const { phase } = this;
-    if (phase.kind === 'busy') return phase.running.isSlow || !phase.running.job.isDisplaceable;
-    return phase.kind !== 'idle';
-  }
-
-  /** Whether what is asked now runs at once. */
+  /** Whether nothing runs or waits. */
   get isFree(): boolean {
-    return this.phase.kind === 'idle' && this.waiting.length === 0;
+    return this.phase.kind !== 'busy' && this.waiting.length === 0;
   }
 
   /**
@@ -107,23 +104,17 @@ export class WorkerQueue<Request, Response> {
   run(
     request: Request,
     timeoutMs: number,
-    { place = 'last', isDisplaceable = false }: RunOptions = {},
+    { place = 'last', isStoppable = false }: RunOptions = {},
   ): Promise<Outcome<Response>> {
     if (this.phase.kind === 'closed') return Promise.resolve({ kind: 'closed' });
     return new Promise((settle) => {
-      const job = this.createJob({ request, timeoutMs, settle }, isDisplaceable);
+      const job = this.createJob({ request, timeoutMs, settle }, isStoppable);
       if (place === 'last') this.waiting.push(job);
       else this.waiting.unshift(job);
       if (this.phase.kind === 'down') this.startWorker();
       this.runNext();
+      this.stopSlow();
     });
-  }
-
-  /** Answers what waits and may be run elsewhere with `displaced`. */
-  displace(): void {
-    const displaced = this.waiting.filter(({ isDisplaceable }) => isDisplaceable);
-    this.waiting = this.waiting.filter(({ isDisplaceable }) => !isDisplaceable);
-    for (const job of displaced) job.settle({ kind: 'displaced' });
   }
 
   /** Ends the worker at once: what runs or waits is answered `closed`. */
@@ -136,27 +127,28 @@ export class WorkerQueue<Request, Response> {
       unanswered.unshift(phase.running.job);
     }
     for (const job of unanswered) job.settle({ kind: 'closed' });
-    await workerOf(phase)?.terminate();
+    await workerOf(phase)?.thread.terminate();
   }
 
-  private createJob(restoration: Restoration<Request, Response>, isDisplaceable: boolean): Job<Request, Response> {
+  private createJob(restoration: Restoration<Request, Response>, isStoppable: boolean): Job<Request, Response> {
     this.lastId += 1;
-    return { ...restoration, id: this.lastId, queuedAt: performance.now(), isDisplaceable, crashes: 0 };
+    return { ...restoration, id: this.lastId, queuedAt: performance.now(), isStoppable, crashes: 0 };
   }
 
   private startWorker(): void {
     const worker = this.options.start();
     let reason = 'it ended';
     this.phase = { kind: 'starting', worker };
-    worker.on('message', (message: WorkerMessage<Response>) => this.receive(worker, message));
-    worker.on('error', (error) => {
+    const { thread } = worker;
+    thread.on('message', (message: WorkerMessage<Response>) => this.receive(worker, message));
+    thread.on('error', (error) => {
       reason = error.message;
     });
-    worker.on('exit', () => this.onExit(worker, reason));
-    worker.unref();
+    thread.on('exit', () => this.onExit(worker, reason));
+    thread.unref();
   }
 
-  private receive(worker: Worker, message: WorkerMessage<Response>): void {
+  private receive(worker: StoppableWorker, message: WorkerMessage<Response>): void {
     const { phase } = this;
     // What a worker that was given up still sends is nobody's answer.
     if (workerOf(phase) !== worker) return;
@@ -166,30 +158,31 @@ export class WorkerQueue<Request, Response> {
     } else if (phase.kind === 'busy' && phase.running.job.id === message.id) {
       stopTimers(phase.running);
       this.phase = { kind: 'idle', worker };
-      phase.running.job.settle({ kind: 'answered', response: message.response });
+      phase.running.job.settle(outcomeOf(message, phase.running));
     }
     this.runNext();
   }
 
   private runNext(): void {
     const { phase } = this;
-    if (phase.kind === 'starting' && this.waiting.length > 0) phase.worker.ref();
+    if (phase.kind === 'starting' && this.waiting.length > 0) phase.worker.thread.ref();
     if (phase.kind !== 'idle') return;
     const job = this.nextJob();
     if (job === undefined) {
-      phase.worker.unref();
-      this.options.onTurn();
+      phase.worker.thread.unref();
       return;
     }
+    const { slowAfterMs } = this.options;
     const running: Running<Request, Response> = {
       job,
-      deadline: setTimeout(() => this.giveUp(job), job.timeoutMs),
-      slowness: setTimeout(() => this.onSlow(running), this.options.slowAfterMs),
-      isSlow: false,
+      deadline: setTimeout(() => this.onDeadline(running), job.timeoutMs),
+      slowness:
+        job.isStoppable && slowAfterMs !== undefined ? setTimeout(() => this.onSlow(running), slowAfterMs) : undefined,
+      phase: 'running',
     };
     this.phase = { kind: 'busy', worker: phase.worker, running };
-    phase.worker.ref();
-    phase.worker.postMessage({ id: job.id, request: job.request });
+    phase.worker.thread.ref();
+    phase.worker.thread.postMessage({ id: job.id, request: job.request });
   }
 
   private nextJob(): Job<Request, Response> | undefined {
@@ -201,8 +194,27 @@ export class WorkerQueue<Request, Response> {
   }
 
   private onSlow(running: Running<Request, Response>): void {
-    running.isSlow = running.job.isDisplaceable;
-    this.options.onTurn();
+    running.phase = 'slow';
+    this.stopSlow();
+  }
+
+  private stopSlow(): void {
+    const { phase } = this;
+    if (phase.kind !== 'busy' || phase.running.phase !== 'slow' || this.waiting.length === 0) return;
+    phase.running.phase = 'stopping';
+    phase.worker.stop(phase.running.job.id);
+  }
+
+  private onDeadline(running: Running<Request, Response>): void {
+    const { phase } = this;
+    if (phase.kind !== 'busy' || phase.running !== running) return;
+    if (!running.job.isStoppable) {
+      this.giveUp(running.job);
+      return;
+    }
+    running.phase = 'overdue';
+    running.deadline = setTimeout(() => this.giveUp(running.job), stopMs);
+    phase.worker.stop(running.job.id);
   }
 
   private giveUp(job: Job<Request, Response>): void {
@@ -212,10 +224,10 @@ export class WorkerQueue<Request, Response> {
     job.settle({ kind: 'timeout' });
     this.replace(`a request ran longer than ${job.timeoutMs} ms`);
     // Its exit finds another worker in its place and changes nothing.
-    phase.worker.terminate().catch(() => {});
+    phase.worker.thread.terminate().catch(() => {});
   }
 
-  private onExit(worker: Worker, reason: string): void {
+  private onExit(worker: StoppableWorker, reason: string): void {
     const { phase } = this;
     if (workerOf(phase) !== worker) return;
     if (phase.kind === 'busy') {
@@ -245,21 +257,22 @@ export class WorkerQueue<Request, Response> {
     this.waiting.unshift(...restorations.map((restoration) => this.createJob(restoration, false)));
     this.options.onLost(reason);
     this.runNext();
-    this.options.onTurn();
   }
 }
 
-function stopTimers({
-  deadline,
-  slowness,
-}: {
-  readonly deadline: NodeJS.Timeout;
-  readonly slowness: NodeJS.Timeout;
-}): void {
+function outcomeOf<Request, Response>(
+  message: Exclude<WorkerMessage<Response>, { kind: 'ready' }>,
+  { phase }: Running<Request, Response>,
+): Outcome<Response> {
+  if (message.kind === 'answer') return { kind: 'answered', response: message.response };
+  return { kind: phase === 'overdue' ? 'timeout' : 'stopped' };
+}
+
+function stopTimers({ deadline, slowness }: Pick<Running<unknown, unknown>, 'deadline' | 'slowness'>): void {
   clearTimeout(deadline);
   clearTimeout(slowness);
 }
 
-function workerOf<Request, Response>(phase: Phase<Request, Response>): Worker | undefined {
+function workerOf<Request, Response>(phase: Phase<Request, Response>): StoppableWorker | undefined {
   return phase.kind === 'down' || phase.kind === 'closed' ? undefined : phase.worker;
 }

@@ -4,84 +4,16 @@
  */
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { counters, type Exposed, histograms, renderMetrics } from './exposition';
+import { metricCatalogue } from './metric-catalogue';
 
-interface MetricDefinition {
-  readonly type: 'counter' | 'gauge' | 'histogram';
-  readonly unit: 'requests' | 'errors' | 'connections' | 'seconds' | 'bytes';
-  readonly labels: readonly string[];
-  readonly help: string;
-}
-
-/** Every metric there is: they are created from this table, and the README's table is printed from it. */
-export const metricCatalogue = {
-  supergate_requests_total: {
-    type: 'counter',
-    unit: 'requests',
-    labels: ['operation_type', 'status'],
-    help: 'GraphQL requests answered, by operation type (unknown: refused before its document was read) and HTTP status.',
-  },
-  supergate_request_duration_seconds: {
-    type: 'histogram',
-    unit: 'seconds',
-    labels: ['operation_type'],
-    help: 'Time from the headers of a GraphQL request to the end of its answer.',
-  },
-  supergate_requests_in_flight: {
-    type: 'gauge',
-    unit: 'requests',
-    labels: [],
-    help: 'GraphQL requests that are being answered.',
-  },
-  supergate_request_errors_total: {
-    type: 'counter',
-    unit: 'errors',
-    labels: ['code'],
-    help: 'GraphQL requests whose answer holds errors, by the code of the first one.',
-  },
-  supergate_connection_errors_total: {
-    type: 'counter',
-    unit: 'connections',
-    labels: ['code'],
-    help: 'Connections ended because what they sent was not HTTP, was too large or came too slowly.',
-  },
-  supergate_subgraph_requests_total: {
-    type: 'counter',
-    unit: 'requests',
-    labels: ['subgraph', 'outcome'],
-    help: 'Calls to a subgraph, by outcome: ok, or an error code (DOWNSTREAM_SERVICE_ERROR: it answered with GraphQL errors). Identical queries in flight share one HTTP request and count each.',
-  },
-  supergate_subgraph_request_duration_seconds: {
-    type: 'histogram',
-    unit: 'seconds',
-    labels: ['subgraph'],
-    help: 'Time from a call to a subgraph to its parsed answer.',
-  },
-  supergate_event_loop_lag_seconds: {
-    type: 'gauge',
-    unit: 'seconds',
-    labels: ['quantile'],
-    help: 'How late the event loop ran its timers since the last scrape: quantiles 0.5, 0.99 and 1.',
-  },
-  process_resident_memory_bytes: { type: 'gauge', unit: 'bytes', labels: [], help: 'Resident memory of the process.' },
-  process_heap_bytes: { type: 'gauge', unit: 'bytes', labels: [], help: 'Memory that JavaScript objects use.' },
-  process_cpu_seconds_total: {
-    type: 'counter',
-    unit: 'seconds',
-    labels: [],
-    help: 'CPU time of the process, user and system.',
-  },
-  process_start_time_seconds: {
-    type: 'gauge',
-    unit: 'seconds',
-    labels: [],
-    help: 'When the process started, in seconds since the epoch.',
-  },
-} as const satisfies Record<string, MetricDefinition>;
-
+/** Names of the catalogue. */
 type MetricName = keyof typeof metricCatalogue;
 
 /** Seconds. From a cached answer to the longest deadline, about two steps to a doubling where answers are common. */
 const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** From a field of one object to a hundred thousand of them. */
+const costBuckets = [1, 5, 10, 50, 100, 500, 1_000, 5_000, 10_000, 50_000, 100_000, 1_000_000];
 
 export type MeasuredOperation = 'query' | 'mutation' | 'subscription' | 'unknown';
 
@@ -90,12 +22,58 @@ export interface Metrics {
   /** `code` is that of the answer's first error. */
   requestFinished(operation: MeasuredOperation, status: number, seconds: number, code: string | undefined): void;
   connectionRefused(code: string): void;
+  /** `missing` and `outcome` are of fixed sets. */
+  fieldsUnauthorized(missing: string, outcome: string, fields: number): void;
+  /** `rule` is of the configuration or the supergraph. */
+  rateLimitMet(rule: string, outcome: 'allowed' | 'refused'): void;
+  rateLimitStoreFailed(): void;
+  readonly costs: CostMetrics;
   /** `outcome` is `ok` or an error code: a fixed set, never text from outside. */
   subgraphRequest(subgraph: string, outcome: string, seconds: number): void;
+  /** `read` is asked at each scrape. */
+  observeSubgraphs(read: () => ReadonlyMap<string, SubgraphState>): void;
+  supergraphUpdate(outcome: 'served' | 'refused' | 'unreadable'): void;
+  readonly subscriptions: SubscriptionMetrics;
+  readonly clients: ClientMetrics;
   /** The exposition format of Prometheus. */
   render(): Promise<{ contentType: string; body: string }>;
   /** Ends the measurement of the event loop. */
   close(): void;
+}
+
+/** How a subgraph and its instances fare. */
+export interface SubgraphState {
+  readonly retries: number;
+  readonly hedges: number;
+  readonly instances: readonly { readonly host: string; readonly circuit: string; readonly ejections: number }[];
+}
+
+/** What happens to subscriptions; labels are names of subgraphs and words of ours. */
+export interface SubscriptionMetrics {
+  started(subgraph: string): void;
+  ended(subgraph: string, reason: string): void;
+  delivered(subgraph: string, count: number): void;
+  gap(subgraph: string, reason: string): void;
+}
+
+/** What operations cost. `reason` is of a fixed set. */
+export interface CostMetrics {
+  estimated(cost: number): void;
+  counted(cost: number): void;
+  exceeded(reason: string, refused: boolean): void;
+}
+
+export type LiveTransport = 'websocket' | 'sse' | 'multipart';
+
+/** What clients hold open. `code` is of the error table. */
+export interface ClientMetrics {
+  connectionOpened(): void;
+  connectionClosed(closeCode: number): void;
+  operationStarted(transport: LiveTransport, operation: MeasuredOperation): void;
+  operationEnded(transport: LiveTransport, operation: MeasuredOperation, code: string | undefined): void;
+  eventsDropped(transport: LiveTransport, events: number): void;
+  /** `depth` is asked at each scrape. */
+  observeQueues(depth: () => number): void;
 }
 
 type Samples = Exposed['family'];
@@ -107,8 +85,31 @@ export function createMetrics(): Metrics {
   const inFlight = counters();
   const requestErrors = counters();
   const connectionErrors = counters();
+  const unauthorizedFields = counters();
+  const rateLimits = counters();
+  const rateLimitStoreFailures = counters();
+  const costs = histograms(costBuckets);
+  const costsExceeded = counters();
   const subgraphRequests = counters();
   const subgraphDurations = histograms(durationBuckets);
+  const supergraphUpdates = counters();
+  let readSubgraphs: () => ReadonlyMap<string, SubgraphState> = () => new Map();
+  const clients = {
+    sockets: counters(),
+    closed: counters(),
+    running: counters(),
+    operations: counters(),
+    dropped: counters(),
+    queueDepth: () => 0,
+  };
+  const openSockets = clients.sockets.of();
+  const subscriptions = {
+    active: counters(),
+    started: counters(),
+    ended: counters(),
+    events: counters(),
+    gaps: counters(),
+  };
   const requestsInFlight = inFlight.of();
   const eventLoop = monitorEventLoopDelay({ resolution: lagResolutionMs });
   eventLoop.enable();
@@ -126,9 +127,73 @@ export function createMetrics(): Metrics {
     connectionRefused(code) {
       connectionErrors.of(code).value++;
     },
+    fieldsUnauthorized(missing, outcome, fields) {
+      unauthorizedFields.of(missing, outcome).value += fields;
+    },
+    rateLimitMet(rule, outcome) {
+      rateLimits.of(rule, outcome).value++;
+    },
+    rateLimitStoreFailed() {
+      rateLimitStoreFailures.of().value++;
+    },
+    costs: {
+      estimated(cost) {
+        costs.of('estimated').observe(cost);
+      },
+      counted(cost) {
+        costs.of('actual').observe(cost);
+      },
+      exceeded(reason, refused) {
+        costsExceeded.of(reason, refused ? 'refused' : 'measured').value++;
+      },
+    },
     subgraphRequest(subgraph, outcome, seconds) {
       subgraphRequests.of(subgraph, outcome).value++;
       subgraphDurations.of(subgraph).observe(seconds);
+    },
+    observeSubgraphs(read) {
+      readSubgraphs = read;
+    },
+    supergraphUpdate(outcome) {
+      supergraphUpdates.of(outcome).value++;
+    },
+    subscriptions: {
+      started(subgraph) {
+        subscriptions.active.of(subgraph).value++;
+        subscriptions.started.of(subgraph).value++;
+      },
+      ended(subgraph, reason) {
+        subscriptions.active.of(subgraph).value--;
+        subscriptions.ended.of(subgraph, reason).value++;
+      },
+      delivered(subgraph, count) {
+        subscriptions.events.of(subgraph).value += count;
+      },
+      gap(subgraph, reason) {
+        subscriptions.gaps.of(subgraph, reason).value++;
+      },
+    },
+    clients: {
+      connectionOpened() {
+        openSockets.value++;
+      },
+      connectionClosed(closeCode) {
+        openSockets.value--;
+        clients.closed.of(knownCloseCodes.has(closeCode) ? closeCode : 'other').value++;
+      },
+      operationStarted(transport, operation) {
+        clients.running.of(transport, operation).value++;
+      },
+      operationEnded(transport, operation, code) {
+        clients.running.of(transport, operation).value--;
+        clients.operations.of(transport, code ?? 'ok').value++;
+      },
+      eventsDropped(transport, events) {
+        clients.dropped.of(transport).value += events;
+      },
+      observeQueues(depth) {
+        clients.queueDepth = depth;
+      },
     },
     async render() {
       const samples: Record<MetricName, Samples> = {
@@ -137,8 +202,26 @@ export function createMetrics(): Metrics {
         supergate_requests_in_flight: inFlight,
         supergate_request_errors_total: requestErrors,
         supergate_connection_errors_total: connectionErrors,
+        supergate_unauthorized_fields_total: unauthorizedFields,
+        supergate_rate_limits_total: rateLimits,
+        supergate_operation_cost: costs,
+        supergate_operation_cost_exceeded_total: costsExceeded,
+        supergate_rate_limit_store_failures_total: rateLimitStoreFailures,
         supergate_subgraph_requests_total: subgraphRequests,
         supergate_subgraph_request_duration_seconds: subgraphDurations,
+        ...measureSubgraphs(readSubgraphs()),
+        supergate_supergraph_updates_total: supergraphUpdates,
+        supergate_websocket_connections: clients.sockets,
+        supergate_websocket_closed_total: clients.closed,
+        supergate_live_operations: clients.running,
+        supergate_live_operations_total: clients.operations,
+        supergate_live_events_dropped_total: clients.dropped,
+        supergate_live_events_queued: [[[], { value: clients.queueDepth() }]],
+        supergate_subscriptions_active: subscriptions.active,
+        supergate_subscriptions_started_total: subscriptions.started,
+        supergate_subscriptions_ended_total: subscriptions.ended,
+        supergate_subscription_events_total: subscriptions.events,
+        supergate_subscription_gaps_total: subscriptions.gaps,
         supergate_event_loop_lag_seconds: measureEventLoop(eventLoop),
         ...measureProcess(),
       };
@@ -150,6 +233,11 @@ export function createMetrics(): Metrics {
     },
   };
 }
+
+/** RFC 6455, section 7.4.1, and graphql-transport-ws: clients may send any. */
+const knownCloseCodes: ReadonlySet<number> = new Set([
+  1000, 1001, 1002, 1003, 1005, 1006, 1007, 1009, 1011, 1012, 1013, 4400, 4401, 4403, 4406, 4408, 4409, 4429, 4500,
+]);
 
 const nanosecondsPerSecond = 1e9;
 const lagResolutionMs = 10;
@@ -163,6 +251,23 @@ function measureEventLoop(eventLoop: IntervalHistogram): Samples {
   ] as const;
   eventLoop.reset();
   return quantiles;
+}
+
+function measureSubgraphs(subgraphs: ReadonlyMap<string, SubgraphState>) {
+  const all = [...subgraphs];
+  const each = (value: (instance: SubgraphState['instances'][number]) => number): Samples =>
+    all.flatMap(([subgraph, { instances }]) =>
+      instances.map((instance) => [[subgraph, instance.host], { value: value(instance) }] as const),
+    );
+  const repetitions: Samples = all.flatMap(([subgraph, { retries, hedges }]) => [
+    [[subgraph, 'retry'], { value: retries }] as const,
+    [[subgraph, 'hedge'], { value: hedges }] as const,
+  ]);
+  return {
+    supergate_subgraph_instance_up: each(({ circuit }) => (circuit === 'closed' ? 1 : 0)),
+    supergate_subgraph_ejections_total: each(({ ejections }) => ejections),
+    supergate_subgraph_repetitions_total: repetitions,
+  };
 }
 
 /** The process's own numbers are read when they are asked for, so that they cost nothing between scrapes. */
@@ -181,12 +286,4 @@ function measureProcess() {
 function lagSeconds(nanoseconds: number): number {
   const lag = nanoseconds / nanosecondsPerSecond - lagResolutionMs / 1000;
   return lag > 0 && lag < 86_400 ? lag : 0;
-}
-
-/** The catalogue as a Markdown table, for the README. */
-export function renderMetricCatalogue(): string {
-  const rows = Object.entries(metricCatalogue).map(([name, { type, unit, labels, help }]) => {
-    return `| \`${name}\` | ${type} | ${unit} | ${labels.map((label) => `\`${label}\``).join(' ')} | ${help} |`;
-  });
-  return ['| metric | type | unit | labels | meaning |', '|---|---|---|---|---|', ...rows].join('\n');
 }

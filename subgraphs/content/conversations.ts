@@ -133,16 +133,17 @@ export async function editMessage(
   return message;
 }
 
-/** Answers the id. Throws UNAUTHENTICATED, NOT_FOUND, FORBIDDEN. */
+/** Answers what the message was. Throws UNAUTHENTICATED, NOT_FOUND, FORBIDDEN. */
 export async function deleteMessage(
   db: Database,
   loaders: ContentLoaders,
   caller: Caller,
   id: string,
-): Promise<string> {
+): Promise<MessageRow> {
   const message = await requireOwn(loaders, caller, id);
-  await db.query('delete from messages where id = $1', [message.id]);
-  return message.id;
+  const deleted = await db.query('delete from messages where id = $1 returning id', [message.id]);
+  if (deleted.length === 0) throw noSuchMessage();
+  return message;
 }
 
 async function requireOwn(loaders: ContentLoaders, caller: Caller, id: string): Promise<MessageRow> {

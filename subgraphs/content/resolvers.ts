@@ -10,10 +10,11 @@ import { bookmarkPost, removeBookmark } from './bookmarks';
 import type { ContentContext } from './context';
 import { conversationsOf, deleteMessage, editMessage, sendMessage, startConversation } from './conversations';
 import type { MutationResolvers, QueryResolvers, Resolvers } from './generated/resolvers';
+import { notifyOthers, Subscription, tellIfPublished, tellMessage, tellTyping } from './live';
 import { bookmarkKey, createLoaders, type NewestPage, newestFirst } from './loaders';
 import { createAnnouncement, createPost, deleteAnnouncement, deletePost, updatePost } from './posts';
 import { findNode, readFeed, search } from './published';
-import type { MediaRow, Reference } from './rows';
+import type { ConversationRow, MediaRow, MessageRow, Reference } from './rows';
 
 interface PageArguments {
   readonly first?: number | null | undefined;
@@ -54,35 +55,66 @@ const Query: QueryResolvers<ContentContext> = {
 };
 
 const Mutation: MutationResolvers<ContentContext> = {
-  createPost: (_, { input }, context) => mutate(context, () => createPost(context.db, context.caller, input)),
+  createPost: (_, { input }, context) =>
+    mutate(context, async () => tellIfPublished(context.events, await createPost(context.db, context.caller, input))),
   updatePost: (_, { id, input }, context) =>
-    mutate(context, () => updatePost(context.db, context.loaders, context.caller, id, input)),
+    mutate(context, async () =>
+      tellIfPublished(context.events, await updatePost(context.db, context.loaders, context.caller, id, input)),
+    ),
   deletePost: (_, { id }, context) =>
     mutate(context, () => deletePost(context.db, context.loaders, context.caller, id)),
   createAnnouncement: (_, { input }, context) =>
     mutate(context, () => createAnnouncement(context.db, context.caller, input)),
   deleteAnnouncement: (_, { id }, context) => mutate(context, () => deleteAnnouncement(context.db, context.caller, id)),
   startConversation: (_, { input }, context) =>
-    mutate(context, () => startConversation(context.db, context.loaders, context.caller, input)),
+    mutate(context, async () => {
+      const conversation = await startConversation(context.db, context.loaders, context.caller, input);
+      const message = await context.loaders.lastMessageOf.load(conversation.id);
+      if (message) await notifyOthers(context, message);
+      return conversation;
+    }),
   sendMessage: (_, { conversationId, body }, context) =>
-    mutate(context, () => sendMessage(context.db, context.loaders, context.caller, conversationId, body)),
+    mutate(context, async () => {
+      const message = await sendMessage(context.db, context.loaders, context.caller, conversationId, body);
+      await tellMessage(context.events, 'messageAdded', message);
+      await notifyOthers(context, message);
+      return message;
+    }),
   editMessage: (_, { id, body }, context) =>
-    mutate(context, () => editMessage(context.db, context.loaders, context.caller, id, body)),
+    mutate(context, async () => {
+      const message = await editMessage(context.db, context.loaders, context.caller, id, body);
+      return await tellMessage(context.events, 'messageUpdated', message);
+    }),
   deleteMessage: (_, { id }, context) =>
-    mutate(context, () => deleteMessage(context.db, context.loaders, context.caller, id)),
+    mutate(context, async () => {
+      const message = await deleteMessage(context.db, context.loaders, context.caller, id);
+      return (await tellMessage(context.events, 'messageDeleted', message)).id;
+    }),
   bookmarkPost: (_, { postId, note }, context) =>
     mutate(context, () => bookmarkPost(context.db, context.loaders, context.caller, postId, note)),
   removeBookmark: (_, { postId }, context) => mutate(context, () => removeBookmark(context.db, context.caller, postId)),
+  startTyping: (_, { conversationId }, context) => tellTyping(context, conversationId, true),
+  stopTyping: async (_, { conversationId }, context) => {
+    await tellTyping(context, conversationId, false);
+    return true;
+  },
 };
 
 const kindOf = <Kind extends string>(row: { readonly kind: Kind }): Kind => row.kind;
 const authorOf = ({ authorId }: { readonly authorId: string }): Reference => ({ id: authorId });
+const senderOf = ({ senderId }: MessageRow): Reference => ({ id: senderId });
+const conversationOf = async (
+  { conversationId }: { readonly conversationId: string },
+  _: unknown,
+  { loaders }: ContentContext,
+): Promise<ConversationRow> => present(await loaders.conversation.load(conversationId));
 const creatorOf = ({ creatorId }: MediaRow): Reference => ({ id: creatorId });
 
 export const resolvers: Resolvers<ContentContext> = {
   DateTime,
   Query,
   Mutation,
+  Subscription,
   Node: { __resolveType: kindOf },
   Timestamped: { __resolveType: kindOf },
   FeedItem: { __resolveType: kindOf },
@@ -135,8 +167,7 @@ export const resolvers: Resolvers<ContentContext> = {
       const participants = conversation ? await loaders.participantsOf.load(conversation.id) : [];
       return participants.find(({ userId }) => userId === reference.user?.id.toLowerCase()) ?? null;
     },
-    conversation: async ({ conversationId }, _, { loaders }) =>
-      present(await loaders.conversation.load(conversationId)),
+    conversation: conversationOf,
     user: ({ userId }) => ({ id: userId }),
     messageCount: async ({ conversationId, userId }, _, { loaders }) => {
       const counts = await loaders.messageCountsOf.load(conversationId);
@@ -145,9 +176,16 @@ export const resolvers: Resolvers<ContentContext> = {
   },
   Message: {
     __resolveReference: ({ id }, { loaders }) => loaders.message.load(id),
-    conversation: async ({ conversationId }, _, { loaders }) =>
-      present(await loaders.conversation.load(conversationId)),
-    sender: ({ senderId }) => ({ id: senderId }),
+    conversation: conversationOf,
+    sender: senderOf,
+  },
+  DeletedMessage: {
+    conversation: conversationOf,
+    sender: senderOf,
+  },
+  Typing: {
+    conversation: conversationOf,
+    user: ({ userId }) => ({ id: userId }),
   },
   Bookmark: {
     // Null, not a refusal: an error here would fail every entity of the same request.

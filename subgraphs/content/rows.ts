@@ -97,6 +97,12 @@ export interface MessageRow {
 export const messageColumns = `'Message' as kind, id, conversation_id as "conversationId", sender_id as "senderId",
   body, edited, created_at as "createdAt", updated_at as "updatedAt"`;
 
+export interface TypingEvent {
+  readonly conversationId: string;
+  readonly userId: string;
+  readonly until: Date | null;
+}
+
 export interface BookmarkRow {
   readonly userId: string;
   readonly postId: string;

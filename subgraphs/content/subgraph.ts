@@ -18,6 +18,6 @@ export function createContentSubgraph(): SubgraphDefinition<ContentContext> {
     async seed(db) {
       await db.query(await readFile(join(__dirname, 'seed.sql'), 'utf8'));
     },
-    createContext: ({ caller }, db) => ({ caller, db, loaders: createLoaders(db, caller) }),
+    createContext: ({ caller }, db, events) => ({ caller, db, events, loaders: createLoaders(db, caller) }),
   };
 }

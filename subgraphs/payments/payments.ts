@@ -1,16 +1,16 @@
 /**
  * The life of a payment in SQL: begin, confirm, cancel, settle. In: the caller and checked input. Out: rows.
- * `advance` is the only statement that changes a status.
  */
 
 import { requireUser } from '../shared/access';
 import { type Database, isUuid } from '../shared/database';
 import { badUserInput, forbidden, notFound } from '../shared/errors';
+import type { Events } from '../shared/events';
 import type { Caller } from '../shared/identity';
 import { mayRead } from './access';
 import { checkoutTotal, checkQuantity } from './checkout';
 import { checkIdempotencyKey, fingerprintOf, sameInput } from './idempotency';
-import { assertTransition, type PaymentStatus } from './payment-state';
+import { withMoves } from './moves';
 import type { Quotes } from './quotes';
 import { type Item, type Money, type PaymentRow, type PriceRow, paymentColumns, priceColumns } from './rows';
 
@@ -19,14 +19,6 @@ export interface IntentInput {
   readonly mediaId?: string | null | undefined;
   readonly quantity?: number | undefined;
   readonly quote?: string | null | undefined;
-}
-
-/** What `advance` may set beside the status. */
-interface Changes {
-  readonly method?: 'CARD' | 'BANK_TRANSFER';
-  readonly failureReason?: string;
-  /** The new sum of all refunds. */
-  readonly refunded?: number;
 }
 
 /**
@@ -107,19 +99,20 @@ async function priceOf(db: Database, item: Item): Promise<PriceRow> {
 /** The payer confirms: a card settles at once, a transfer waits for the provider. Throws as `ownPayment`, CONFLICT. */
 export async function confirmPayment(
   db: Database,
+  events: Events,
   caller: Caller,
   id: string,
   method: 'CARD' | 'BANK_TRANSFER',
 ): Promise<PaymentRow> {
-  return await db.transaction(async (tx) => {
-    const processing = await advance(tx, await ownPayment(tx, caller, id), 'PROCESSING', { method });
-    return method === 'CARD' ? await advance(tx, processing, 'SUCCEEDED') : processing;
+  return await withMoves(db, events, async (tx, advance) => {
+    const processing = await advance(await ownPayment(tx, caller, id), 'PROCESSING', { method });
+    return method === 'CARD' ? await advance(processing, 'SUCCEEDED') : processing;
   });
 }
 
 /** The payer gives up what is not confirmed. Throws as `ownPayment`, CONFLICT. */
-export async function cancelPayment(db: Database, caller: Caller, id: string): Promise<PaymentRow> {
-  return await db.transaction(async (tx) => await advance(tx, await ownPayment(tx, caller, id), 'CANCELED'));
+export async function cancelPayment(db: Database, events: Events, caller: Caller, id: string): Promise<PaymentRow> {
+  return await withMoves(db, events, async (tx, advance) => advance(await ownPayment(tx, caller, id), 'CANCELED'));
 }
 
 /** Throws NOT_FOUND for who may not know of the payment, FORBIDDEN for who may see it and did not make it. */
@@ -145,22 +138,4 @@ export async function lockByReference(tx: Database, reference: string): Promise<
 async function lock(tx: Database, column: string, key: string): Promise<PaymentRow | undefined> {
   const sql = `select ${paymentColumns} from payments where ${column} = $1 for update`;
   return (await tx.query<PaymentRow>(sql, [key]))[0];
-}
-
-/** Moves a locked payment on, with what belongs to the move. Throws CONFLICT when the state machine forbids it. */
-export async function advance(
-  tx: Database,
-  payment: PaymentRow,
-  to: PaymentStatus,
-  changes: Changes = {},
-): Promise<PaymentRow> {
-  assertTransition(payment.status, to);
-  const [moved] = await tx.query<PaymentRow>(
-    `update payments set status = $2, method = coalesce($3, method), failure_reason = coalesce($4, failure_reason),
-       refunded = coalesce($5, refunded), updated_at = now()
-     where id = $1 returning ${paymentColumns}`,
-    [payment.id, to, changes.method ?? null, changes.failureReason ?? null, changes.refunded ?? null],
-  );
-  if (!moved) throw new Error('A locked payment is gone');
-  return moved;
 }

@@ -5,10 +5,12 @@
 import { isAdmin, requireUser } from '../shared/access';
 import { type Database, isUniqueViolation } from '../shared/database';
 import { badUserInput, conflict, forbidden } from '../shared/errors';
+import type { Events } from '../shared/events';
 import type { Caller } from '../shared/identity';
 import { checkIdempotencyKey, fingerprintOf, sameInput } from './idempotency';
+import { withMoves } from './moves';
 import { assertTransition } from './payment-state';
-import { advance, lockReadable } from './payments';
+import { lockReadable } from './payments';
 import { type PaymentRow, type RefundRow, refundColumns } from './rows';
 
 const MAX_REFUNDS = 50;
@@ -26,6 +28,7 @@ export interface RefundRequest {
  */
 export async function refundPayment(
   db: Database,
+  events: Events,
   caller: Caller,
   input: RefundRequest,
   idempotencyKey: string,
@@ -35,7 +38,7 @@ export async function refundPayment(
   checkReason(input.reason);
   const fingerprint = fingerprintOf(input.paymentId.toLowerCase(), input.amount, input.reason);
   try {
-    return await db.transaction(async (tx) => {
+    return await withMoves(db, events, async (tx, advance) => {
       const payment = await lockReadable(tx, caller, input.paymentId);
       if (payment.sellerId !== requestedBy && !isAdmin(caller))
         throw forbidden('Only the seller and an ADMIN may refund.');
@@ -43,7 +46,7 @@ export async function refundPayment(
       if (known) return sameInput(known, fingerprint);
       const amount = await refundableAmount(tx, payment, input.amount);
       const refunded = payment.refunded + amount;
-      await advance(tx, payment, refunded === payment.amount ? 'REFUNDED' : 'PARTIALLY_REFUNDED', { refunded });
+      await advance(payment, refunded === payment.amount ? 'REFUNDED' : 'PARTIALLY_REFUNDED', { refunded });
       return await insertRefund(tx, payment, amount, input.reason, requestedBy, idempotencyKey, fingerprint);
     });
   } catch (error) {

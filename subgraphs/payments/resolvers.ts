@@ -9,6 +9,7 @@ import { DateTime } from '../shared/scalars';
 import { checkoutTotal, includedTax } from './checkout';
 import type { PaymentsContext } from './context';
 import type { Resolvers } from './generated/resolvers';
+import { Subscription } from './live';
 import { createLoaders, type PaymentPage, paymentKeys } from './loaders';
 import { cancelPayment, confirmPayment, createIntent } from './payments';
 import { setPrice } from './prices';
@@ -38,12 +39,14 @@ export const resolvers: Resolvers<PaymentsContext> = {
     createPaymentIntent: (_, { input, idempotencyKey }, context) =>
       mutate(context, () => createIntent(context.db, context.quotes, context.caller, input, idempotencyKey)),
     confirmPayment: (_, { id, method }, context) =>
-      mutate(context, () => confirmPayment(context.db, context.caller, id, method)),
-    cancelPayment: (_, { id }, context) => mutate(context, () => cancelPayment(context.db, context.caller, id)),
+      mutate(context, () => confirmPayment(context.db, context.events, context.caller, id, method)),
+    cancelPayment: (_, { id }, context) =>
+      mutate(context, () => cancelPayment(context.db, context.events, context.caller, id)),
     refundPayment: (_, { input, idempotencyKey }, context) =>
-      mutate(context, () => refundPayment(context.db, context.caller, input, idempotencyKey)),
+      mutate(context, () => refundPayment(context.db, context.events, context.caller, input, idempotencyKey)),
     setPrice: (_, { input }, context) => mutate(context, () => setPrice(context.db, context.caller, input)),
   },
+  Subscription,
   Node: { __resolveType: (row) => ('payerId' in row ? 'Payment' : 'Refund') },
   Timestamped: { __resolveType: (row) => ('payerId' in row ? 'Payment' : 'Refund') },
   Payment: {

@@ -36,8 +36,8 @@ export function createPaymentsSubgraph(
     async seed(db) {
       await db.query(await readFile(join(__dirname, 'seed.sql'), 'utf8'));
     },
-    createContext: ({ caller }, db) => ({ caller, db, quotes, loaders: createLoaders(db, caller) }),
-    routes: (db) => [webhookRoute(db, { secrets, now, log })],
+    createContext: ({ caller }, db, events) => ({ caller, db, events, quotes, loaders: createLoaders(db, caller) }),
+    routes: (db, _, events) => [webhookRoute(db, events, { secrets, now, log })],
   };
 }
 

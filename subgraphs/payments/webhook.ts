@@ -6,9 +6,11 @@
 import { createHash } from 'node:crypto';
 import type { Log } from '../../src/telemetry/log';
 import type { Database } from '../shared/database';
+import type { Events } from '../shared/events';
 import { type HttpRequest, type HttpResponse, type HttpRoute, jsonResponse } from '../shared/http-server';
+import { type Advance, withMoves } from './moves';
 import { isConflict, type PaymentStatus } from './payment-state';
-import { advance, lockByReference } from './payments';
+import { lockByReference } from './payments';
 import { verifyWebhook } from './webhook-signature';
 
 export const WEBHOOK_PATH = '/webhooks/provider';
@@ -39,7 +41,7 @@ const EFFECTS: ReadonlyMap<string, PaymentStatus> = new Map([
  * The route. 200 `processed`, `duplicate` or `ignored`; 400 no event; 401 signature; 404 no such payment;
  * 409 the state machine or another event of this id is in the way; 413 over 64 KB.
  */
-export function webhookRoute(db: Database, options: WebhookOptions): HttpRoute {
+export function webhookRoute(db: Database, events: Events, options: WebhookOptions): HttpRoute {
   return {
     method: 'POST',
     path: WEBHOOK_PATH,
@@ -51,7 +53,7 @@ export function webhookRoute(db: Database, options: WebhookOptions): HttpRoute {
         return refused(401, 'SIGNATURE_REFUSED');
       }
       const event = readEvent(request.body);
-      return event ? await receive(db, event, request.body) : refused(400, 'BAD_REQUEST');
+      return event ? await receive(db, events, event, request.body) : refused(400, 'BAD_REQUEST');
     },
   };
 }
@@ -60,16 +62,16 @@ function check(request: HttpRequest, { secrets, now }: WebhookOptions): ReturnTy
   return verifyWebhook(request.headers['webhook-signature'], request.body, secrets, now());
 }
 
-async function receive(db: Database, event: ProviderEvent, body: Buffer): Promise<HttpResponse> {
+async function receive(db: Database, events: Events, event: ProviderEvent, body: Buffer): Promise<HttpResponse> {
   const bodyHash = createHash('sha256').update(body).digest('hex');
   try {
-    return await db.transaction(async (tx) => {
+    return await withMoves(db, events, async (tx, advance) => {
       // Two deliveries of one event meet here: the second waits for the first to commit, and is then a duplicate.
       const fresh = await tx.query(
         'insert into webhook_events (id, type, body_hash) values ($1, $2, $3) on conflict (id) do nothing returning id',
         [event.id, event.type, bodyHash],
       );
-      return fresh.length > 0 ? await apply(tx, event) : await answerKnown(tx, event, bodyHash);
+      return fresh.length > 0 ? await apply(tx, advance, event) : await answerKnown(tx, event, bodyHash);
     });
   } catch (error) {
     if (error instanceof UnknownPayment) return refused(404, 'NOT_FOUND');
@@ -81,12 +83,12 @@ async function receive(db: Database, event: ProviderEvent, body: Buffer): Promis
 /** Thrown to take the transaction back: the event must not count as received. */
 class UnknownPayment extends Error {}
 
-async function apply(tx: Database, event: ProviderEvent): Promise<HttpResponse> {
+async function apply(tx: Database, advance: Advance, event: ProviderEvent): Promise<HttpResponse> {
   const to = EFFECTS.get(event.type);
   if (!to) return jsonResponse(200, { status: 'ignored' });
   const payment = await lockByReference(tx, event.reference);
   if (!payment) throw new UnknownPayment();
-  await advance(tx, payment, to, to === 'FAILED' ? { failureReason: event.reason ?? 'unknown' } : {});
+  await advance(payment, to, to === 'FAILED' ? { failureReason: event.reason ?? 'unknown' } : {});
   return jsonResponse(200, { status: 'processed' });
 }
 

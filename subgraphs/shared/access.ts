@@ -12,7 +12,7 @@ export function callerId(caller: Caller): string | null {
 
 /** The caller's id. Throws UNAUTHENTICATED for nobody, FORBIDDEN for an identity that is no user of this graph. */
 export function requireUser(caller: Caller): string {
-  if (caller.kind === 'anonymous') throw unauthenticated();
+  if (caller.kind !== 'user') throw unauthenticated();
   const id = callerId(caller);
   if (id === null) throw forbidden('This identity is not a user of this graph.');
   return id;
@@ -34,6 +34,6 @@ export function isSelf(caller: Caller, userId: string): boolean {
 
 /** Throws UNAUTHENTICATED for nobody and FORBIDDEN for everybody but user `userId` and an ADMIN. */
 export function requireSelf(caller: Caller, userId: string): void {
-  if (caller.kind === 'anonymous') throw unauthenticated();
+  if (caller.kind !== 'user') throw unauthenticated();
   if (!isSelf(caller, userId)) throw forbidden('Only the user and an ADMIN may see this.');
 }

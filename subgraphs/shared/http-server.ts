@@ -10,6 +10,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Log } from '../../src/telemetry/log';
 import { loggable } from './errors';
 
@@ -48,6 +49,11 @@ export interface HttpServerOptions {
   readonly port: number;
   readonly maxBodyBytes: number;
   readonly log: Log;
+  /** Takes connections at this path that ask to become WebSockets; they are its own, to close before the server is. */
+  readonly sockets?: {
+    readonly path: string;
+    readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  };
 }
 
 const DRAIN_MS = 5_000;
@@ -79,6 +85,11 @@ export async function startHttpServer(routes: readonly HttpRoute[], options: Htt
         return graphqlRefusal(500, 'INTERNAL_SERVER_ERROR', 'Internal server error');
       })
       .then((result) => send(request, response, result));
+  });
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const isKnown = options.sockets?.path === request.url?.split('?', 1)[0];
+    if (options.sockets && isKnown && !closing) options.sockets.upgrade(request, socket, head);
+    else socket.end(`HTTP/1.1 ${closing ? '503 Service Unavailable' : '404 Not Found'}\r\nconnection: close\r\n\r\n`);
   });
   await listen(server, options);
   const { port } = server.address() as AddressInfo;

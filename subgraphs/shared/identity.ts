@@ -12,14 +12,20 @@ const AUDIENCE = 'subgraphs';
 const MAX_LIFETIME_S = 60;
 const CLOCK_TOLERANCE_S = 5;
 
-/** The person behind the request; `anonymous` when the gateway vouches for the request but nobody signed in. */
+/**
+ * The person behind the request; `anonymous` when the gateway vouches for the request but nobody signed in, `gateway`
+ * when it asks for itself (schema, health, API keys).
+ */
 export type Caller =
   | { readonly kind: 'anonymous' }
+  | { readonly kind: 'gateway' }
   | {
       readonly kind: 'user';
       readonly id: string;
       readonly roles: readonly string[];
       readonly scopes: readonly string[];
+      /** The id of the API key that speaks for the user; absent when it is the user. */
+      readonly apiKey?: string;
     };
 
 /** The request did not come from the gateway, or its token is not one to believe. The cause is for the log only. */
@@ -43,27 +49,48 @@ export function verifyIdentity(
 ): Caller {
   if (typeof header !== 'string' || header === '') throw new IdentityRefused('no identity token');
   const claims = decode(header, key);
-  const { exp, iat, sub } = claims;
+  const { exp, iat, sub, svc, api_key: apiKey } = claims;
   if (typeof exp !== 'number') throw new IdentityRefused('no expiry');
   const bornAt = typeof iat === 'number' ? iat : Date.now() / 1000;
   if (exp - bornAt > MAX_LIFETIME_S || exp - Date.now() / 1000 > MAX_LIFETIME_S + CLOCK_TOLERANCE_S) {
     throw new IdentityRefused('lives too long');
   }
+  if (svc !== undefined) return readService(svc, sub);
   const isForeign = userIssuer !== undefined && claims.sub_iss !== undefined && claims.sub_iss !== userIssuer;
   if (sub === undefined || isForeign) return { kind: 'anonymous' };
   if (typeof sub !== 'string' || sub === '') throw new IdentityRefused('bad subject');
-  return { kind: 'user', id: sub, roles: strings(claims.roles), scopes: strings(claims.scopes) };
+  if (apiKey !== undefined && typeof apiKey !== 'string') throw new IdentityRefused('bad API key');
+  const user = { kind: 'user', id: sub, roles: strings(claims.roles), scopes: strings(claims.scopes) } as const;
+  return apiKey === undefined ? user : { ...user, apiKey };
+}
+
+/** A service token speaks for nobody: with a subject it is not one. */
+function readService(svc: unknown, sub: unknown): Caller {
+  if (svc !== 'gateway' || sub !== undefined) throw new IdentityRefused('bad service token');
+  return { kind: 'gateway' };
 }
 
 /** The token the gateway sends, for tests and tools that stand in for it. */
 export function signIdentity(caller: Caller, key: KeyObject, lifetimeSeconds = 30): string {
-  const claims = caller.kind === 'user' ? { sub: caller.id, roles: caller.roles, scopes: caller.scopes } : {};
-  return jwt.sign(claims, key, {
+  return jwt.sign(claimsOf(caller), key, {
     algorithm: 'HS256',
     issuer: ISSUER,
     audience: AUDIENCE,
     expiresIn: lifetimeSeconds,
   });
+}
+
+function claimsOf(caller: Caller): object {
+  switch (caller.kind) {
+    case 'anonymous':
+      return {};
+    case 'gateway':
+      return { svc: 'gateway' };
+    case 'user': {
+      const { id, roles, scopes, apiKey } = caller;
+      return { sub: id, roles, scopes, ...(apiKey !== undefined && { api_key: apiKey }) };
+    }
+  }
 }
 
 function decode(token: string, key: KeyObject): jwt.JwtPayload {

@@ -18,6 +18,8 @@ export interface ServeOptions {
   readonly databaseUrl: string | undefined;
   /** Absolute path; holds `postgres/` and `keys/`. */
   readonly dataDirectory: string;
+  /** Undefined: events of subscriptions stay within this process. */
+  readonly redisUrl: string | undefined;
   /** Undefined: a random one for this run. */
   readonly identitySecret: string | undefined;
   readonly gateway: { readonly port: number | undefined } | undefined;
@@ -39,6 +41,7 @@ Starts the named subgraphs (default: all three) in one process.
 Environment:
   DATABASE_URL               a Postgres server (the databases supergate_users ... are created when missing);
                              without it an embedded Postgres runs, its data in SUPERGATE_DATA_DIR/postgres
+  REDIS_URL                  carries the events of subscriptions between processes; without it they stay in this one
   SUPERGATE_DATA_DIR         default .data
   SUPERGATE_IDENTITY_SECRET  32 bytes or more, shared with the gateway; random for each run when unset
   PORT_USERS, PORT_PAYMENTS, PORT_CONTENT    default 4001, 4002, 4003; 0 takes any free port
@@ -78,11 +81,16 @@ export function readServeArguments(words: readonly string[], env: NodeJS.Process
   if (databaseUrl !== undefined && !/^postgres(ql)?:\/\//.test(databaseUrl)) {
     problems.push('DATABASE_URL must be like postgres://user:password@host:5432/postgres');
   }
+  const redisUrl = env.REDIS_URL || undefined;
+  if (redisUrl !== undefined && !/^rediss?:\/\//.test(redisUrl)) {
+    problems.push('REDIS_URL must be like redis://user:password@host:6379/0');
+  }
   if (problems.length > 0) return { kind: 'problems', problems };
   const options: ServeOptions = {
     subgraphs,
     host: env.SUBGRAPH_HOST || DEFAULT_HOST,
     databaseUrl,
+    redisUrl,
     dataDirectory: resolve(env.SUPERGATE_DATA_DIR || '.data'),
     identitySecret,
     gateway: gateway ? { port: gatewayPort } : undefined,

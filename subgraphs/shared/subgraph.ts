@@ -1,6 +1,6 @@
 /**
  * One subgraph as a running server: migrate, seed, build the schema, listen.
- * In: a definition. Out: `POST /graphql` (for the gateway alone), `GET /health`, and the subgraph's own routes.
+ * In: a definition. Out: `/graphql` over POST and WebSocket (for the gateway alone), `GET /health`, own routes.
  * Convention: `subgraphs/<name>/subgraph.ts` exports `create<Name>Subgraph(env: NodeJS.ProcessEnv): SubgraphDefinition`,
  * `subgraphs/<name>/context.ts` the context type, `<name>/migrations/0001-*.sql` the tables.
  */
@@ -14,10 +14,11 @@ import {
 } from '@apollo/server/plugin/disabled';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { GraphQLResolverMap } from '@apollo/subgraph/dist/schema-helper';
-import { parse } from 'graphql';
+import { type GraphQLSchema, parse } from 'graphql';
 import type { Log } from '../../src/telemetry/log';
 import { type Database, openDatabase } from './database';
 import { createErrorMask } from './errors';
+import { createLocalEvents, type Events } from './events';
 import {
   graphqlRefusal,
   type HttpRequest,
@@ -27,6 +28,7 @@ import {
   startHttpServer,
 } from './http-server';
 import { type Caller, IDENTITY_HEADER, IdentityRefused, identityKey, verifyIdentity } from './identity';
+import { createLiveServer, type LiveServer } from './live';
 import { migrate, seedOnce } from './migrate';
 
 /** What a subgraph knows of a GraphQL request before it is executed. */
@@ -48,10 +50,17 @@ export interface SubgraphDefinition<Context extends object> {
   readonly migrationsDirectory: string;
   /** Fills an empty database; runs once in its life, in a transaction. Deterministic. */
   seed(db: Database): Promise<void>;
-  /** Runs for every request; make loaders here. */
-  createContext(request: SubgraphRequest, db: Database): Context;
-  /** Plain HTTP routes. They are reachable without the gateway's token and must protect themselves. */
-  routes?(db: Database): readonly HttpRoute[];
+  /** Runs for every request and every event of a subscription; make loaders here. */
+  createContext(request: SubgraphRequest, db: Database, events: Events): Context;
+  /**
+   * Plain HTTP routes. They are reachable without the gateway's token and must protect themselves; `callerOf` tells who
+   * calls, undefined for somebody without a valid token.
+   */
+  routes?(
+    db: Database,
+    callerOf: (headers: IncomingHttpHeaders) => Caller | undefined,
+    events: Events,
+  ): readonly HttpRoute[];
 }
 
 export interface SubgraphOptions {
@@ -64,6 +73,8 @@ export interface SubgraphOptions {
   /** The issuer whose subjects are our users; subjects of others are anonymous. Without it, all are users. */
   readonly userIssuer?: string;
   readonly log: Log;
+  /** Shared by the subgraphs of a process, whose it is to close; without it, events stay within this subgraph. */
+  readonly events?: Events;
   /** Whether to fill an empty database (default: yes). */
   readonly seed?: boolean;
   /** Told of every SQL statement; for tests that count. */
@@ -79,6 +90,7 @@ export interface RunningSubgraph {
   close(): Promise<void>;
 }
 
+const GRAPHQL_PATH = '/graphql';
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 const HEALTH_TIMEOUT_MS = 2_000;
 
@@ -91,24 +103,31 @@ export async function startSubgraph<Context extends object>(
   options: SubgraphOptions,
 ): Promise<RunningSubgraph> {
   const key = identityKey(options.identitySecret);
+  const events = options.events ?? createLocalEvents();
   const db = openDatabase(options.databaseUrl, {
     ...(options.onQuery && { onQuery: options.onQuery }),
     onConnectionError: (error) =>
       options.log.warn({ subgraph: definition.name, cause: error.message }, 'A database connection broke'),
   });
   try {
-    const apollo = await createApollo(definition, options.log);
+    const schema = await buildSchema(definition);
+    const apollo = createApollo<Context>(definition.name, schema, options.log);
     await migrate(db, definition.migrationsDirectory);
     if (options.seed ?? true) await seedOnce(db, (tx) => definition.seed(tx));
     await apollo.start();
-    const graphql = graphqlRoute(definition, { apollo, db, key, options });
+    const callerOf = (headers: IncomingHttpHeaders) => readCaller(definition.name, headers, key, options);
+    const createContext = (headers: IncomingHttpHeaders, caller: Caller) =>
+      definition.createContext(toSubgraphRequest(headers, caller), db, events);
+    const live = serveLive(schema, callerOf, createContext, options.log);
+    const graphql = graphqlRoute(apollo, callerOf, createContext);
     const http = await startHttpServer(
-      [graphql, healthRoute(definition.name, db), ...(definition.routes?.(db) ?? [])],
+      [graphql, healthRoute(definition.name, db), ...(definition.routes?.(db, callerOf, events) ?? [])],
       {
         host: options.host ?? '127.0.0.1',
         port: options.port,
         maxBodyBytes: MAX_BODY_BYTES,
         log: options.log,
+        sockets: { path: GRAPHQL_PATH, upgrade: live.upgrade },
       },
     );
     return {
@@ -116,7 +135,9 @@ export async function startSubgraph<Context extends object>(
       url: http.url,
       port: http.port,
       async close() {
-        await http.close();
+        // Together: the server is closed when its sockets are, and takes none from now on.
+        await Promise.all([http.close(), live.close()]);
+        if (!options.events) await events.close();
         await apollo.stop();
         await db.close();
       },
@@ -127,42 +148,71 @@ export async function startSubgraph<Context extends object>(
   }
 }
 
-interface GraphQLParts<Context extends object> {
-  readonly apollo: ApolloServer<Context>;
-  readonly db: Database;
-  readonly key: KeyObject;
-  readonly options: SubgraphOptions;
+/** Whom the gateway vouches for; undefined, and a line in the log, without its token. */
+function readCaller(
+  subgraph: string,
+  headers: IncomingHttpHeaders,
+  key: KeyObject,
+  { userIssuer, log }: SubgraphOptions,
+): Caller | undefined {
+  try {
+    return verifyIdentity(headers[IDENTITY_HEADER], key, userIssuer);
+  } catch (error) {
+    if (!(error instanceof IdentityRefused)) throw error;
+    log.warn({ subgraph, cause: error.message }, 'Refused a request without identity');
+    return undefined;
+  }
+}
+
+type CallerOf = (headers: IncomingHttpHeaders) => Caller | undefined;
+type CreateContext<Context> = (headers: IncomingHttpHeaders, caller: Caller) => Context;
+
+function serveLive(
+  schema: GraphQLSchema,
+  callerOf: CallerOf,
+  createContext: CreateContext<object>,
+  log: Log,
+): LiveServer {
+  return createLiveServer({
+    schema,
+    maxMessageBytes: MAX_BODY_BYTES,
+    callerOf,
+    createContext: (caller, headers) => createContext(headers, caller),
+    formatError: createErrorMask(log),
+  });
 }
 
 function graphqlRoute<Context extends object>(
-  definition: SubgraphDefinition<Context>,
-  { apollo, db, key, options }: GraphQLParts<Context>,
+  apollo: ApolloServer<Context>,
+  callerOf: CallerOf,
+  createContext: CreateContext<Context>,
 ): HttpRoute {
   return {
     method: 'POST',
-    path: '/graphql',
+    path: GRAPHQL_PATH,
     async handle(request) {
-      let caller: Caller;
-      try {
-        caller = verifyIdentity(request.headers[IDENTITY_HEADER], key, options.userIssuer);
-      } catch (error) {
-        if (!(error instanceof IdentityRefused)) throw error;
-        options.log.warn({ subgraph: definition.name, cause: error.message }, 'Refused a request without identity');
-        return graphqlRefusal(401, 'UNAUTHENTICATED', 'Only the gateway may call this subgraph.');
-      }
-      return await execute(apollo, request, () => definition.createContext(toSubgraphRequest(request, caller), db));
+      const caller = callerOf(request.headers);
+      if (!caller) return graphqlRefusal(401, 'UNAUTHENTICATED', 'Only the gateway may call this subgraph.');
+      return await execute(apollo, request, () => createContext(request.headers, caller));
     },
   };
 }
 
-async function createApollo<Context extends object>(
-  definition: SubgraphDefinition<Context>,
+async function buildSchema({
+  schemaFile,
+  resolvers,
+}: Pick<SubgraphDefinition<object>, 'schemaFile' | 'resolvers'>): Promise<GraphQLSchema> {
+  const typeDefs = parse(await readFile(schemaFile, 'utf8'));
+  return buildSubgraphSchema({ typeDefs, resolvers: resolvers as GraphQLResolverMap<unknown> });
+}
+
+function createApollo<Context extends object>(
+  subgraph: string,
+  schema: GraphQLSchema,
   log: Log,
-): Promise<ApolloServer<Context>> {
-  const typeDefs = parse(await readFile(definition.schemaFile, 'utf8'));
-  const resolvers = definition.resolvers as GraphQLResolverMap<unknown>;
+): ApolloServer<Context> {
   return new ApolloServer<Context>({
-    schema: buildSubgraphSchema({ typeDefs, resolvers }),
+    schema,
     // Both stand behind the identity token, as everything at /graphql does, `{ _service { sdl } }` too.
     introspection: true,
     csrfPrevention: true,
@@ -170,7 +220,7 @@ async function createApollo<Context extends object>(
     formatError: createErrorMask(log),
     stopOnTerminationSignals: false,
     plugins: [ApolloServerPluginLandingPageDisabled(), ApolloServerPluginInlineTraceDisabled()],
-    logger: apolloLogger(definition.name, log),
+    logger: apolloLogger(subgraph, log),
   });
 }
 
@@ -180,9 +230,9 @@ function apolloLogger(subgraph: string, log: Log) {
   return { debug: write('debug'), info: write('debug'), warn: write('warn'), error: write('error') };
 }
 
-function toSubgraphRequest(request: HttpRequest, caller: Caller): SubgraphRequest {
-  const requestId = request.headers['x-request-id'];
-  return { caller, headers: request.headers, requestId: typeof requestId === 'string' ? requestId : undefined };
+function toSubgraphRequest(headers: IncomingHttpHeaders, caller: Caller): SubgraphRequest {
+  const requestId = headers['x-request-id'];
+  return { caller, headers, requestId: typeof requestId === 'string' ? requestId : undefined };
 }
 
 async function execute<Context extends object>(

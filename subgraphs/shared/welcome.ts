@@ -18,6 +18,9 @@ export const EXAMPLE_QUERY =
 /** The mutation that answers a token for the example query. */
 export const EXAMPLE_LOGIN = `mutation { login(input: { username: "${EXAMPLE_USER}", password: "${SEED_PASSWORD}" }) { accessToken } }`;
 
+/** Tells of every post that is published from now on, with its author of users; nobody needs to sign in for it. */
+export const EXAMPLE_SUBSCRIPTION = 'subscription { postPublished { title author { displayName } } }';
+
 /** The text, ready to print. */
 export function welcome({ gatewayUrl, subgraphs, database }: Places): string {
   const rows: [string, string][] = subgraphs.map(({ name, url }) => [name, `${url}/graphql`]);
@@ -37,6 +40,10 @@ Sign in (all demo users have the password ${SEED_PASSWORD}; ada is the ADMIN) an
 
 TOKEN=$(${post} -d '${JSON.stringify({ query: EXAMPLE_LOGIN })}' | sed 's/.*"accessToken":"\\([^"]*\\)".*/\\1/')
 ${post} -H "authorization: Bearer $TOKEN" -d '${JSON.stringify({ query: EXAMPLE_QUERY })}'
+
+Listen in the offline explorer, and publish a post from another tab:
+
+  ${EXAMPLE_SUBSCRIPTION}
 
 Ctrl-C stops everything.
 `;

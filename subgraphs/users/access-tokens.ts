@@ -34,17 +34,21 @@ const scopesOfRole: Readonly<Record<Role, readonly string[]>> = {
   ADMIN: ['content:moderate', 'users:read', 'users:write', 'payments:refund', 'payments:admin'],
 };
 
+/** The scopes that these roles give, each once. */
+export function scopesOf(roles: readonly Role[]): readonly string[] {
+  return [...new Set(roles.flatMap((role) => scopesOfRole[role]))];
+}
+
 /** Makes the issuer of access tokens; tokens name it as `iss`. */
 export function createAccessTokens({ keys, issuer, audience, now = Date.now }: AccessTokensOptions): AccessTokens {
   return {
     async issue(user) {
       const { kid, privateKey } = await keys.signingKey();
       const iat = Math.floor(now() / 1000);
-      const scopes = [...new Set(user.roles.flatMap((role) => scopesOfRole[role]))];
       const claims = {
         sub: user.id,
         roles: user.roles,
-        scopes,
+        scopes: scopesOf(user.roles),
         iss: issuer,
         aud: audience,
         iat,

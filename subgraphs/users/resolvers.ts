@@ -5,16 +5,20 @@
 import { readPage, toConnection } from '../shared/connection';
 import { forbidden, notFound, refusal, unauthenticated } from '../shared/errors';
 import type { Caller } from '../shared/identity';
+import { notify } from '../shared/notifications';
 import { DateTime } from '../shared/scalars';
 import { checkPassword, registerUser, setRoles, updateProfile } from './accounts';
+import { createKey, listKeys, revokeKey, rotateKey } from './api-keys';
 import type { UsersContext } from './context';
 import type {
+  ApiKeyResolvers,
   MutationResolvers,
   QueryResolvers,
   Resolvers,
   ResolversTypes,
   UserResolvers,
 } from './generated/resolvers';
+import { Notification, Presence, Subscription, typeOfSubject } from './live';
 import { USER_COLUMNS, type UserRow } from './rows';
 import { beginSession, endSession, refreshSession } from './sessions';
 
@@ -28,6 +32,13 @@ function signedIn({ caller }: UsersContext): SignedIn {
 function admin(context: UsersContext): SignedIn {
   const caller = signedIn(context);
   if (!caller.roles.includes('ADMIN')) throw forbidden();
+  return caller;
+}
+
+/** A stolen key must not be able to make itself a successor. */
+function keyAdmin(context: UsersContext): SignedIn {
+  const caller = admin(context);
+  if (caller.apiKey !== undefined) throw forbidden('An API key cannot manage API keys.');
   return caller;
 }
 
@@ -48,6 +59,10 @@ const Query: QueryResolvers = {
       [page.after?.[0] ?? null, page.limit],
     );
     return toConnection(page, rows, (user) => [user.username]);
+  },
+  apiKeys(_, args, context) {
+    keyAdmin(context);
+    return listKeys(context.db, args);
   },
 };
 
@@ -85,7 +100,26 @@ const Mutation: MutationResolvers = {
     }
     const user = await setRoles(context.db, userId, roles);
     if (!user) throw notFound('There is no such user.');
+    await notify(context.events, user.id, { kind: 'ACCOUNT', subject: { kind: 'User', id: user.id } });
     return user;
+  },
+  async createApiKey(_, { input }, context) {
+    const { id: by } = keyAdmin(context);
+    const created = await createKey(context.db, input);
+    context.log.info({ apiKey: created.apiKey.id, ownerId: input.ownerId, by }, 'An API key was created');
+    return created;
+  },
+  async rotateApiKey(_, { id, overlapSeconds }, context) {
+    const { id: by } = keyAdmin(context);
+    const rotated = await rotateKey(context.db, id, overlapSeconds);
+    context.log.info({ apiKey: id, by }, 'An API key was rotated');
+    return rotated;
+  },
+  async revokeApiKey(_, { id }, context) {
+    const { id: by } = keyAdmin(context);
+    const revoked = await revokeKey(context.db, id);
+    context.log.info({ apiKey: id, by }, 'An API key was revoked');
+    return revoked;
   },
 };
 
@@ -104,7 +138,30 @@ const User: UserResolvers = {
     'username' in reference ? usersByUsername.load(reference.username) : usersById.load(reference.id),
   email: (user, _args, context) => (maySeePrivate(user, context) ? user.email : null),
   roles: (user, _args, context) => (maySeePrivate(user, context) ? [...user.roles] : null),
+  online: async (user, _args, { caller, online }) =>
+    caller.kind === 'user' ? (await online.load(user.id)) !== null : null,
   isStaff: (user) => user.roles.includes('ADMIN') || user.roles.includes('EDITOR'),
 };
 
-export const resolvers: Resolvers = { Query, Mutation, User, DateTime };
+const ApiKey: ApiKeyResolvers = {
+  async owner({ ownerId }, _args, { usersById }) {
+    const owner = await usersById.load(ownerId);
+    if (!owner) throw notFound('The owner is gone.');
+    return owner;
+  },
+  roles: ({ roles }) => [...roles],
+  scopes: ({ scopes }) => [...scopes],
+  previousSecretUntil: ({ previousUntil }) => (previousUntil && previousUntil > new Date() ? previousUntil : null),
+};
+
+export const resolvers: Resolvers = {
+  Query,
+  Mutation,
+  Subscription,
+  User,
+  ApiKey,
+  Presence,
+  Notification,
+  NotificationSubject: { __resolveType: typeOfSubject },
+  DateTime,
+};

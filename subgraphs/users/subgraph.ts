@@ -7,9 +7,11 @@ import type { Log } from '../../src/telemetry/log';
 import { jsonResponse } from '../shared/http-server';
 import type { SubgraphDefinition } from '../shared/subgraph';
 import { createAccessTokens } from './access-tokens';
+import { apiKeysRoute } from './api-key-route';
 import { createUsersContext, type UsersContext } from './context';
 import { openKeyRing } from './key-ring';
 import { createPasswords } from './passwords';
+import { createPresence, type Presence } from './presence';
 import { resolvers } from './resolvers';
 import { seedUsers } from './seed';
 
@@ -32,14 +34,19 @@ export async function createUsersSubgraph(
     issuer: env.TOKEN_ISSUER || DEFAULT_TOKEN_ISSUER,
     audience: env.TOKEN_AUDIENCE || DEFAULT_TOKEN_AUDIENCE,
   });
+  let presence: Presence | undefined;
   return {
     name: 'users',
     schemaFile: join(__dirname, 'schema.graphql'),
     migrationsDirectory: join(__dirname, 'migrations'),
     resolvers,
     seed: (db) => seedUsers(db, passwords),
-    createContext: (request, db) => createUsersContext(request, db, { accessTokens, passwords, log }),
-    routes: () => [
+    createContext(request, db, events) {
+      presence ??= createPresence({ db, events, log });
+      return createUsersContext(request, db, events, { accessTokens, passwords, log, presence });
+    },
+    routes: (db, callerOf) => [
+      apiKeysRoute(db, callerOf),
       {
         method: 'GET',
         path: '/.well-known/jwks.json',

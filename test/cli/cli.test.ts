@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -65,7 +65,7 @@ describe('supergate', () => {
   it('prints its help and its version', async () => {
     const help = await run('--help');
     expect(help).toMatchObject({ status: 0, stderr: '' });
-    for (const command of ['serve', 'compose', 'token', 'config'])
+    for (const command of ['serve', 'compose', 'token', 'key create', 'key revoke', 'config'])
       expect(help.stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
     expect(await run('--version')).toEqual({ status: 0, stdout: '0.1.0\n', stderr: '' });
   });
@@ -128,6 +128,118 @@ describe('supergate compose', () => {
   });
 });
 
+describe('supergate plan', () => {
+  const feed = 'query Feed { user { id posts } }\nquery Mine { user { id } }\n';
+
+  it('prints fetches, waves and what each subgraph is asked, for each operation', async () => {
+    write('feed.graphql', feed);
+    const { status, stdout } = await run('plan', 'feed.graphql');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(
+      /^query Feed: 2 fetches in 2 waves from users, posts\ncost 1\nsequence\n {2}fetch from users\n/,
+    );
+    expect(stdout).toMatch(/ {2}fetch from posts at user\n[\s\S]*\.\.\. on User \{\s+posts\s+\}/);
+    expect(stdout).toContain('\nquery Mine: 1 fetch in 1 wave from users\n');
+  });
+
+  it('tells what it costs, what its fields require, and which limits of a configuration count it', async () => {
+    write(
+      'guarded.graphql',
+      `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9",
+        import: ["@authenticated", "@requiresScopes", "@cost", "@listSize"])
+      type Query { secrets(first: Int): [Secret] @listSize(slicingArguments: ["first"]) @authenticated }
+      type Secret { text: String @requiresScopes(scopes: [["a", "b"], ["c"]]) @cost(weight: 4) }`,
+    );
+    write(
+      'guarded.yaml',
+      'federation_version: 2\nsubgraphs:\n  guarded:\n    routing_url: http://127.0.0.1:1\n    schema: { file: guarded.graphql }\n',
+    );
+    write(
+      'limits.yaml',
+      'rateLimits: { rules: [{ name: all, max: 100, window: 60s }] }\ncost: { defaultListSize: 3, budget: { max: 20000, window: 1h } }\n',
+    );
+    write(
+      'secrets.graphql',
+      'query Some { secrets(first: 7) { text } } query Any($n: Int) { secrets(first: $n) { text } }',
+    );
+    const args = ['secrets.graphql', '--supergraph', 'guarded.yaml', '--config', 'limits.yaml'];
+    const { status, stdout } = await run('plan', ...args);
+    expect(status).toBe(0);
+    expect(stdout.split('\n').slice(0, 7)).toEqual([
+      'query Some: 1 fetch in 1 wave from guarded',
+      'cost 35',
+      'requires Query.secrets: authenticated',
+      'requires Secret.text: scopes a and b, or c',
+      'limited all: 100 in 60 s by identity',
+      'limited cost: cost 20000 in 3600 s by identity',
+      'fetch from guarded',
+    ]);
+    expect(stdout).toContain('\nquery Any: 1 fetch in 1 wave from guarded\ncost 15 without values of its variables\n');
+    write('bad-limits.yaml', 'cost: { mode: sometimes }\n');
+    const bad = await run('plan', ...args.slice(0, 4), 'bad-limits.yaml');
+    expect(bad).toMatchObject({ status: 2, stderr: expect.stringContaining('cost.mode') });
+  });
+
+  it('exits with 1 and the place of the error for an operation that is refused', async () => {
+    write('wrong.graphql', 'query Wrong {\n  user { nope }\n}');
+    const { status, stdout } = await run('plan', 'wrong.graphql', '--format', 'json');
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toEqual([
+      { outcome: { kind: 'refused', errors: [expect.stringMatching(/^2:10 GRAPHQL_VALIDATION_FAILED .*"nope"/)] } },
+    ]);
+  });
+
+  it('exits with 2 without a file, or one that cannot be read', async () => {
+    expect(await run('plan')).toMatchObject({ status: 2, stderr: expect.stringContaining('name the file') });
+    expect(await run('plan', 'none.graphql')).toMatchObject({ status: 2, stderr: expect.stringContaining('ENOENT') });
+    expect(await run('plan', 'feed.graphql', '--format', 'xml')).toMatchObject({ status: 2 });
+  });
+});
+
+describe('supergate check', () => {
+  beforeAll(() => {
+    mkdirSync(join(directory, 'operations/deep'), { recursive: true });
+    write('operations/feed.graphql', 'query Feed { user { id posts } }\nquery Mine { user { id } }');
+    write('operations/deep/x.graphql', '{ x }');
+    // `posts` has moved to users, `x` is gone.
+    write('one.graphql', `${link}type Query { user: User }\ntype User @key(fields: "id") { id: ID! posts: Int }`);
+    write('one.yaml', `subgraphs:\n${entry('one')}`);
+  });
+
+  it('tells what would break, and what would cost less, and exits with 1', async () => {
+    const { status, stdout } = await run('check', 'one.yaml', '--against', 'supergraph.yaml');
+    expect(status).toBe(1);
+    expect(stdout.split('\n')).toEqual([
+      expect.stringMatching(/^broken: deep\/x\.graphql \(anonymous\): 1:3 GRAPHQL_VALIDATION_FAILED .*"x"/),
+      'cheaper: feed.graphql Feed: 2 fetches in 2 waves before, 1 fetch in 1 wave now',
+      '3 operations, 1 would break',
+      '',
+    ]);
+  });
+
+  it('exits with 0 where nothing breaks: an operation may cost more, or work at last', async () => {
+    const { status, stdout } = await run('check', 'supergraph.yaml', '--against', 'one.yaml', '--format', 'json');
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toEqual([
+      { file: 'deep/x.graphql', operation: null, kind: 'mended', detail: '1 fetch in 1 wave' },
+      {
+        file: 'feed.graphql',
+        operation: 'Feed',
+        kind: 'costlier',
+        detail: '1 fetch in 1 wave before, 2 fetches in 2 waves now',
+      },
+      { file: 'feed.graphql', operation: 'Mine', kind: 'same', detail: '1 fetch in 1 wave' },
+    ]);
+  });
+
+  it('exits with 2 where a supergraph or the operations are missing', async () => {
+    for (const args of [[], ['one.yaml'], ['one.yaml', '--against', 'none.yaml']])
+      expect(await run('check', ...args)).toMatchObject({ status: 2 });
+    const empty = await run('check', 'one.yaml', '--against', 'one.yaml', '--operations', 'nowhere');
+    expect(empty).toMatchObject({ status: 2, stderr: expect.stringContaining('nowhere cannot be read') });
+  });
+});
+
 describe('supergate token', () => {
   it('prints a token on standard output and nothing else there', async () => {
     const { status, stdout } = await run('token', '--sub', 'ada', '--roles', 'ADMIN', '--keys', 'keys');
@@ -141,6 +253,38 @@ describe('supergate token', () => {
       status: 2,
       stdout: '',
       stderr: expect.stringContaining('--sub ID is required'),
+    });
+  });
+});
+
+describe('supergate key', () => {
+  it('makes, lists, rotates and ends keys that gateway.yaml can name', async () => {
+    const made = await run('key', 'create', '--name', 'Partner', '--subject', 'grace', '--tier', 'gold');
+    expect(made).toMatchObject({ status: 0, stdout: expect.stringMatching(/^sgk_[a-z2-7]{12}_[\w-]{43}\n$/) });
+    const id = made.stdout.split('_')[1] ?? '';
+    write('keys.yaml', 'authentication: { apiKeys: { file: .data/api-keys.json } }\n');
+    expect(await run('config', 'keys.yaml')).toMatchObject({ status: 0 });
+    expect(await run('key', 'rotate', id, '--overlap', '1h')).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining(`sgk_${id}_`),
+      stderr: expect.stringContaining('the old secret counts until'),
+    });
+    expect(await run('key', 'revoke', id)).toMatchObject({ status: 0 });
+    expect(await run('key', 'list')).toMatchObject({ status: 0, stdout: expect.stringContaining(`${id}  revoked`) });
+  });
+
+  it('exits with 2 for what it does not know, and for a file of keys that cannot be used', async () => {
+    expect(await run('key')).toMatchObject({ status: 2, stderr: expect.stringContaining('create, list, rotate') });
+    expect(await run('key', 'lst')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('create, list, rotate'),
+    });
+    expect(await run('key', 'revoke', 'abcdefghijkl', '--file', 'none.json')).toMatchObject({ status: 2 });
+    write('broken-keys.json', '{"keys":1}');
+    write('broken-keys.yaml', 'authentication: { apiKeys: { file: broken-keys.json } }\n');
+    expect(await run('config', 'broken-keys.yaml')).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/^broken-keys.yaml:1:.* authentication.apiKeys.file: cannot be used: keys/),
     });
   });
 });

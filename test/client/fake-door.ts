@@ -20,6 +20,9 @@ import type {
   PreparedOperation,
   RefusedOperation,
   RequestScope,
+  SocketContexts,
+  StopReason,
+  SubscriptionSink,
 } from '../../src/client/door';
 import { ClientError, InternalError, SubgraphError } from '../../src/errors';
 import { silentLog } from '../../src/telemetry/log';
@@ -55,8 +58,22 @@ export interface FakeDoor extends GraphQLDoor {
   /** Resolves when a `gated` field was reached. */
   readonly gateReached: Promise<void>;
   createContext(request: IncomingRequest): Promise<RequestScope>;
+  readonly sockets: SocketContexts;
+  /** Of every credential that comes over HTTP. */
+  expiresAt: number;
+  /** The subscriptions so far, newest last. */
+  readonly subscriptions: readonly FakeSubscription[];
+  /** Resolves when there were so many. */
+  subscribed(count: number): Promise<void>;
   /** The requests so far, newest last, and whether their clients left before the answer. */
   readonly requests: { left: boolean }[];
+}
+
+export interface FakeSubscription {
+  readonly sink: SubscriptionSink;
+  stopped: StopReason | undefined;
+  /** How often another identity took it over. */
+  renewed: number;
 }
 
 interface Prepared extends PreparedOperation {
@@ -75,6 +92,8 @@ export function createFakeDoor(options: { introspection?: boolean } = {}): FakeD
   const gateReached = new Promise<void>((resolve) => {
     reachGate = resolve;
   });
+  const subscriptions: FakeSubscription[] = [];
+  const subscribers: (() => void)[] = [];
   const rootValue = {
     hello: ({ name }: { name: string }) => `hello ${name}`,
     echo: ({ text }: { text: string }) => text,
@@ -135,6 +154,56 @@ export function createFakeDoor(options: { introspection?: boolean } = {}): FakeD
       // As the engine does: what is clean comes as text.
       const isClean = result.errors === undefined && result.extensions === undefined;
       return isClean ? { kind: 'text', body: JSON.stringify(result) } : { kind: 'result', result };
+    },
+    async subscribe(_prepared, params, _context, sink) {
+      if (params.variables?.refuse) {
+        return { kind: 'refused', errors: [new ClientError('UNAUTHORIZED_FIELD_OR_TYPE', 'Not for you.')] };
+      }
+      const subscription: FakeSubscription = { sink, stopped: undefined, renewed: 0 };
+      subscriptions.push(subscription);
+      for (const check of subscribers.splice(0)) check();
+      return {
+        kind: 'live',
+        stop: (reason) => {
+          subscription.stopped ??= reason;
+        },
+        fail: (error) => sink.end({ kind: 'error', errors: [error] }),
+        reauthorise: async () => {
+          subscription.renewed += 1;
+        },
+      };
+    },
+    subscriptions,
+    async subscribed(count) {
+      while (subscriptions.length < count) await new Promise<void>((resolve) => subscribers.push(resolve));
+    },
+    expiresAt: Number.POSITIVE_INFINITY,
+    sockets: {
+      async connect(_upgrade, payload) {
+        const { token } = (payload ?? {}) as { token?: string };
+        if (token === 'bad') throw new ClientError('UNAUTHENTICATED', 'The credentials were refused.');
+        if (token === 'crash') throw new Error(`cannot reach ${secret}`);
+        return { expiresAt: token === undefined ? Number.POSITIVE_INFINITY : Number(token) };
+      },
+      async refresh(identity, _upgrade, payload) {
+        const { token } = payload as { token?: string };
+        if (token === 'bad') throw new ClientError('UNAUTHENTICATED', 'The credentials were refused.');
+        return token === undefined ? identity : { expiresAt: Number(token) };
+      },
+      async open({ expiresAt }, { id, log }) {
+        if (expiresAt < Date.now()) throw new ClientError('UNAUTHENTICATED', 'The credentials have expired.');
+        const request = { left: false };
+        requests.push(request);
+        return {
+          id,
+          log,
+          calls: { count: 0, failed: 0 },
+          clientLeft: () => {
+            request.left = true;
+          },
+          dispose: () => void counts.disposed++,
+        };
+      },
     },
     async createContext({ id, headers }) {
       if (headers.authorization === 'Bearer bad') {

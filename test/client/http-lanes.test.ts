@@ -91,6 +91,7 @@ function countingDoor() {
       },
     },
     prepare: (source, name) => door.prepare(source, name),
+    subscribe: door.subscribe,
     execute(prepared, params, context) {
       ways.express++;
       return door.execute(prepared, params, context);

@@ -20,6 +20,20 @@ export const httpDefaults: HttpConfig = {
   metrics: true,
   expressLane: false,
   trustedProxies: [],
+  subscriptions: {
+    websocket: true,
+    eventStreams: true,
+    maxConnections: 100,
+    maxConnectionsPerIp: 100,
+    maxOperationsPerConnection: 10,
+    maxMessageBytes: 1_000_000,
+    initTimeoutMs: 3_000,
+    idleTimeoutMs: 60_000,
+    pingIntervalMs: 12_000,
+    slowConsumers: 'dropOldest',
+    maxQueuedMessages: 100,
+    maxQueuedBytes: 1_000_000,
+  },
 };
 
 export interface LogLine {
@@ -52,6 +66,8 @@ export async function startTestServer(
     { ...httpDefaults, ...config },
     {
       createContext: (request) => door.createContext(request),
+      sockets: door.sockets,
+      expiryOf: () => door.expiresAt,
       health: { ready: () => health.ready, checks: async () => ({ gateway: { status: 'up', generation: 1 } }) },
       metrics,
       log: { error: write('error'), warn: write('warn'), info: write('info'), debug: write('debug') },

@@ -1,5 +1,6 @@
 /** The pages as a server hands them out; test/e2e/explorer.test.ts shows them to a browser. */
 import { gunzipSync } from 'node:zlib';
+import { createFakeDoor } from './fake-door';
 import { startTestServer, stopTestServer, type TestServer } from './http-server';
 
 const browserAccept = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
@@ -82,6 +83,36 @@ describe('the pages', () => {
   it('send a browser from the root to the GraphQL path', async () => {
     const { statusCode, headers } = await server.http.inject({ url: '/' });
     expect([statusCode, headers.location]).toEqual([302, '/graphql']);
+  });
+
+  it('are shown to some alone: to others there is nothing', async () => {
+    const door = createFakeDoor();
+    const some = await startTestServer(
+      {},
+      {
+        createContext: async (request) => {
+          if (request.headers.cookie === 'bad') throw new Error('refused');
+          return Object.assign(await door.createContext(request), { who: request.headers.cookie });
+        },
+        mayExplore: (context) => 'who' in context && context.who === 'admin',
+        door,
+      },
+    );
+    const statusesFor = async (cookie?: string) => {
+      const headers = { accept: browserAccept, ...(cookie !== undefined && { cookie }) };
+      const answers = await Promise.all(['/graphql', '/graphiql'].map((url) => some.http.inject({ url, headers })));
+      return answers.map(({ statusCode, body }) => [statusCode, body.startsWith('<!doctype html>')]);
+    };
+    expect(await statusesFor('admin')).toEqual([
+      [200, true],
+      [200, true],
+    ]);
+    for (const other of ['reader', 'bad', undefined]) {
+      const [atGraphQL, atExplorer] = await statusesFor(other);
+      expect(atGraphQL?.[0]).toBeGreaterThanOrEqual(400);
+      expect([atGraphQL?.[1], atExplorer]).toEqual([false, [404, false]]);
+    }
+    await stopTestServer(some);
   });
 
   it('are not there when the explorer is off', async () => {

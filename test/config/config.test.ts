@@ -1,56 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  type Config,
-  ConfigError,
-  configJsonSchema,
-  createConfig,
-  loadConfig,
-  strayOverrides,
-  subgraphSettings,
-} from '../../src/config';
-import { formatProblem } from '../../src/config/yaml-file';
-import { configuredIssuerProblems } from '../../src/context/issuers';
+import { configJsonSchema, createConfig, loadConfig, strayOverrides, subgraphSettings } from '../../src/config';
+import { createYamlFile } from './yaml-file';
 
 // Real: the YAML file on disk. Given: the environment, as a value. Observed: the configuration, or the printed problems.
-const directory = mkdtempSync(join(tmpdir(), 'supergate-config-'));
-const file = join(directory, 'gateway.yaml');
-afterAll(() => rmSync(directory, { recursive: true }));
+const { directory, configOf, problemsOf, remove } = createYamlFile();
+afterAll(remove);
 
 /** How a file names a variable: `variable('A:-b')`. */
 const variable = (name: string) => `\${env.${name}}`;
 
-function load(yaml: string, env: Record<string, string> = {}) {
-  writeFileSync(file, yaml);
-  return loadConfig({ file, env });
-}
-
-function configOf(yaml: string, env?: Record<string, string>): Config {
-  const loaded = load(yaml, env);
-  if (loaded.kind === 'problems') throw new ConfigError(loaded.problems);
-  return loaded.config;
-}
-
-function problemsOf(yaml: string, env?: Record<string, string>): string[] {
-  const loaded = load(yaml, env);
-  if (loaded.kind === 'config') throw new Error('the configuration was accepted');
-  return loaded.problems.map((problem) => formatProblem(problem).replace(file, 'gateway.yaml'));
-}
-
 const secret = 's3cret-s3cret-s3cret-s3cret-s3cret';
-
-describe('files of keys', () => {
-  it('are checked with the rest, and told where they are named', () => {
-    const issuer = 'issuer: https://a.example\n      audiences: [us]\n      algorithms: [RS256]';
-    writeFileSync(file, `authentication:\n  issuers:\n    - ${issuer}\n      publicKeyFile: missing.pem\n`);
-    const loaded = loadConfig({ file, env: {}, check: configuredIssuerProblems });
-    expect(loaded).toMatchObject({
-      kind: 'problems',
-      problems: [{ line: 6, column: 22, path: 'authentication.issuers[0].publicKeyFile' }],
-    });
-  });
-});
 
 describe('defaults', () => {
   it('fills in every section of an empty file', () => {
@@ -61,7 +21,11 @@ describe('defaults', () => {
       graphqlPath: '/graphql',
       introspection: true,
     });
-    expect(config.authentication).toEqual({ required: false, issuers: [] });
+    expect(config.authentication).toEqual({
+      required: false,
+      issuers: [],
+      sources: { header: true, connectionInit: true, extensions: false },
+    });
     expect(config.limits.maxDepth).toBe(25);
     expect(config.planner.timeoutMs).toBe(3_000);
     expect(config.telemetry).toEqual({ logLevel: 'info', metrics: true });
@@ -112,7 +76,7 @@ describe('problems', () => {
 
   it('list the known keys where none is near', () => {
     expect(problemsOf('telemetry:\n  colour: red\n')).toEqual([
-      'gateway.yaml:2:3 telemetry.colour: unknown key "colour"; known here: logLevel, metrics',
+      'gateway.yaml:2:3 telemetry.colour: unknown key "colour"; known here: logLevel, metrics, tracing',
     ]);
   });
 
@@ -166,58 +130,6 @@ describe('problems', () => {
     expect(problemsOf('subgraphs:\n  defaults:\n    forwardHeaders: [x-tenant, host, X-Big]\n')).toEqual([
       'gateway.yaml:3:32 subgraphs.defaults.forwardHeaders[1]: this header belongs to one connection and is never forwarded',
       'gateway.yaml:3:38 subgraphs.defaults.forwardHeaders[2]: expected a header name in lower case',
-    ]);
-  });
-});
-
-describe('issuers', () => {
-  const issuer = (lines: string) =>
-    `authentication:\n  issuers:\n    - issuer: https://a\n      audiences: [x]\n${lines}`;
-
-  it('take their keys from exactly one place', () => {
-    const none = problemsOf(issuer('      algorithms: [ES256]\n'));
-    expect(none).toEqual([expect.stringMatching(/issuers\[0\]: give exactly one of .*; given: none$/)]);
-    const two = problemsOf(
-      issuer(`      algorithms: [HS256]\n      jwksUrl: http://k/\n      sharedSecret: ${secret}\n`),
-    );
-    expect(two).toEqual([expect.stringMatching(/given: jwksUrl, sharedSecret$/)]);
-  });
-
-  it('bind HS algorithms to shared secrets and nothing else to them', () => {
-    expect(problemsOf(issuer('      algorithms: [ES256, HS256]\n      jwksUrl: http://k/\n'))).toEqual([
-      'gateway.yaml:5:27 authentication.issuers[0].algorithms[1]: HS256 needs sharedSecret: a public key must never serve as one',
-    ]);
-    expect(problemsOf(issuer(`      algorithms: [ES256]\n      sharedSecret: ${secret}\n`))[0]).toContain(
-      'ES256 cannot use a shared secret',
-    );
-  });
-
-  it('refuse secrets below 32 bytes, no audience, a tolerance above a minute, and the same name twice', () => {
-    expect(problemsOf(issuer('      algorithms: [HS256]\n      sharedSecret: short\n'))[0]).toContain(
-      'at least 32 bytes',
-    );
-    expect(
-      problemsOf(
-        'authentication: { issuers: [{ issuer: a, audiences: [], algorithms: [ES256], jwksUrl: "http://k" }] }',
-      )[0],
-    ).toContain('audience');
-    expect(
-      problemsOf(issuer('      algorithms: [ES256]\n      jwksUrl: http://k/\n      clockToleranceMs: 60001\n'))[0],
-    ).toContain('at most 60000');
-    const entry = '{ issuer: a, audiences: [x], algorithms: [ES256], jwksUrl: "http://k" }';
-    expect(problemsOf(`authentication: { issuers: [${entry}, ${entry}] }`)[0]).toContain('same name');
-  });
-
-  it('become values with one source of keys, its path relative to the file', () => {
-    const { issuers } = configOf(issuer('      algorithms: [ES256]\n      jwksFile: keys/set.json\n')).authentication;
-    expect(issuers).toEqual([
-      {
-        issuer: 'https://a',
-        audiences: ['x'],
-        algorithms: ['ES256'],
-        clockToleranceMs: 5000,
-        keys: { kind: 'jwksFile', file: join(directory, 'keys/set.json') },
-      },
     ]);
   });
 });
@@ -309,6 +221,33 @@ describe('settings of a subgraph', () => {
     });
     expect(subgraphSettings(config, 'my-users')).toMatchObject({ url: 'http://env', timeoutMs: 5 });
     expect(subgraphSettings(config, 'Posts').url).toBe('http://posts');
+  });
+
+  it('are as the chapter on subgraphs that fail shows them', () => {
+    const chapter = readFileSync(join(__dirname, '../../docs/resilience.md'), 'utf8');
+    const config = configOf(/```yaml\n([\s\S]*?)```/.exec(chapter)![1]!);
+    expect(config.subgraphs.defaults).toEqual({ ...createConfig().subgraphs.defaults, timeoutMs: 5_000 });
+    expect(subgraphSettings(config, 'users')).toMatchObject({
+      instances: [{ weight: 2 }, { weight: 1 }],
+      retries: { attempts: 2, anotherAfterMs: 300, backoffMs: 25 },
+    });
+  });
+
+  it('take the URLs of instances from a variable, and its own part of a section over the defaults', () => {
+    const config = configOf(
+      'subgraphs: { defaults: { retries: { attempts: 2 } }, overrides: { users: { retries: { backoffMs: 7 } } } }',
+      { SUBGRAPH_USERS_URLS: 'http://a:1/graphql, http://b:2/graphql' },
+    );
+    expect(subgraphSettings(config, 'users')).toMatchObject({
+      instances: [
+        { url: 'http://a:1/graphql', weight: 1 },
+        { url: 'http://b:2/graphql', weight: 1 },
+      ],
+      retries: { attempts: 2, backoffMs: 7, statuses: [502, 503, 504] },
+    });
+    expect(problemsOf('', { SUBGRAPH_USERS_URLS: 'http://a,ftp://b' })).toEqual([
+      expect.stringContaining('subgraphs.overrides.users.instances[1].url: expected an http or https URL'),
+    ]);
   });
 
   it('are not read from what every object has', () => {

@@ -2,8 +2,11 @@
  * Conformance fuzzer: the gateways it can test, each behind one small interface. Ours is the subject; the stock one
  * calibrates the harness, since its defects are known.
  */
+import type { ExecutionResult } from 'graphql';
 import { createConfig } from '../../src/config';
-import { createGateway } from '../../src/gateway';
+import { openDeadline } from '../../src/context/deadline';
+import { anonymous } from '../../src/context/request-context';
+import { createGateway, type Gateway, type GatewayRequest } from '../../src/gateway';
 import { PlannerThread } from '../../src/supergraph/planner-client';
 import { silentLog } from '../../src/telemetry/log';
 import type { Answer } from './compare';
@@ -27,7 +30,14 @@ export function ourGateway(planTimeoutMs = 10_000): GatewayUnderTest {
     telemetry: { logLevel: 'fatal' },
     planner: { timeoutMs: planTimeoutMs },
     // Answers are compared here, not limits.
-    limits: { maxDepth: 1_000, maxDirectives: 10_000, maxTokens: 100_000, maxSelections: 1_000_000, maxErrors: 10_000 },
+    limits: {
+      maxDepth: 1_000,
+      maxListDepth: 1_000,
+      maxDirectives: 10_000,
+      maxTokens: 100_000,
+      maxSelections: 1_000_000,
+      maxErrors: 10_000,
+    },
   });
   const planner = new PlannerThread({ ...config.planner, log: silentLog });
   const shared: PlannerThread = Object.assign(Object.create(planner) as PlannerThread, { close: async () => {} });
@@ -37,15 +47,35 @@ export function ourGateway(planTimeoutMs = 10_000): GatewayUnderTest {
       const gateway = createGateway({ supergraph: { sdl }, config }, { planner: shared, log: silentLog });
       await gateway.load();
       return {
-        async execute(query, variables, operationName) {
-          const { data, errors } = await gateway.query({ query, variables, operationName });
-          return { data, errors: errors?.map((error) => error.toJSON()) };
-        },
+        execute: (query, variables, operationName) => executeAsText(gateway, { query, variables, operationName }),
         stop: () => gateway.stop(),
       };
     },
     close: () => planner.close(),
   };
+}
+
+/**
+ * Answers with text as HTTP clients get it where it comes as text, else with values. A query is asked for both: where
+ * they are not the same, that is an error. A mutation runs once.
+ */
+async function executeAsText(gateway: Gateway, request: GatewayRequest): Promise<Answer> {
+  const prepared = gateway.prepare(request.query, request.operationName);
+  if (prepared.kind === 'refused') return plainAnswer({ errors: prepared.errors });
+  const { deadline, dispose } = openDeadline(Date.now() + 60_000, Date.now);
+  const calls = { count: 0, failed: 0 };
+  const context = { id: 'fuzz', identity: anonymous, deadline, log: silentLog, subgraphHeaders: {}, calls };
+  const answer = await gateway.answer(prepared, request.variables ?? {}, context).finally(dispose);
+  if (answer.kind === 'result') return plainAnswer(answer.result);
+  const asText = JSON.parse(answer.body) as Answer;
+  if (prepared.operation === 'mutation') return asText;
+  const asValues = plainAnswer(await gateway.query(request));
+  if (!asValues.errors && answer.body === JSON.stringify({ data: asValues.data })) return asText;
+  return { ...asText, errors: [{ message: 'The text of the answer is not that of its values.' }] };
+}
+
+function plainAnswer({ data, errors }: ExecutionResult): Answer {
+  return { data, errors: errors?.map((error) => error.toJSON()) };
 }
 
 /** `@apollo/gateway`, with the errors it makes for nulls counted as errors. */

@@ -10,6 +10,7 @@ import {
   hs,
   key384,
   key521,
+  pem,
   pemIssuer,
   pemKey,
   rs,
@@ -57,6 +58,8 @@ describe('a token that is right', () => {
       accepted: true,
       identity: {
         kind: 'authenticated',
+        credential: { kind: 'token' },
+        tier: 'gold',
         subject: 'user-1',
         issuer: urlIssuer,
         roles: ['ADMIN', 'USER'],
@@ -108,6 +111,40 @@ describe('roles and scopes', () => {
     ]);
     const token = hs({ realm_access: { roles: ['ADMIN'] }, 'https://a.test/scp': 'r w', roles: ['X'], scopes: ['x'] });
     expect(await configured.verify(token)).toMatchObject({ identity: { roles: ['ADMIN'], scopes: ['r', 'w'] } });
+  });
+
+  it.each<[string, unknown, string | undefined]>([
+    ['a name', 'gold', 'gold'],
+    ['nothing', undefined, undefined],
+    ['a list', ['gold'], undefined],
+    ['an empty text', '', undefined],
+    ['a control character', 'gold\u0000', undefined],
+  ])('come with a tier, read from %s', async (_name, tier, expected) => {
+    const verdict = await verifier.verify(es({ tier }));
+    expect(verdict).toMatchObject({ accepted: true, identity: { tier: expected } });
+  });
+
+  it('come with the subject and the tier that the issuer is configured to have elsewhere', async () => {
+    const configured = createTestVerifier([
+      {
+        issuer: secretIssuer,
+        audiences: ['supergate'],
+        keys: { kind: 'sharedSecret', secret },
+        subjectClaim: 'https://a.test/user.id',
+        tierClaim: 'plan.name',
+      },
+      {
+        issuer: pemIssuer,
+        audiences: ['supergate'],
+        algorithms: ['RS256'],
+        keys: { kind: 'pem', pem },
+        subjectClaim: 'oid',
+      },
+    ]);
+    const named = hs({ 'https://a.test/user.id': 'u-7', plan: { name: 'silver' }, tier: 'gold' });
+    expect(await configured.verify(named)).toMatchObject({ identity: { subject: 'u-7', tier: 'silver' } });
+    expect(await configured.verify(rs({ oid: ' padded' }))).toEqual({ accepted: false, cause: 'subject' });
+    expect(await configured.verify(rs())).toEqual({ accepted: false, cause: 'subject' });
   });
 
   it('cannot be changed by one request for the next', async () => {

@@ -3,10 +3,10 @@
  * Fake: the clock and the log. Observed: the identity or the error, its challenge, and the line in the log.
  */
 import { type Authenticator, createAuthenticator } from '../../src/context/authenticate';
-import { readCredential } from '../../src/context/bearer';
+import { createCredentialReader } from '../../src/context/credentials';
 import type { Identity } from '../../src/context/request-context';
 import { ClientError } from '../../src/errors';
-import { claimsOf, createRecordingLog, createTestVerifier, ec, forge } from './forge';
+import { type Clock, claimsOf, createClock, createRecordingLog, createTestVerifier, ec, forge } from './forge';
 
 const key = ec();
 const otherKey = ec();
@@ -20,17 +20,21 @@ const tokens = () =>
     { issuer: 'https://issuer.test', audiences: ['supergate'], algorithms: ['ES256'], keys: { kind: 'pem', pem } },
   ]);
 
+const { ofRequest } = createCredentialReader({ header: true, connectionInit: true, extensions: false });
+
+let clock: Clock;
 let log: ReturnType<typeof createRecordingLog>;
 let open: Authenticator;
 let closed: Authenticator;
 beforeEach(() => {
   log = createRecordingLog();
-  open = createAuthenticator({ tokens: tokens(), required: false });
-  closed = createAuthenticator({ tokens: tokens(), required: true });
+  clock = createClock();
+  open = createAuthenticator({ tokens: tokens(), required: false, now: clock.now });
+  closed = createAuthenticator({ tokens: tokens(), required: true, now: clock.now });
 });
 
 const identify = (rawHeaders: readonly string[], authenticator = open): Promise<Identity> =>
-  authenticator.authenticate(readCredential(rawHeaders), log);
+  authenticator.authenticate(ofRequest(rawHeaders, undefined), { log, ip: '203.0.113.7' });
 
 async function refusalOf(rawHeaders: readonly string[], authenticator = open): Promise<ClientError> {
   const outcome = await identify(rawHeaders, authenticator).catch((error: unknown) => error);
@@ -124,8 +128,31 @@ describe('a request without credentials', () => {
 describe('the log', () => {
   it('has the cause of a refusal, and nothing of the token', async () => {
     await refusalOf(['Authorization', `Bearer ${bad}`]);
-    expect(log.lines).toEqual([{ level: 'info', fields: { cause: 'signature' }, message: 'A credential was refused' }]);
+    const fields = { cause: 'signature', credential: 'bearer', ip: '203.0.113.7' };
+    expect(log.lines).toEqual([{ level: 'info', fields, message: 'A credential was refused' }]);
     expect(JSON.stringify(log.lines)).not.toContain(bad.slice(0, 20));
+  });
+
+  it('has at most twenty lines of one cause in ten seconds, and then how many it did not get', async () => {
+    for (let index = 0; index < 1_000; index += 1) await refusalOf(['Authorization', `Bearer ${bad}`]);
+    expect(log.lines).toHaveLength(20);
+    clock.ms += 10_000;
+    await refusalOf(['Authorization', `Bearer ${bad}`]);
+    await refusalOf(['Authorization', `Bearer ${bad}`]);
+    expect(log.lines.slice(20).map(({ fields }) => fields.suppressed)).toEqual([980, undefined]);
+  });
+
+  it('has the lines of another cause in the flood of one', async () => {
+    for (let index = 0; index < 1_000; index += 1) await refusalOf(['Authorization', 'Basic x']);
+    await refusalOf(['Authorization', `Bearer ${bad}`]);
+    expect(log.lines.at(-1)).toMatchObject({ fields: { cause: 'signature' } });
+  });
+
+  it('is not silenced by a clock that is set back', async () => {
+    for (let index = 0; index < 60; index += 1) await refusalOf(['Authorization', 'Basic x']);
+    clock.ms -= 3_600_000;
+    await refusalOf(['Authorization', 'Basic x']);
+    expect(log.lines).toHaveLength(21);
   });
 
   it('says nothing of a token that is accepted', async () => {
@@ -136,7 +163,7 @@ describe('the log', () => {
 
 describe('a gateway without issuers', () => {
   it('refuses every token and lets anonymous requests pass', async () => {
-    const authenticator = createAuthenticator({ tokens: createTestVerifier([]), required: false });
+    const authenticator = createAuthenticator({ tokens: createTestVerifier([]), required: false, now: clock.now });
     expect(await identify([], authenticator)).toEqual({ kind: 'anonymous' });
     await refusalOf(['Authorization', `Bearer ${good}`], authenticator);
   });

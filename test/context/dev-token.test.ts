@@ -106,7 +106,7 @@ describe('a development token', () => {
     '25h',
     '1441m',
     '86401s',
-    '1d',
+    '2d',
     '15 m',
     '15M',
     '1e3s',

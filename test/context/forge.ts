@@ -11,8 +11,8 @@ import {
   type KeyObject,
   sign,
 } from 'node:crypto';
+import type { FetchText } from '../../src/context/http-fetch';
 import { createIssuers, type IssuerOptions } from '../../src/context/issuers';
-import type { FetchText } from '../../src/context/jwks-fetch';
 import { createTokenVerifier, type TokenVerifier } from '../../src/context/tokens';
 import type { Log } from '../../src/telemetry/log';
 

@@ -57,6 +57,8 @@ describe('an issuer that is configured well', () => {
 describe('an issuer that is configured badly', () => {
   const rows: [name: string, changes: () => Partial<IssuerOptions>, path: string, message: RegExp][] = [
     ['an empty name', () => ({ issuer: ' ' }), '0.issuer', /empty/],
+    ['a subject without a claim', () => ({ subjectClaim: '' }), '0.subjectClaim', /empty/],
+    ['a tier without a claim', () => ({ tierClaim: '' }), '0.tierClaim', /empty/],
     ['no audience', () => ({ audiences: [] }), '0.audiences', /empty/],
     ['an empty audience', () => ({ audiences: [''] }), '0.audiences', /empty/],
     ['a tolerance over 60 s', () => ({ clockToleranceMs: 60_001 }), '0.clockToleranceMs', /between 0 and 60000/],

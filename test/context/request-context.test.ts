@@ -6,6 +6,7 @@ import { createSecretKey } from 'node:crypto';
 import jsonwebtoken from 'jsonwebtoken';
 import { createAuthenticator } from '../../src/context/authenticate';
 import { createRequestContexts, requestIdFrom } from '../../src/context/create-request-context';
+import { createCredentialReader } from '../../src/context/credentials';
 import { openDeadline, startNodeTimer } from '../../src/context/deadline';
 import { anonymous, type Identity, type RequestEnd } from '../../src/context/request-context';
 import { createSubgraphIdentity } from '../../src/context/subgraph-identity';
@@ -34,6 +35,8 @@ beforeEach(() => {
 
 const user = (changes: Partial<Extract<Identity, { kind: 'authenticated' }>> = {}): Identity => ({
   kind: 'authenticated',
+  credential: { kind: 'token' },
+  tier: undefined,
   subject: 'user-1',
   issuer: 'https://issuer.test',
   roles: ['USER'],
@@ -72,6 +75,32 @@ describe('the identity that subgraphs read', () => {
     const caller = { kind: 'user', id: 'user-1', roles: ['USER'], scopes: ['read'] };
     expect(verifyIdentity(tokenFor(user()), identityKey(secret))).toMatchObject(caller);
     expect(verifyIdentity(tokenFor(anonymous), identityKey(secret))).toEqual({ kind: 'anonymous' });
+  });
+
+  it('names the API key that proved it, for a subgraph that allows keys less than people', () => {
+    const keyed = user({ credential: { kind: 'apiKey', id: 'k2xabcdefghi' } });
+    expect(read(signer().tokenFor(keyed))).toMatchObject({ sub: 'user-1', api_key: 'k2xabcdefghi' });
+    expect(signer().tokenFor(keyed)).not.toBe(signer().tokenFor(user()));
+  });
+
+  it('has a service token for what the gateway asks for itself, which is nobody and no client', () => {
+    const { ownToken, tokenFor } = signer();
+    const claims = {
+      iss: 'supergate',
+      aud: 'subgraphs',
+      iat: nowS,
+      exp: nowS + 60,
+      svc: 'gateway',
+      roles: [],
+      scopes: [],
+    };
+    expect(read(ownToken())).toEqual(claims);
+    expect(ownToken()).toBe(ownToken());
+    expect(tokenFor(anonymous)).not.toBe(ownToken());
+    const posing = signer({ claims: ['svc'] }).tokenFor(user({ claims: { svc: 'gateway' } }));
+    expect(read(posing)).not.toHaveProperty('svc');
+    clock.ms += 30_000;
+    expect(read(ownToken())).toMatchObject({ exp: nowS + 90 });
   });
 
   it('has no subject when nobody signed in', () => {
@@ -300,7 +329,8 @@ describe('a request context', () => {
       { clock },
     );
     const contexts = createRequestContexts({
-      authenticator: createAuthenticator({ tokens, required: false }),
+      authenticator: createAuthenticator({ tokens, required: false, now: clock.now }),
+      credentials: createCredentialReader({ header: true, connectionInit: true, extensions: true }),
       subgraphIdentity: createSubgraphIdentity({ secret, now: clock.now }),
       log,
       now: clock.now,
@@ -348,13 +378,27 @@ describe('a request context', () => {
     expect(context.subgraphHeaders).toEqual({ 'x-request-id': 'r1' });
   });
 
+  it('knows the identity that the extensions of the request bring', async () => {
+    const { contexts } = createTestContexts();
+    const extensions = { authorization: `Bearer ${token}` };
+    const context = await contexts.openHttp({ id: 'r1', rawHeaders: [], extensions });
+    expect(context.identity).toMatchObject({ subject: 'user-1' });
+    await expect(contexts.openHttp({ ...signedIn, extensions })).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+  });
+
   it('is not made, and starts no timer, when the credentials are refused', async () => {
     const { contexts, timer, log } = createTestContexts();
     const rawHeaders = ['Authorization', 'Bearer nonsense'];
-    await expect(contexts.openHttp({ id: 'r1', rawHeaders })).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    await expect(contexts.openHttp({ id: 'r1', rawHeaders, ip: '::1' })).rejects.toMatchObject({
+      code: 'UNAUTHENTICATED',
+    });
     expect(timer.delays).toEqual([]);
     expect(log.lines).toEqual([
-      { level: 'info', fields: { requestId: 'r1', cause: 'malformed' }, message: 'A credential was refused' },
+      {
+        level: 'info',
+        fields: { requestId: 'r1', cause: 'malformed', credential: 'bearer', ip: '::1' },
+        message: 'A credential was refused',
+      },
     ]);
   });
 
@@ -364,6 +408,7 @@ describe('a request context', () => {
         clock.ms += 2000;
         return anonymous;
       },
+      renew: async (identity: Identity) => identity,
     };
     const { contexts, timer } = createTestContexts({ authenticator: slow });
     const context = await contexts.openHttp(signedIn);

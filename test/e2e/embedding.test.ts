@@ -352,6 +352,34 @@ describe('an Apollo Server app with our gateway', () => {
     expect(await send(stock, { query: 'subscription { ticks }' })).toMatchObject({ status: 500 });
   });
 
+  it('counts callers by the address that the app knows, and refuses with 429 and Retry-After', async () => {
+    const rules = [{ name: 'once', by: 'ip', max: 1, window: '1h' } as const];
+    const gateway = createGateway(
+      {
+        supergraph: { sdl: supergraphSdl },
+        config: createConfig({ rateLimits: { rules } }),
+        clientAddress: (contextValue) => (contextValue as AppContext).token,
+      },
+      { log: silentLog },
+    );
+    const app = await startApp(gateway);
+    const ask = (authorization: string) =>
+      fetch(app.url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization },
+        body: JSON.stringify({ query: '{ product(id: 1) { id } }' }),
+      });
+    try {
+      const statuses = [];
+      for (const address of ['192.0.2.1', '192.0.2.2']) statuses.push((await ask(address)).status);
+      const refused = await ask('192.0.2.1');
+      expect([...statuses, refused.status]).toEqual([200, 200, 429]);
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(3_500);
+    } finally {
+      await app.stop();
+    }
+  });
+
   it('answers with the status of the error table, and masks what is its own fault', async () => {
     await planner.close();
     expect(await send(ours, { query: '{ products { weight } }' })).toMatchObject({

@@ -66,10 +66,10 @@ function leftovers(): string {
 
 const get = (path: string, accept = '*/*') => fetch(url + path, { headers: { accept } });
 
-function post(query: string, authorization?: string): Promise<Response> {
+function post(query: string, authorization?: string, headers: Record<string, string> = {}): Promise<Response> {
   return fetch(`${url}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...(authorization && { authorization }) },
+    headers: { 'content-type': 'application/json', ...headers, ...(authorization && { authorization }) },
     body: JSON.stringify({ query }),
   });
 }
@@ -100,14 +100,32 @@ describe('npm start', () => {
     expect(forged.headers.get('www-authenticate')).toMatch(/^Bearer/);
   });
 
-  it('answers anonymous requests, and leaves refusals to the subgraphs', async () => {
+  it('takes the API key that `supergate key` makes, until it is revoked', async () => {
+    const supergate = (...words: string[]) => {
+      const args = ['--require', 'tsx/cjs', 'src/cli.ts', 'key', ...words, '--file', join(home, 'api-keys.json')];
+      return spawnSync('node', args, { cwd: root, encoding: 'utf8' }).stdout.trim();
+    };
+    const key = supergate('create', '--name', 'Partner', '--subject', seedUserId(1), '--roles', 'USER');
+    const ask = () => post('{ me { username } }', undefined, { 'x-api-key': key });
+    expect(await (await ask()).json()).toEqual({ data: { me: { username: 'ada' } } });
+    supergate('revoke', key.split('_')[1] ?? '');
+    for (const end = Date.now() + 30_000; Date.now() < end && (await ask()).status !== 401; ) await sleep(500);
+    expect((await ask()).status).toBe(401);
+  });
+
+  it('answers anonymous requests, refuses what the schema protects, and leaves the rest to the subgraphs', async () => {
     const open = await post('{ me { username } search(text: "compiler", first: 1) { __typename } }');
     expect(await open.json()).toEqual({ data: { me: null, search: [{ __typename: 'Post' }] } });
     const closed = await post('{ users { nodes { username } } }');
     expect(closed.status).toBe(200);
     expect(await closed.json()).toMatchObject({
       data: null,
-      errors: [{ path: ['users'], extensions: { code: 'UNAUTHENTICATED', serviceName: 'users' } }],
+      errors: [{ path: ['users'], extensions: { code: 'UNAUTHORIZED_FIELD_OR_TYPE' } }],
+    });
+    const own = await post('{ userByUsername(username: "grace") { displayName balance { amount } } }');
+    expect(await own.json()).toMatchObject({
+      data: { userByUsername: { displayName: 'Grace Hopper', balance: null } },
+      errors: [{ extensions: { code: 'UNAUTHENTICATED', serviceName: 'payments' } }],
     });
   });
 
@@ -117,7 +135,7 @@ describe('npm start', () => {
     const { status, checks } = (await (await get('/health')).json()) as { status: string; checks: object };
     expect({ status, parts: Object.keys(checks).sort() }).toEqual({
       status: 'up',
-      parts: ['gateway', 'memory', 'subgraph:content', 'subgraph:payments', 'subgraph:users'],
+      parts: ['gateway', 'memory', 'subgraph:content', 'subgraph:payments', 'subgraph:users', 'supergraph'],
     });
   });
 

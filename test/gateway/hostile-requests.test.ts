@@ -10,12 +10,17 @@ import { hostileGraph } from './hostile-graph';
 jest.setTimeout(30_000);
 let graph: Graph;
 beforeAll(async () => {
-  graph = await startGraph(hostileGraph, { config: { planner: { timeoutMs: 1_500 } } });
+  graph = await startGraph(hostileGraph, { config: { planner: { timeoutMs: 6_000 } } });
 });
 afterAll(() => graph.close());
 beforeEach(() => {
   graph.requests.length = 0;
 });
+
+/** Which of them depends on the machine. */
+const hardToPlan = ['QUERY_PLAN_TIMEOUT', 'QUERY_PLAN_TOO_LARGE'];
+/** Planned or refused, as the machine is. */
+const slow = ['a maze, all doors 3 deep', 'an interface across subgraphs, 3 levels'];
 
 const maxAnswerLength = 1_000_000;
 const maxRefusalLength = 30_000;
@@ -87,14 +92,14 @@ describe('a hostile request', () => {
       '100 errors after 95,000 lines',
     ],
     GRAPHQL_PARSE_FAILED: ['a syntax error after 95,000 lines'],
+    MAX_VARIABLE_VALUES_LIMIT: ['20,000 wrong items in a list variable'],
     BAD_USER_INPUT: [
-      '20,000 wrong items in a list variable',
+      '9,900 wrong items in a list variable',
       '20 wrong variables after 95,000 lines',
       'a list variable 45,000 deep',
       'an input object variable 9,000 deep',
     ],
     QUERY_PLAN_TOO_LARGE: ['a maze, one door 12 deep', 'a maze, two doors 7 deep'],
-    QUERY_PLAN_TIMEOUT: ['an interface across subgraphs, 4 levels'],
   };
 
   const refused = Object.entries(refusals).flatMap(([code, names]) => names.map((name) => [name, code] as const));
@@ -129,10 +134,16 @@ describe('a hostile request', () => {
     expect(length).toBeLessThan(maxAnswerLength);
   });
 
+  it('is refused when it takes too much time to plan, or too much memory', async () => {
+    const { data, codes, subgraphRequests } = await ask({ query: wideInterface(4) });
+    expect({ data, subgraphRequests }).toEqual({ data: undefined, subgraphRequests: 0 });
+    expect(hardToPlan).toContain(codes[0]);
+  });
+
   it('is each of the collection, once', () => {
     const expected = [...refused.map(([name]) => name), ...Object.keys(answered)];
-    const slow = ['a maze, all doors 3 deep', 'an interface across subgraphs, 3 levels'];
-    expect([...expected, ...slow].sort()).toEqual(Object.keys(hostileRequests).sort());
+    const rest = [...slow, 'an interface across subgraphs, 4 levels'];
+    expect([...expected, ...rest].sort()).toEqual(Object.keys(hostileRequests).sort());
   });
 });
 
@@ -151,7 +162,7 @@ describe('after hostile requests', () => {
       ['a', 'b'].map((name) => ask({ query: `{ me { ${name}: name(format: "${name}") posts { title } } }` })),
     );
     expect(innocent.map(({ codes }) => codes)).toEqual([[], []]);
-    expect((await hostile).codes).toEqual(['QUERY_PLAN_TIMEOUT']);
+    expect(hardToPlan).toContain((await hostile).codes[0]);
   });
 });
 

@@ -66,24 +66,26 @@ const subgraphs = [
   {
     name: 'shop',
     sdl: `type Media @key(fields: "id") @interfaceObject {
-      id: ID! title: String! @external price: String! @requires(fields: "title")
+      id: ID! title: String! @external price: String! @requires(fields: "title") stock: Int
     }`,
     resolvers: {
       Media: {
         __resolveReference: (reference: Media) => reference,
         price: ({ title }: { title: string }) => priceOf(title),
+        stock: score,
       },
     },
   },
 ];
 
-const fields = `id: ID! title: String! author: Author! score: Int! related: [Media]! review: Review! price: String!`;
+const fields = `id: ID! title: String! author: Author! score: Int! related: [Media]! review: Review! price: String! stock: Int`;
 const common = {
   author,
   score,
   related: ({ id }: Media) => relatedIds[id]?.map((other) => other && byId(other)) ?? [],
   review: (item: Media) => ({ text: `about ${item.id}`, media: byId(item.id) }),
   price: ({ title }: { title: string }) => priceOf(title),
+  stock: score,
 };
 const oracle = createOracle(
   `type Query {
@@ -139,6 +141,11 @@ describe('@interfaceObject', () => {
     ['requires a field of the implementations', '{ media { price } }'],
     ['requires beside what the client asks', '{ top { price title: id id: title } }'],
     ['requires on implementations', '{ books { price } best { related { price } } }'],
+    ['requires for some, beside a field of all', '{ media { stock ... on Film { price } } }'],
+    ['requires for some, beside a field of others', '{ media { ... on Book { price } ... on Film { stock } } }'],
+    ['requires for some, by a fragment in a fragment', '{ media { stock ... on Film { ... on Media { price } } } }'],
+    ['requires for some behind a union', '{ things { ... on Media { stock } ... on Film { price } } }'],
+    ['requires where only the object is known', '{ top { stock ... on Book { price } ... on Film { stock price } } }'],
     ['is reached through a union', '{ things { ... on Media { score } ... on Place { city best { price } } } }'],
     ['is reached through members of a union', '{ things { __typename ... on Book { score } ... on Film { price } } }'],
     [
@@ -175,8 +182,7 @@ describe('@interfaceObject', () => {
     );
   });
 
-  // The planner makes a cycle of these fetches and never ends: the operation is refused with QUERY_PLAN_TIMEOUT.
-  it.failing('answers a field with requirements under a condition where only the object is known', async () => {
+  it('answers a field with requirements under a condition where only the object is known', async () => {
     const query = '{ top { ... on Book { price } } }';
     expect(await graph.answer(query)).toBe(await oracle(query));
   });

@@ -139,6 +139,12 @@ describe('@override', () => {
       ['orders'],
     ],
     [
+      'leaves the old subgraph at a hundred of a hundred',
+      '{ orders { all } }',
+      '{"orders":[{"all":"orders"},{"all":"orders"}]}',
+      ['legacy', 'orders'],
+    ],
+    [
       'stays with the old subgraph at none of a hundred',
       '{ orders { half } }',
       '{"orders":[{"half":"legacy"},{"half":"legacy"}]}',
@@ -148,9 +154,103 @@ describe('@override', () => {
     expect(await graph.answer(query)).toBe(`{"data":${data}}`);
     expect(graph.requests.map((request) => request.subgraph)).toEqual(asked);
   });
+});
 
-  // The planner is told no override labels: every progressive override counts as off.
-  it.failing('leaves the old subgraph at a hundred of a hundred', async () => {
-    expect(await graph.answer('{ orders { all } }')).toBe('{"data":{"orders":[{"all":"orders"},{"all":"orders"}]}}');
+/**
+ * Progressive overrides: which labels are on is decided for each request. `draw` is what would be random, `on` the
+ * custom labels.
+ */
+describe('@override with a label', () => {
+  const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.7", import: [
+    "@key", "@override"
+  ])\n`;
+  const moving = [
+    {
+      name: 'old',
+      sdl: `${link}
+        type Query { parcels: [Parcel!]! }
+        type Parcel @key(fields: "id") { id: ID! route: String weight: String stamp: String plain: String }`,
+      resolvers: {
+        Query: { parcels: () => [{ id: 'p1' }] },
+        Parcel: {
+          __resolveReference: itself,
+          route: () => 'old',
+          weight: () => 'old',
+          stamp: () => 'old',
+          plain: () => 'old',
+        },
+      },
+    },
+    {
+      name: 'new',
+      sdl: `${link}
+        type Parcel @key(fields: "id") {
+          id: ID!
+          route: String @override(from: "old", label: "percent(20)")
+          weight: String @override(from: "old", label: "percent(60.5)")
+          stamp: String @override(from: "old", label: "new-stamps")
+        }`,
+      resolvers: {
+        Parcel: { __resolveReference: itself, route: () => 'new', weight: () => 'new', stamp: () => 'new' },
+      },
+    },
+  ];
+  let graph: Graph;
+  let draw = 0;
+  let draws = 0;
+  /** Before `draw`, for requests at the same time. */
+  const drawsToCome: number[] = [];
+  let on: readonly string[] = [];
+  const asked: unknown[] = [];
+  beforeAll(async () => {
+    graph = await startGraph(moving, {
+      dependencies: {
+        random: () => {
+          draws += 1;
+          return drawsToCome.shift() ?? draw;
+        },
+        overrideLabels: (context, labels) => {
+          asked.push([context.id.length > 0, ...labels]);
+          return on;
+        },
+      },
+    });
+  }, 30_000);
+  afterAll(() => graph.close());
+
+  it.each([
+    [0.1999, '{"route":"new","weight":"new"}'],
+    [0.2, '{"route":"old","weight":"new"}'],
+    [0.605, '{"route":"old","weight":"old"}'],
+  ])('moves as many requests as the percentage says: a draw of %d', async (value, parcel) => {
+    draw = value;
+    expect(await graph.answer('{ parcels { route weight } }')).toBe(`{"data":{"parcels":[${parcel}]}}`);
+  });
+
+  it('asks who embeds the gateway about other labels, for operations that they matter to', async () => {
+    on = ['new-stamps', 'unknown'];
+    asked.length = 0;
+    expect(await graph.answer('{ parcels { stamp } }')).toBe('{"data":{"parcels":[{"stamp":"new"}]}}');
+    on = [];
+    expect(await graph.answer('{ parcels { ...S } } fragment S on Parcel { stamp }')).toBe(
+      '{"data":{"parcels":[{"stamp":"old"}]}}',
+    );
+    await graph.query('{ parcels { route } }');
+    expect(asked).toEqual([
+      [true, 'new-stamps'],
+      [true, 'new-stamps'],
+    ]);
+  });
+
+  it('draws nothing for an operation that no label matters to', async () => {
+    draws = 0;
+    await graph.query('{ parcels { plain id } }');
+    expect(draws).toBe(0);
+  });
+
+  it('does not share an answer between requests that are decided otherwise', async () => {
+    drawsToCome.push(0, 0.9);
+    const answers = await Promise.all([1, 2].map(() => graph.answer('{ parcels { weight } }')));
+    expect(answers).toEqual(['{"data":{"parcels":[{"weight":"new"}]}}', '{"data":{"parcels":[{"weight":"old"}]}}']);
   });
 });

@@ -1,10 +1,11 @@
 import { buildSchema, parse } from 'graphql';
 import { createConfig } from '../../src/config';
 import { DocumentCache } from '../../src/operation/document-cache';
+import { Slices } from '../../src/slices';
 
 const schema = buildSchema('type Query { a(x: Int): Int }');
 const options = { limits: createConfig().limits, maxErrors: 100, introspection: true };
-const create = (maxBytes = 1_000_000): DocumentCache => new DocumentCache(schema, options, maxBytes);
+const create = (maxBytes = 1_000_000): DocumentCache => new DocumentCache(schema, options, maxBytes, new Slices());
 
 describe('the cache of documents', () => {
   it('reads an accepted document once', () => {
@@ -42,18 +43,51 @@ describe('the cache of documents', () => {
     expect(cache.read('{ b }')).not.toBe(refused);
   });
 
+  it('reads a long document ahead once, in turns of the event loop, and has it then', async () => {
+    const cache = create();
+    const text = `{ a ${'#'.repeat(3_000)}\n}`;
+    let turns = 0;
+    const count = () => {
+      turns += 1;
+      timer = setImmediate(count);
+    };
+    let timer = setImmediate(count);
+    const [one, other] = [cache.readAhead(text), cache.readAhead(text)];
+    expect(one).toBe(other);
+    await one;
+    clearImmediate(timer);
+    expect(turns).toBeGreaterThan(0);
+    expect(cache.readAhead(text)).toBeUndefined();
+    expect(cache.read(text)).toBe(cache.read(text));
+  });
+
+  it.each(['{', `{ b ${'#'.repeat(3_000)}\n}`])('reads ahead what it refuses as well: %.10s', async (text) => {
+    const cache = create();
+    await cache.readAhead(text);
+    expect(cache.readAhead(text)).toBeUndefined();
+    expect(cache.read(text).kind).toBe('refused');
+  });
+
   it('keeps no stack of a refusal: it would hold the whole document', () => {
     const refused = create().read('{ a(z: 1) }');
     const stacks = 'errors' in refused ? refused.errors.map(({ stack }) => stack) : [];
     expect(stacks).toEqual(['Unknown argument "z" on field "Query.a". Did you mean "x"?']);
   });
 
-  it('adopts a document of the host once, or knows it by its text', () => {
+  it('reads the text of a document that a host has parsed, or adopts it once', () => {
     const cache = create();
     const document = parse('{ a }');
-    expect(cache.adopt(document, undefined)).toBe(cache.adopt(document, '{ a }'));
+    expect(cache.adopt(document, '{ a }')).toBe(cache.read('{ a }'));
+    expect(cache.adopt(document, undefined)).toBe(cache.adopt(document, undefined));
     expect(cache.adopt(parse('{ a }'), undefined)).not.toBe(cache.adopt(document, undefined));
-    const known = cache.read('{ a(x: 1) }');
-    expect(cache.adopt(parse('{ a(x: 1) }'), '{ a(x: 1) }')).toBe(known);
+  });
+
+  it.each([undefined, '{ b }'])('refuses what a host did not validate, its text being %s', (text) => {
+    const cache = create();
+    const refused = cache.adopt(parse('{ b }'), text);
+    expect(refused).toMatchObject({
+      kind: 'refused',
+      errors: [{ code: 'GRAPHQL_VALIDATION_FAILED', locations: [{ line: 1, column: 3 }] }],
+    });
   });
 });

@@ -9,17 +9,18 @@ import {
   selectOperation,
   type ValidDocument,
 } from '../../src/operation/document';
+import { finish } from '../../src/slices';
 
 const schema = buildSchema(`
   type Query { me: User users(ids: [ID!], where: Where): [User] }
   type Mutation { rename(name: String): User }
-  type User { id: ID! name(upper: Boolean): String friend: User }
+  type User { id: ID! name(upper: Boolean): String friend: User friends: [User] }
   input Where { name: String and: [Where!] }
 `);
 const defaults: DocumentOptions = { limits: createConfig().limits, maxErrors: 100, introspection: true };
 
 function read(text: string, options: Partial<DocumentOptions> = {}): ValidDocument | Refused {
-  return readDocument(text, schema, { ...defaults, ...options });
+  return finish(readDocument(text, schema, { ...defaults, ...options }));
 }
 
 function accept(text: string, options?: Partial<DocumentOptions>): ValidDocument {
@@ -100,6 +101,17 @@ describe('limits', () => {
   ])('refuse with %s before validation', (code, limits, text) => {
     expect(refuse(text, limited(limits))).toEqual([expect.stringContaining(`${code}: `)]);
     expect(refuse(text.replace('id', 'nope'), limited(limits))).toEqual([expect.stringContaining(`${code}: `)]);
+  });
+
+  it.each([
+    ['{ users { id } }', 1],
+    ['{ me { friends { friends { id } } } }', 2],
+    ['{ users { ...F } } fragment F on User { friend { friends { ... { friends { id } } } } }', 3],
+    ['query A { me { id } } query B { users { friends { id } } }', 2],
+  ])('count the lists of %s that are in one another', (text, lists) => {
+    expect(accept(text, limited({ maxListDepth: lists })).operations.length).toBeGreaterThan(0);
+    const message = `MAX_LIST_DEPTH_LIMIT: The operation nests more than the ${lists - 1} lists that are allowed.`;
+    expect(refuse(text, limited({ maxListDepth: lists - 1 }))).toEqual([message]);
   });
 
   it('are kept by the introspection query of tools', () => {
@@ -236,13 +248,16 @@ describe('a valid document', () => {
 });
 
 describe('adopting a document of the host', () => {
-  it('checks the limits alone', () => {
-    const adopted = adoptDocument(parse('{ nope { a } }'), { ...defaults, ...limited({ maxDepth: 2 }) });
-    expect(adopted).toMatchObject({ kind: 'valid', operations: [{ type: 'query' }] });
-    expect(adoptDocument(parse('{ a { b { c } } }'), { ...defaults, ...limited({ maxDepth: 2 }) })).toMatchObject({
-      kind: 'refused',
-      errors: [{ code: 'MAX_DEPTH_LIMIT' }],
-    });
+  const adopt = (text: string) =>
+    adoptDocument(parse(text, { noLocation: true }), schema, { ...defaults, ...limited({ maxDepth: 2 }) });
+
+  it('checks limits and rules, and leaves the document as it is', () => {
+    expect(adopt('{ me { id } }')).toMatchObject({ kind: 'valid', operations: [{ type: 'query' }] });
+    expect(adopt('{ me { friend { id } } }')).toMatchObject({ kind: 'refused', errors: [{ code: 'MAX_DEPTH_LIMIT' }] });
+    expect(adopt('{ nope }')).toMatchObject({ kind: 'refused', errors: [{ code: 'GRAPHQL_VALIDATION_FAILED' }] });
+    const document = parse('{ me { id } }');
+    adoptDocument(document, schema, defaults);
+    expect(document.loc?.source.body).toBe('{ me { id } }');
   });
 });
 

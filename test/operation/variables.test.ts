@@ -1,7 +1,8 @@
-import { buildSchema } from 'graphql';
+import { buildSchema, getVariableValues, parse } from 'graphql';
 import { createConfig } from '../../src/config';
-import { type Operation, type Refused, readDocument } from '../../src/operation/document';
+import { findOperations, type Operation, type Refused, readDocument } from '../../src/operation/document';
 import { type CheckedVariables, checkVariables } from '../../src/operation/variables';
+import { finish } from '../../src/slices';
 
 const schema = buildSchema(`
   scalar JSON
@@ -12,7 +13,7 @@ const schema = buildSchema(`
 
 function operationOf(text: string, introspection = true): Operation {
   const { limits } = createConfig();
-  const document = readDocument(text, schema, { limits, maxErrors: 100, introspection });
+  const document = finish(readDocument(text, schema, { limits, maxErrors: 100, introspection }));
   if (document.kind === 'refused') throw document.errors[0];
   return document.operations[0] as Operation;
 }
@@ -33,6 +34,49 @@ describe('variables', () => {
     const checked = check('query($list: [Int!], $n: Int = 7) { f(list: $list, n: $n) }', raw);
     expect(checked).toMatchObject({ kind: 'checked', coerced: { list: [1], n: 7 }, conditions: '' });
     expect((checked as CheckedVariables).raw).toBe(raw);
+  });
+
+  it('hold as many values as allowed, wherever these are', () => {
+    const { maxVariableValues } = createConfig().limits;
+    const numbers = (count: number) => Array.from({ length: count }, () => 1);
+    const text = 'query($list: [Int!], $where: Where, $json: JSON) { f(list: $list, where: $where, json: $json) }';
+    const some = maxVariableValues - 10;
+    expect(check(text, { list: numbers(some), where: { and: [{ name: 'a' }] }, json: [1, [2]] }).kind).toBe('checked');
+    const message = `The variables hold more than the ${maxVariableValues} values that are allowed.`;
+    for (const variables of [
+      { list: numbers(maxVariableValues + 1) },
+      { list: numbers(some), json: { a: numbers(10) } },
+      { where: { and: Array.from({ length: maxVariableValues / 2 }, () => ({ name: 'a' })) } },
+      { list: Array.from({ length: 20_000 }, () => 'wrong') },
+    ]) {
+      expect(refuse(text, variables).map((error) => [error.code, error.message])).toEqual([
+        ['MAX_VARIABLE_VALUES_LIMIT', message],
+      ]);
+    }
+  });
+
+  it.each([
+    ['Int', [0, -0, 7, 2 ** 31 - 1, -(2 ** 31), 2 ** 31, 1.5, Number.NaN, '1', true, null, {}, [1], undefined]],
+    ['Float', [0, 1.5, 1e300, Infinity, '1.5', null, [1.5]]],
+    ['String', ['', 'ü', 1, false, null, ['a'], {}]],
+    ['ID', ['1', 1, 1.5, null, ['1']]],
+    ['Boolean', [true, false, 'true', 0, null]],
+    ['[Int!]', [[], [1, 2], [1, null], ['1'], 1, null, [[1]]]],
+    ['[[ID]!]!', [[], [['1', null], []], [null], [[1]], null, '1']],
+  ])('of the type %s are what graphql-js makes of them', (type, values) => {
+    const graph = buildSchema('type Query { g(id: ID, float: Float): Int }');
+    for (const definition of [`$v: ${type}`, `$v: ${type.replace(/!?$/, '!')}`, `$v: ${type} = null`]) {
+      if (definition.endsWith('! = null')) continue;
+      const operation = findOperations(parse(`query(${definition}) { g }`))[0] as Operation;
+      for (const raw of [{}, { other: 1 }, ...values.map((v) => ({ v }))]) {
+        const expected = getVariableValues(graph, operation.variables.definitions, raw);
+        const checked = checkVariables(graph, operation, raw);
+        expect(checked.kind).toBe(expected.errors ? 'refused' : 'checked');
+        if (checked.kind === 'checked') expect(checked.coerced).toEqual(expected.coerced);
+        else
+          expect(checked.errors.map(({ message }) => message)).toEqual(expected.errors?.map(({ message }) => message));
+      }
+    }
   });
 
   it('do not matter to an operation that has none', () => {
@@ -104,7 +148,7 @@ describe('variables', () => {
   });
 
   it('stop being checked after 20 errors', () => {
-    const list = Array.from({ length: 20_000 }, () => 'x');
+    const list = Array.from({ length: 9_000 }, () => 'x');
     const errors = refuse('query($l: [Int!]) { f(list: $l) }', { l: list });
     expect(errors).toHaveLength(21);
     expect(errors.at(-1)?.message).toContain('Too many errors processing variables');

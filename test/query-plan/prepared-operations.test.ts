@@ -7,8 +7,8 @@ const createOperation = () => ({}) as Operation;
 function create(maxBytes: number) {
   const prepared = new PreparedOperations<number>(maxBytes, (bytes) => bytes);
   let made = 0;
-  const get = (operation: Operation, conditions: string, bytes = 10) =>
-    prepared.get(operation, conditions, async () => {
+  const get = (operation: Operation, conditions: string, bytes = 10, exclusions = '') =>
+    prepared.get(operation, conditions, exclusions, async () => {
       made += 1;
       return bytes;
     });
@@ -34,8 +34,8 @@ describe('prepared operations', () => {
   it('are prepared again after a failure', async () => {
     const { prepared } = create(1_000);
     const operation = createOperation();
-    await expect(prepared.get(operation, '', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
-    expect(await prepared.get(operation, '', async () => 7)).toBe(7);
+    await expect(prepared.get(operation, '', '', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    expect(await prepared.get(operation, '', '', async () => 7)).toBe(7);
     expect(prepared.mostUsed(10)).toHaveLength(1);
   });
 
@@ -66,6 +66,20 @@ describe('prepared operations', () => {
     for (const operation of operations) await get(operation, '');
     expect(made()).toBe(100);
     expect(prepared.mostUsed(1_000)).toHaveLength(100);
+  });
+
+  it('with other exclusions are others, bounded like conditions and not counted among the most used', async () => {
+    const { prepared, get, made } = create(100);
+    const operation = createOperation();
+    for (const key of ['', 'a', 'b', 'a']) await get(operation, '', 10, key);
+    await get(operation, 't', 10, 'a');
+    expect(made()).toBe(4);
+    expect(prepared.mostUsed(10).map(({ key }) => key)).toEqual(['']);
+    for (const key of combinations(4)) await get(operation, '', 10, key);
+    await get(operation, '', 10, '');
+    expect(made()).toBe(20);
+    await get(operation, '', 10, 'a');
+    expect(made()).toBe(21);
   });
 
   it('are counted, those of another generation added', async () => {

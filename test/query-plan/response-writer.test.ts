@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { buildSchema, parse } from 'graphql';
 import { findOperations } from '../../src/operation/document';
 import { complete } from '../../src/query-plan/complete';
+import type { DataObject } from '../../src/query-plan/data';
 import { Failures } from '../../src/query-plan/failures';
 import { createFieldNameTable, OperationFieldNames } from '../../src/query-plan/field-names';
 import { SelectionShape } from '../../src/query-plan/response-shape';
@@ -29,15 +30,16 @@ function prepare(query: string) {
   const type = schema.getQueryType();
   if (!operation || !type) throw new Error('no operation');
   const reader = new SelectionReader(schema, operation.fragments, new Map());
-  const names = new OperationFieldNames(
-    createFieldNameTable(schema, { fieldNames: new Set(), argumentRequirements: new Map() }),
-    undefined,
-  );
+  const names = new OperationFieldNames(createFieldNameTable({ schema, fieldNames: new Set() }), undefined);
   const shape = new SelectionShape(type, [{ set: operation.node.selectionSet, type }], { reader, names });
+  const compiled = compileResponseWriter(shape);
   return {
-    write: compileResponseWriter(shape),
+    write:
+      compiled &&
+      ((root: DataObject, { isPlain = false, shared = new Set<unknown>() } = {}) =>
+        compiled({ root, isPlain, shared })),
     complete: (data: Record<string, unknown>) =>
-      complete({ shape, data, failures: new Failures(), introspection: {}, maxErrors: 10 }),
+      complete({ shape, data, failures: new Failures(), introspection: new Map(), reasons: [], maxErrors: 10 }),
   };
 }
 
@@ -68,6 +70,32 @@ describe('the response writer', () => {
   it('writes what completion answers, in the order and names of the client', () => {
     const { write, complete } = prepare(everything);
     expect(write?.(clean)).toBe(JSON.stringify(complete(clean).data));
+    expect(write?.(clean, { isPlain: true })).toBe(write?.(clean));
+  });
+
+  it('writes absent values one by one beside those that are there', () => {
+    const { write, complete } = prepare(everything);
+    const data = { ...clean, text: null, int: undefined, size: null, json: null, user: null, media: null };
+    expect(write?.(data)).toBe(JSON.stringify(complete(data).data));
+    expect(write?.(data, { isPlain: true })).toBe(write?.(data));
+  });
+
+  it('writes what stands in several places for each selection', () => {
+    const { write, complete } = prepare(`{
+      user { friend { id friend { id name } } }
+      users { id friend { id kind friend { name } } }
+    }`);
+    const ring: DataObject = { id: 'r', name: 'Ring', kind: 'BIG' };
+    ring.friend = ring;
+    const data = { user: { id: 'u', friend: ring }, users: [ring, ring, { id: 'v', friend: ring }] };
+    expect(write?.(data, { shared: new Set([ring, data.users]) })).toBe(JSON.stringify(complete(data).data));
+  });
+
+  it('writes a row of many fields', () => {
+    const names = Array.from({ length: 100 }, (_, index) => `a${index}`);
+    const { write, complete } = prepare(`{ ${names.map((name) => `${name}: text`).join(' ')} int }`);
+    expect(write?.({ text: 'x', int: 1 })).toBe(JSON.stringify(complete({ text: 'x', int: 1 }).data));
+    expect(write?.({ text: null, int: 1 })).toBe(JSON.stringify(complete({ text: null, int: 1 }).data));
   });
 
   it.each([

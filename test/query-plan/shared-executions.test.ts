@@ -3,6 +3,7 @@ import { openDeadline } from '../../src/context/deadline';
 import { anonymous, type Identity, type RequestContext } from '../../src/context/request-context';
 import { findOperations, type Operation } from '../../src/operation/document';
 import type { CheckedVariables } from '../../src/operation/variables';
+import type { Exclusions } from '../../src/policy/admission';
 import { SharedExecutions } from '../../src/query-plan/shared-executions';
 import { silentLog } from '../../src/telemetry/log';
 
@@ -12,8 +13,13 @@ function setup() {
   const [operation, other] = findOperations(parse('query A { a } query B { b }')) as [Operation, Operation];
   const ends: ((result: string) => void)[] = [];
   const fails: ((reason: Error) => void)[] = [];
-  const ask = (context: RequestContext, variables: Record<string, unknown> = {}, target = operation) =>
-    shared.share(target, checked(variables), context, () => {
+  const ask = (
+    context: RequestContext,
+    variables: Record<string, unknown> = {},
+    target = operation,
+    exclusions: Exclusions | undefined = undefined,
+  ) =>
+    shared.share(target, checked(variables), context, exclusions, () => {
       return new Promise<string>((resolve, reject) => {
         ends.push(resolve);
         fails.push(reject);
@@ -42,6 +48,8 @@ function open(id: string, identity: Identity = anonymous, headers: Record<string
 
 const ada: Identity = {
   kind: 'authenticated',
+  credential: { kind: 'token' },
+  tier: undefined,
   subject: 'ada',
   issuer: 'i',
   roles: [],
@@ -96,6 +104,17 @@ describe('identical queries under way', () => {
     void ask(open('1').context);
     void ask(open('2').context, {}, other);
     expect(ends).toHaveLength(2);
+  });
+
+  it('are not those of another verdict', () => {
+    const { ask, ends } = setup();
+    const exclusions = (): Exclusions => ({ fields: { key: 'x', reasonOf: () => 0 }, reasons: [] });
+    const one = exclusions();
+    void ask(open('1').context);
+    void ask(open('2').context, {}, undefined, one);
+    void ask(open('3').context, {}, undefined, exclusions());
+    void ask(open('4').context, {}, undefined, one);
+    expect(ends).toHaveLength(3);
   });
 
   it('are not those that began before a mutation ended', async () => {

@@ -1,4 +1,5 @@
 /** No sockets: exchanges are finished by hand, and time is ours. */
+import { openDeadline } from '../../src/context/deadline';
 import { SubgraphError } from '../../src/errors';
 import { type CallRecord, type CallSettings, createSubgraphCall } from '../../src/subgraph/call';
 import type { Exchange, ExchangeOutcome } from '../../src/subgraph/http';
@@ -34,6 +35,7 @@ function setUp(
     },
     settings: new Map([['users', { ...settings, ...more.settings }]]),
     clock,
+    now: Date.now,
     onCall: more.onCall ?? ((record) => records.push(record)),
   });
   const ask = (context = testContext(), kind: 'query' | 'mutation' = 'query', subgraph = 'users') =>
@@ -50,9 +52,23 @@ describe('a call to a subgraph', () => {
     const context = testContext();
     const call = ask(context);
     exchanges[0]!.finish(answered('{"data":{"user":1}}'));
-    await expect(call).resolves.toEqual({ data: { user: 1 } });
+    await expect(call).resolves.toEqual({ data: { user: 1 }, isPlain: true });
     expect(timers.size).toBe(0);
     expect(context.calls).toEqual({ count: 1, failed: 0 });
+  });
+
+  it('tells the subgraph how much time is left, whatever the client says of it', () => {
+    const told = (leftMs: number, timeoutMs: number) => {
+      const { exchanges, ask } = setUp({ settings: { deadlineHeader: 'x-deadline-ms', timeoutMs } });
+      const { deadline } = openDeadline(Date.now() + leftMs, Date.now, () => () => {});
+      void ask(testContext({ deadline, headers: { 'x-deadline-ms': '999999' } }));
+      const [name, value, ...more] = exchanges[0]!.exchange.headers;
+      expect([name, more]).toEqual(['x-deadline-ms', []]);
+      return Number(value);
+    };
+    expect(told(60_000, 1_000)).toBe(1_000);
+    expect(told(20_000, 30_000)).toBeLessThanOrEqual(20_000);
+    expect(told(20_000, 30_000)).toBeGreaterThan(10_000);
   });
 
   it('rejects with what the exchange failed with', async () => {
@@ -106,7 +122,7 @@ describe('a call to a subgraph', () => {
     const calls = [ask(context), ask(context), ask(context)];
     exchanges[1]!.finish(answered('{"data":{}}'));
     context.leave();
-    await expect(calls[1]).resolves.toEqual({ data: {} });
+    await expect(calls[1]).resolves.toEqual({ data: {}, isPlain: true });
     expect(await failureCode(calls[0]!)).toBe('SUBREQUEST_ABORTED');
     expect(await failureCode(calls[2]!)).toBe('SUBREQUEST_ABORTED');
     expect(exchanges.map((exchange) => exchange.cancelled)).toEqual([1, 0, 1]);
@@ -195,7 +211,7 @@ describe('a call to a subgraph', () => {
     });
     const call = ask(testContext({ log: { ...silentLog, error } }));
     exchanges[0]!.finish(answered('{"data":{}}'));
-    await expect(call).resolves.toEqual({ data: {} });
+    await expect(call).resolves.toEqual({ data: {}, isPlain: true });
     expect(error).toHaveBeenCalledTimes(1);
   });
 

@@ -138,7 +138,8 @@ describe('a subgraph that fails', () => {
           expect(error.subgraph).toBe('users');
           expect(error.message).toMatch(/^Subgraph 'users' [a-zA-Z ,:-]+\.$/);
           expect(JSON.stringify(error.detail ?? {})).not.toMatch(/127\.0\.0\.1|10\.0\.0\.7|html|\/srv/);
-          expect(Date.now() - startedAt).toBeLessThan(deadlineMs + 500);
+          // Some are asked three times, with waits between.
+          expect(Date.now() - startedAt).toBeLessThan(deadlineMs + 1_000);
           expect(transport.stats().get('users')).toMatchObject({ running: 0, waiting: 0 });
         });
       }
@@ -189,7 +190,7 @@ describe('a subgraph that fails', () => {
       await failure(askBriefly());
       await proxy.inject('none');
 
-      await expect(ask()).resolves.toEqual({ data: { user: { id: '1' } } });
+      await expect(ask()).resolves.toMatchObject({ data: { user: { id: '1' } } });
     }
   });
 

@@ -2,13 +2,11 @@
 import { openDeadline } from '../../src/context/deadline';
 import { anonymous, type Deadline, type RequestContext } from '../../src/context/request-context';
 import type { ErrorCode, SubgraphError } from '../../src/errors';
-import {
-  createSubgraphTransport,
-  defaultTransportOptions,
-  type SubgraphTransport,
-  type SubgraphTransportOptions,
-  type TransportDependencies,
-} from '../../src/subgraph/pools';
+import { systemClock } from '../../src/subgraph/call';
+import { EventSources } from '../../src/subgraph/event-sources';
+import { createSubgraphTransport, type SubgraphTransport } from '../../src/subgraph/pools';
+import type { TransportDependencies } from '../../src/subgraph/subgraph';
+import { defaultTransportOptions, type SubgraphTransportOptions } from '../../src/subgraph/transport-options';
 import { type Log, silentLog } from '../../src/telemetry/log';
 
 export interface TestContext extends RequestContext {
@@ -39,6 +37,11 @@ export function testContext(
   };
 }
 
+/** What opens subscriptions, with the time and chance of this process. */
+export function testEventSources(): EventSources {
+  return new EventSources({ clock: systemClock, random: Math.random, log: silentLog });
+}
+
 export function testTransport(
   url: string,
   options: Partial<SubgraphTransportOptions> = {},
@@ -47,7 +50,7 @@ export function testTransport(
   return createSubgraphTransport(
     [{ name: 'users', url }],
     { ...defaultTransportOptions, timeoutMs: 5_000, ...options },
-    { log: silentLog, ...dependencies },
+    { log: silentLog, eventSources: testEventSources(), ...dependencies },
   );
 }
 

@@ -1,9 +1,10 @@
 /** Real: the whole transport and HTTP, before it a proxy that can fail. Observed: what the subgraph was asked. */
 import type { CallRecord } from '../../src/subgraph/call';
-import { createSubgraphTransport, defaultTransportOptions, type SubgraphTransport } from '../../src/subgraph/pools';
+import { createSubgraphTransport, type SubgraphTransport } from '../../src/subgraph/pools';
+import { defaultTransportOptions } from '../../src/subgraph/transport-options';
 import { type Log, silentLog } from '../../src/telemetry/log';
 import { type FaultProxy, type ProxiedRequest, startFaultProxy } from '../support/fault-proxy';
-import { failure, failureCode, testContext, testTransport } from './harness';
+import { failure, failureCode, testContext, testEventSources, testTransport } from './harness';
 
 const body = '{"query":"{ user { id } }"}';
 
@@ -117,6 +118,7 @@ describe('the transport to subgraphs', () => {
     ];
     const both = createSubgraphTransport(endpoints, defaultTransportOptions, {
       log: silentLog,
+      eventSources: testEventSources(),
       onCall: (record) => records.push(record),
     });
     const context = testContext({ headers: { 'x-identity': 'ada', 'x-request-id': 'r1' } });

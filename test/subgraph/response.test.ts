@@ -17,7 +17,17 @@ describe('reading the answer of a subgraph', () => {
   it('passes data as it is', () => {
     expect(read('{"data":{"user":{"id":"1","tags":[[1,null]]}}}')).toEqual({
       data: { user: { id: '1', tags: [[1, null]] } },
+      isPlain: true,
     });
+  });
+
+  it('knows whether every string of it is written in JSON as it is', () => {
+    for (const text of ['Ü 😀 \u2028', '</script>', '\u007f'])
+      expect(read(JSON.stringify({ data: { text } })).isPlain).toBe(true);
+    for (const text of ['"', '\\', '\n', '\u0000', '\ud800']) {
+      expect(read(JSON.stringify({ data: { text } })).isPlain).toBe(false);
+    }
+    expect(read('{"data":{"text":"\\u00fc"}}').isPlain).toBe(false);
   });
 
   it('gives each caller data of its own', () => {
@@ -26,13 +36,16 @@ describe('reading the answer of a subgraph', () => {
   });
 
   it('passes errors without data, and data null with errors', () => {
-    expect(read('{"errors":[{"message":"No."}]}')).toEqual({ data: undefined, errors: [{ message: 'No.' }] });
-    expect(read('{"data":null,"errors":[{"message":"No."}]}')).toEqual({ data: null, errors: [{ message: 'No.' }] });
+    expect(read('{"errors":[{"message":"No."}]}')).toMatchObject({ data: undefined, errors: [{ message: 'No.' }] });
+    expect(read('{"data":null,"errors":[{"message":"No."}]}')).toMatchObject({
+      data: null,
+      errors: [{ message: 'No.' }],
+    });
   });
 
   it('takes errors that are null or empty beside data for none', () => {
-    expect(read('{"data":{},"errors":null}')).toEqual({ data: {} });
-    expect(read('{"data":{},"errors":[]}')).toEqual({ data: {} });
+    expect(read('{"data":{},"errors":null}')).toEqual({ data: {}, isPlain: true });
+    expect(read('{"data":{},"errors":[]}')).toEqual({ data: {}, isPlain: true });
   });
 
   it.each([
@@ -129,7 +142,7 @@ describe('reading the answer of a subgraph', () => {
     });
     const listed = { errorExtensions: ['toString', 'constructor'], extensions: ['toString', '__proto__'] };
     const text = '{"data":{},"errors":[{"message":"No.","extensions":{}}],"extensions":{}}';
-    expect(readResponse('users', 200, text, listed)).toEqual({ data: {}, errors: [{ message: 'No.' }] });
+    expect(readResponse('users', 200, text, listed)).toEqual({ data: {}, errors: [{ message: 'No.' }], isPlain: true });
   });
 
   it('leaves a key __proto__ an own property of plain data and touches no prototype', () => {

@@ -4,6 +4,7 @@
  */
 import { silentLog } from '../../src/telemetry/log';
 import { type Database, openDatabase } from '../../subgraphs/shared/database';
+import type { Events } from '../../subgraphs/shared/events';
 import type { Caller } from '../../subgraphs/shared/identity';
 import { type SubgraphDefinition, startSubgraph } from '../../subgraphs/shared/subgraph';
 import { createTestDatabase } from '../support/postgres';
@@ -52,6 +53,7 @@ export function errorsOf(answer: Answer<unknown>): string[] {
 /** Starts `definition` with its seed, on a database of its own. */
 export async function startTestSubgraph<Context extends object>(
   definition: SubgraphDefinition<Context>,
+  events?: Events,
 ): Promise<TestSubgraph> {
   const database = await createTestDatabase();
   const statements: string[] = [];
@@ -60,6 +62,7 @@ export async function startTestSubgraph<Context extends object>(
     port: 0,
     identitySecret: TEST_SECRET,
     log: silentLog,
+    ...(events && { events }),
     onQuery: (sql) => statements.push(sql),
   });
   const db = openDatabase(database.url);

@@ -315,5 +315,5 @@ describe('refundPayment', () => {
     const last = await refund(id);
     expect(last.data.it?.payment).toMatchObject({ status: 'REFUNDED' });
     expect(last.data.it?.payment.refunds).toHaveLength(50);
-  });
+  }, 30_000);
 });

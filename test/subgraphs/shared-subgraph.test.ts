@@ -102,6 +102,10 @@ describe('a subgraph', () => {
       expect((await askWith(sign({ ...good(), sub_iss: 'https://ours' }))).data).toEqual({ whoami: 'u1' });
     });
 
+    it('takes the gateway, when it asks for itself, for nobody', async () => {
+      expect((await call(subgraph.url, { kind: 'gateway' }, '{ whoami }')).data).toEqual({ whoami: 'nobody' });
+    });
+
     const { exp: _exp, ...immortal } = good();
     const refused: [string, () => Record<string, string>][] = [
       ['no header', () => ({})],
@@ -119,6 +123,9 @@ describe('a subgraph', () => {
       ['a long life, dated in the future', () => sign({ ...good(), iat: now() + 3570, exp: now() + 3600 })],
       ['an empty subject', () => sign({ ...good(), sub: '' })],
       ['roles that are no list', () => sign({ ...good(), roles: 'ADMIN' })],
+      ['an API key that is no text', () => sign({ ...good(), api_key: ['k'] })],
+      ['a service token with a subject', () => sign({ ...good(), svc: 'gateway' })],
+      ['a service token of another service', () => sign({ ...good(), sub: undefined, svc: 'cron' })],
     ];
     it.each(refused)('refuses %s with 401', async (_name, headers) => {
       const answer = await askWith(headers());

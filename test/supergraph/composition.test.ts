@@ -43,6 +43,15 @@ async function errorsOf(subgraphs: Record<string, string>): Promise<string[]> {
 }
 
 describe('an error of composition', () => {
+  it('is a directive of ours that would be dropped', async () => {
+    const sdl = 'directive @rateLimit(max: Int) on FIELD_DEFINITION\ntype Query { a: Int @rateLimit(max: 1) }';
+    expect(await errorsOf({ a: sdl })).toEqual([
+      expect.stringMatching(
+        /^a: a.graphql:3:21 DIRECTIVE_NOT_COMPOSED @rateLimit is applied, .*@federation__composeDirective/,
+      ),
+    ]);
+  });
+
   it('points at a type that is missing', async () => {
     expect(await errorsOf({ a: 'type Query {\n  user: User\n}', b: 'type Query { x: Int }' })).toEqual([
       'a: a.graphql:3:9 INVALID_GRAPHQL Unknown type User',

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { QueryPlan } from '@apollo/query-planner';
 import { type PlanStore, type SharedPlansOptions, sharePlans } from '../../src/supergraph/plan-store';
-import { readSupergraphTypes } from '../../src/supergraph/supergraph-types';
 import { silentLog } from '../../src/telemetry/log';
 
 /** Fake: the store and the planner. Observed: what is asked of the store and of the planner. */
@@ -14,7 +13,10 @@ const sdl = `
     posts: [Post!]! @join__field(graph: POSTS)
   }
   type Post @join__type(graph: POSTS) { title: String }`;
-const supergraph = { sdl, types: readSupergraphTypes(sdl), subgraphs: [{ name: 'users' }, { name: 'posts' }] };
+const supergraph = {
+  sdl,
+  subgraphs: [{ name: 'users' }, { name: 'posts' }],
+};
 const settings = { maxEvaluatedPlans: 1, maxPaths: 1, maxFetches: 2, maxDepth: 3 };
 const document = '{users{id posts{title}}}';
 
@@ -147,7 +149,10 @@ describe('plans in a store', () => {
     ['requirements that are none', planWith(inPosts('requires'), [{ kind: 'Field' }])],
     ['a requirement that is fetched by nobody', planWith(inPosts('requires', 0, 'selections', 1, 'name'), 'secret')],
     ['a rewrite of a prototype', planWith(inPosts('outputRewrites', 0, 'renameKeyTo'), '__proto__')],
-    ['arguments from a context', planWith(inUsers('contextRewrites'), [])],
+    [
+      'arguments from a context that set a value',
+      planWith(inUsers('contextRewrites'), [{ kind: 'ValueSetter', path: ['a'], setValueTo: 'b' }]),
+    ],
     ['more than a plan may be', `${' '.repeat(2_000_001)}${JSON.stringify(plan)}`],
   ];
   it.each(bad)('are planned anew, and written again, where the store has %s', async (_name, text) => {

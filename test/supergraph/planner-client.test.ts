@@ -48,14 +48,24 @@ describe('PlannerThread', () => {
     expect(plans.map(({ document }) => document)).toEqual(['one', 'two']);
   });
 
-  it('opens every generation again on another thread, except closed ones', async () => {
+  it('opens a supergraph again on another thread when the first is lost, and no other one', async () => {
     const planner = start();
     const [first, second, closed] = await Promise.all(['a', 'b', 'c'].map((sdl) => planner.open(sdl)));
+    const before = await threadOf(second!, 'two');
     closed!.close();
     await codeOf(first!.plan('crash'));
     expect(await first!.plan('one')).toMatchObject({ document: 'one' });
-    expect(await second!.plan('two')).toMatchObject({ document: 'two' });
+    expect(await threadOf(second!, 'two')).toBe(before);
     expect(await codeOf(closed!.plan('three'))).toBe('InternalError');
+  });
+
+  it('ends the thread of a plan that does not heed its deadline, and plans the others on another', async () => {
+    const handle = await start({ timeoutMs: 2_000 }).open('a');
+    const before = await threadOf(handle, 'zero');
+    const hostile = codeOf(handle.plan('never heed'));
+    const victim = threadOf(handle, 'one');
+    expect(await hostile).toBe('QUERY_PLAN_TIMEOUT');
+    expect(await victim).not.toBe(before);
   });
 
   it('answers QUERY_PLAN_FAILED for a plan that ends the thread twice, and tells the log why', async () => {
@@ -81,27 +91,28 @@ describe('PlannerThread', () => {
     expect(codes).toEqual(['no error', 'no error', 'no error', 'QUERY_PLAN_TIMEOUT']);
   });
 
-  it('plans what waits behind a slow plan on a second thread, meanwhile', async () => {
+  it('stops a slow plan for those that wait, and plans them on the same thread', async () => {
     const handle = await start({ timeoutMs: 20_000 }).open('a');
     const before = await threadOf(handle, 'zero');
-    let isOver = false;
-    const hostile = codeOf(handle.plan('never end')).finally(() => {
-      isOver = true;
-    });
-    const first = await Promise.all(['one', 'two'].map((document) => threadOf(handle, document)));
-    const later = await threadOf(handle, 'three');
-    expect({ isOver, first, later }).toEqual({ isOver: false, first: [later, later], later: expect.any(Number) });
-    expect(later).not.toBe(before);
+    const hostile = ['never end', 'never end either', 'never end at all'].map((document) =>
+      codeOf(handle.plan(document)),
+    );
+    const others = await Promise.all(['one', 'two'].map((document) => threadOf(handle, document)));
+    expect([...others, await threadOf(handle, 'three')]).toEqual([before, before, before]);
     await thread.close();
-    expect(await hostile).toBe('InternalError');
+    expect(await Promise.all(hostile)).toEqual(['InternalError', 'InternalError', 'InternalError']);
   });
 
-  it('plans on while both threads have a plan that does not end', async () => {
+  it('gives a plan that was stopped twice all its time on a second thread', async () => {
     const handle = await start({ timeoutMs: 1_000 }).open('a');
-    await Promise.all([handle.plan('take long'), handle.plan('one')]);
-    const hostile = ['never end', 'never end either'].map((document) => codeOf(handle.plan(document)));
-    expect(await threadOf(handle, 'two')).toEqual(expect.any(Number));
-    expect(await Promise.all(hostile)).toEqual(['QUERY_PLAN_TIMEOUT', 'QUERY_PLAN_TIMEOUT']);
+    const before = await threadOf(handle, 'zero');
+    const hostile = codeOf(handle.plan('never end'));
+    let isOver = false;
+    void hostile.then(() => {
+      isOver = true;
+    });
+    while (!isOver) expect(await threadOf(handle, 'one')).toBe(before);
+    expect(await hostile).toBe('QUERY_PLAN_TIMEOUT');
   });
 
   it('starts no second thread for a slow plan behind which nobody waits', async () => {
@@ -110,22 +121,21 @@ describe('PlannerThread', () => {
     expect(await threadOf(handle, 'one')).toBe(alone);
   });
 
-  it('opens on the second thread what is opened after it was started, and closes what is closed', async () => {
-    const planner = start({ timeoutMs: 20_000 });
+  it('loads a supergraph beside those that are open, and none after it is closed', async () => {
+    const planner = start();
     const old = await planner.open('a');
-    await Promise.all([old.plan('take long'), old.plan('one')]);
-    const [primary, handle] = [await threadOf(old, 'two'), await planner.open('b')];
-    const hostile = codeOf(handle.plan('never end'));
-    expect(await threadOf(handle, 'three')).not.toBe(primary);
-    expect(await threadOf(old, 'four')).not.toBe(primary);
+    const before = await threadOf(old, 'one');
+    const next = await planner.open('b');
+    expect(await threadOf(next, 'two')).not.toBe(before);
+    expect(await threadOf(old, 'three')).toBe(before);
     old.close();
-    expect(await codeOf(old.plan('five'))).toBe('InternalError');
-    await planner.close();
-    await hostile;
+    expect(await codeOf(old.plan('four'))).toBe('InternalError');
+    expect(await codeOf(next.plan('five'))).toBe('no error');
   });
 
   it.each([
-    ['never end', 'QUERY_PLAN_TIMEOUT', 1],
+    ['never end', 'QUERY_PLAN_TIMEOUT', 0],
+    ['never heed', 'QUERY_PLAN_TIMEOUT', 1],
     ['crash', 'QUERY_PLAN_FAILED', 2],
     ['too large', 'QUERY_PLAN_TOO_LARGE', 0],
   ])('asks the thread once for a plan that cannot be had: %s', async (document, code, lostThreads) => {
@@ -153,6 +163,8 @@ describe('PlannerThread', () => {
     const { threadId } = plan as unknown as { threadId: number };
     expect(before).toMatchObject({ supergraphSdl: `thread ${threadId}` });
     expect(while_).not.toEqual(before);
+    // What has composed it loads it, too.
+    expect(while_).toMatchObject({ supergraphSdl: `thread ${await threadOf(await planner.open('b'), 'two')}` });
   });
 
   it('rejects what is asked of it before and after it is closed', async () => {
@@ -181,5 +193,89 @@ describe('PlannerThread', () => {
       encoding: 'utf8',
     });
     expect(child).toMatchObject({ status: 0, signal: null, stdout: 'opened\n' });
+  });
+});
+
+describe('the threads of supergraphs that are replaced', () => {
+  it('are used in turn: two serve any number of them', async () => {
+    const planner = start();
+    const used: number[] = [];
+    let serving = await planner.open('first');
+    for (const sdl of ['a', 'b', 'c', 'd', 'e']) {
+      const next = await planner.open(sdl);
+      used.push(await threadOf(serving, 'one'));
+      serving.close();
+      serving = next;
+    }
+    const [odd, even] = used;
+    expect(odd).not.toBe(even);
+    expect(used).toEqual([odd, even, odd, even, odd]);
+  });
+
+  it('are taken from those that drain, which share another then', async () => {
+    const planner = start();
+    const opened = [await planner.open('a')];
+    const threads = [await threadOf(opened[0]!, 'one')];
+    for (const sdl of ['b', 'c', 'd']) {
+      const next = await planner.open(sdl);
+      opened.at(-1)!.retire();
+      opened.push(next);
+      threads.push(await threadOf(next, 'one'));
+    }
+    expect(new Set(threads).size).toBe(2);
+    // Until somebody needs its thread, one that drains keeps it.
+    const after = await Promise.all(opened.map((handle) => threadOf(handle, 'two')));
+    expect(after.slice(2)).toEqual(threads.slice(2));
+    expect(after[0]).toBe(after[1]);
+    expect(threads).not.toContain(after[0]);
+    for (const handle of opened.slice(0, 3)) handle.close();
+    expect(await codeOf(opened[0]!.plan('three'))).toBe('InternalError');
+    expect(await threadOf(opened[3]!, 'three')).toBe(threads[3]);
+  });
+
+  it('are taken from no supergraph that serves', async () => {
+    const planner = start();
+    const handles = [await planner.open('a'), await planner.open('b'), await planner.open('c')];
+    const threads = await Promise.all(handles.map((handle) => threadOf(handle, 'one')));
+    expect(new Set(threads).size).toBe(3);
+  });
+
+  it('are rid of a plan that does not end for the next supergraph, which finds them free', async () => {
+    const planner = start({ timeoutMs: 20_000 });
+    const old = await planner.open('a');
+    const before = await threadOf(old, 'one');
+    const [hostile, serving] = [codeOf(old.plan('never end')), await planner.open('b')];
+    old.close();
+    const next = await planner.open('c');
+    expect(await threadOf(next, 'two')).toBe(before);
+    expect(await hostile).toBe('InternalError');
+    expect(await codeOf(serving.plan('three'))).toBe('no error');
+  });
+
+  it('finish what was asked of them by one that drains', async () => {
+    const planner = start();
+    const old = await planner.open('a');
+    const serving = await planner.open('b');
+    const plans = ['take a while', 'one', 'two'].map((document) => codeOf(old.plan(document)));
+    old.retire();
+    const next = await planner.open('c');
+    expect(await Promise.all(plans)).toEqual(['no error', 'no error', 'no error']);
+    expect(await threadOf(next, 'three')).not.toBe(await threadOf(serving, 'three'));
+  });
+
+  it('end when none came for a minute', async () => {
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'performance', 'queueMicrotask'] });
+    try {
+      const planner = start();
+      const old = await planner.open('a');
+      const before = await threadOf(old, 'one');
+      const serving = await planner.open('b');
+      old.close();
+      jest.advanceTimersByTime(60_001);
+      const next = await planner.open('c');
+      expect([before, await threadOf(serving, 'two')]).not.toContain(await threadOf(next, 'two'));
+    } finally {
+      jest.useRealTimers();
+    }
   });
 });

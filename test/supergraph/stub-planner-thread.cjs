@@ -1,9 +1,10 @@
 // Speaks the messages of the planner thread and knows nothing of GraphQL: the document says what it does.
-const { parentPort, threadId } = require('node:worker_threads');
+const { parentPort, threadId, workerData } = require('node:worker_threads');
 
 const open = new Set();
+const signal = new Int32Array(workerData);
 
-function answer(request) {
+function answer(request, id) {
   switch (request.kind) {
     case 'compose':
       return { kind: 'composed', supergraphSdl: `thread ${threadId}`, hints: [] };
@@ -14,7 +15,7 @@ function answer(request) {
       open.delete(request.generationId);
       return { kind: 'closed' };
     default:
-      return plan(request);
+      return plan(request, id);
   }
 }
 
@@ -22,8 +23,10 @@ function sleep(ms) {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
-function plan({ generationId, document }) {
-  if (document.startsWith('never end')) for (;;);
+function plan({ generationId, document }, id) {
+  if (document.startsWith('never heed')) for (;;);
+  if (document.startsWith('never end')) while (Atomics.load(signal, 0) !== id);
+  if (document.startsWith('never end')) return undefined;
   if (document === 'crash') process.exit(1);
   if (document === 'take a while') sleep(100);
   if (document === 'take long') sleep(400);
@@ -32,7 +35,8 @@ function plan({ generationId, document }) {
   return { kind: 'planned', plan: JSON.stringify({ kind: 'QueryPlan', document, threadId }) };
 }
 
-parentPort.on('message', ({ id, request }) =>
-  parentPort.postMessage({ kind: 'answer', id, response: answer(request) }),
-);
+parentPort.on('message', ({ id, request }) => {
+  const response = answer(request, id);
+  parentPort.postMessage(response ? { kind: 'answer', id, response } : { kind: 'stopped', id });
+});
 parentPort.postMessage({ kind: 'ready' });

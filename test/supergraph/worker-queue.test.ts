@@ -36,6 +36,10 @@ class FakeWorker extends EventEmitter {
     this.emit('message', { kind: 'answer', id: this.lastId, response });
   }
 
+  stopped(): void {
+    this.emit('message', { kind: 'stopped', id: this.lastId });
+  }
+
   crash(reason: string): void {
     this.emit('error', new Error(reason));
     this.emit('exit', 1);
@@ -45,18 +49,18 @@ class FakeWorker extends EventEmitter {
 class Scene {
   readonly workers: FakeWorker[] = [];
   readonly lost: string[] = [];
-  turns = 0;
+  /** Ids of the requests that were asked to stop. */
+  readonly stops: number[] = [];
   restorations: Restoration<string, string>[] = [];
   readonly queue = new WorkerQueue<string, string>({
     start: () => {
       const worker = new FakeWorker();
       this.workers.push(worker);
-      return worker as unknown as Worker;
+      return { thread: worker as unknown as Worker, stop: (id) => this.stops.push(id) };
     },
     restore: () => this.restorations,
     onLost: (reason) => this.lost.push(reason),
     slowAfterMs: 100,
-    onTurn: () => this.turns++,
   });
 
   get worker(): FakeWorker {
@@ -160,51 +164,67 @@ describe('a request that does not end', () => {
   });
 });
 
-describe('a request behind which others wait', () => {
-  const displaceable = { isDisplaceable: true };
+describe('a request that can be stopped', () => {
+  const stoppable = { isStoppable: true };
 
-  it('is slow after a time, and what may be run elsewhere can be taken away', async () => {
+  it('is asked to when it is slow and others wait, and they run', async () => {
     const scene = new Scene();
     scene.worker.ready();
-    void scene.queue.run('slow', 60_000, displaceable);
-    const movable = scene.queue.run('movable', 60_000, displaceable);
-    const fixed = scene.run('fixed', 60_000);
-    expect([scene.queue.isSlow, scene.queue.isStuck, scene.queue.isFree]).toEqual([false, false, false]);
-    const turns = scene.turns;
+    const slow = scene.queue.run('slow', 60_000, stoppable);
+    const other = scene.run('other', 60_000);
+    await jest.advanceTimersByTimeAsync(99);
+    expect(scene.stops).toEqual([]);
+    await jest.advanceTimersByTimeAsync(1);
+    expect(scene.stops).toEqual([1]);
+    scene.worker.stopped();
+    expect(await slow).toEqual({ kind: 'stopped' });
+    scene.worker.answer('O');
+    expect(await other.promise).toEqual({ kind: 'answered', response: 'O' });
+    expect([scene.workers.length, scene.queue.isFree]).toEqual([1, true]);
+  });
+
+  it('goes on while nobody waits, and is asked to stop once somebody does', async () => {
+    const scene = new Scene();
+    scene.worker.ready();
+    void scene.queue.run('slow', 60_000, stoppable);
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect(scene.stops).toEqual([]);
+    for (const name of ['one', 'two']) scene.run(name);
+    expect(scene.stops).toEqual([1]);
+  });
+
+  it('may answer all the same', async () => {
+    const scene = new Scene();
+    scene.worker.ready();
+    const slow = scene.queue.run('slow', 60_000, stoppable);
+    scene.run('other');
     await jest.advanceTimersByTimeAsync(100);
-    expect([scene.queue.isSlow, scene.queue.isStuck, scene.queue.waitingCount]).toEqual([true, true, 1]);
-    expect(scene.turns).toBe(turns + 1);
-    scene.queue.displace();
-    expect(await movable).toEqual({ kind: 'displaced' });
     scene.worker.answer('S');
-    scene.worker.answer('F');
-    expect(await fixed.promise).toEqual({ kind: 'answered', response: 'F' });
-    expect([scene.queue.isSlow, scene.queue.isStuck, scene.queue.isFree]).toEqual([false, false, true]);
-    expect(scene.worker.received).toEqual(['slow', 'fixed']);
+    expect(await slow).toEqual({ kind: 'answered', response: 'S' });
   });
 
-  it('is in their way from its start when it is of another kind', () => {
+  it('is stopped at its deadline, and costs the worker only when it does not heed that', async () => {
     const scene = new Scene();
     scene.worker.ready();
-    scene.run('fixed');
-    expect([scene.queue.isSlow, scene.queue.isStuck]).toEqual([false, true]);
-    jest.advanceTimersByTime(500);
-    expect([scene.queue.isSlow, scene.queue.isStuck]).toEqual([false, true]);
-  });
-
-  it('leaves them without a worker for a while when it costs the worker', async () => {
-    const scene = new Scene();
-    const turns: [boolean, boolean][] = [];
-    scene.worker.ready();
-    void scene.queue.run('hostile', 1_000, displaceable);
+    const heeding = scene.queue.run('heeding', 1_000, stoppable);
     await jest.advanceTimersByTimeAsync(1_000);
-    turns.push([scene.queue.isStuck, scene.queue.isFree]);
+    expect(scene.stops).toEqual([1]);
+    scene.worker.stopped();
+    expect(await heeding).toEqual({ kind: 'timeout' });
+    expect(scene.lost).toEqual([]);
+    const deaf = scene.queue.run('deaf', 1_000, stoppable);
+    await jest.advanceTimersByTimeAsync(1_500);
+    expect(await deaf).toEqual({ kind: 'timeout' });
+    expect([scene.stops, scene.lost.length, scene.workers.length]).toEqual([[1, 2], 1, 2]);
+  });
+
+  it('is not asked to when it cannot be, or is to have all its time', async () => {
+    const scene = new Scene();
     scene.worker.ready();
-    turns.push([scene.queue.isStuck, scene.queue.isFree]);
-    expect(turns).toEqual([
-      [true, false],
-      [false, true],
-    ]);
+    scene.run('fixed', 60_000);
+    scene.run('other', 60_000);
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect(scene.stops).toEqual([]);
   });
 });
 

@@ -40,7 +40,12 @@ export function describeWithRedis(name: string, suite: () => void): void {
 export async function startTestRedis(): Promise<TestRedis> {
   const given = process.env.REDIS_URL;
   if (given) return { url: given, process: undefined, close: async () => {} };
-  const port = await freePort();
+  return startOwnRedis();
+}
+
+/** One that the test may stop, kill and start again: at the port of an earlier one, if need be. */
+export async function startOwnRedis(givenPort?: number): Promise<TestRedis & { readonly process: ChildProcess }> {
+  const port = givenPort ?? (await freePort());
   const flags = [
     '--port',
     String(port),

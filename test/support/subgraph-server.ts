@@ -7,6 +7,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { type DocumentNode, execute, GraphQLError, type GraphQLSchema, parse, validate } from 'graphql';
+import { useServer } from 'graphql-ws/use/ws';
+import { type WebSocket, WebSocketServer } from 'ws';
 
 type Resolvers = NonNullable<Extract<Parameters<typeof buildSubgraphSchema>[0], { typeDefs: unknown }>['resolvers']>;
 
@@ -25,6 +27,15 @@ export interface LoggedRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The body that was answered, once it was. */
   answer?: string;
+}
+
+/** One subscription as a subgraph received it over a WebSocket, in order of arrival. */
+export interface LoggedSubscription {
+  readonly subgraph: string;
+  readonly query: string;
+  readonly variables: Readonly<Record<string, unknown>>;
+  readonly headers: Readonly<Record<string, string>>;
+  isOpen: boolean;
 }
 
 /** What resolvers get as context value. */
@@ -49,6 +60,12 @@ export interface SubgraphServerOptions {
 export interface SubgraphServer {
   /** Every request so far. Empty it with `requests.length = 0`. */
   readonly requests: LoggedRequest[];
+  /** Every subscription so far, over graphql-transport-ws at the same URLs. */
+  readonly subscriptions: LoggedSubscription[];
+  /** Takes no socket any more, while it is true. */
+  refuseSockets: boolean;
+  /** Sockets of subscriptions that are open. */
+  readonly sockets: ReadonlySet<WebSocket>;
   /** Where a subgraph is served, or will be. */
   urlOf(name: string, group?: string): string;
   /** Serves a schema; returns its URL. `group` keeps equal subgraph names of different graphs apart. */
@@ -74,12 +91,21 @@ export async function createSubgraphServer(options: SubgraphServerOptions = {}):
         send(response, { status: 500, body: JSON.stringify({ errors: [{ message: String(error) }] }) }),
     );
   });
+  const subscriptions: LoggedSubscription[] = [];
+  const webSockets = serveSubscriptions(mounted, subscriptions);
+  server.on('upgrade', (request, socket, head) => {
+    if (subgraphServer.refuseSockets) socket.destroy();
+    else webSockets.handleUpgrade(request, socket, head, (opened) => webSockets.emit('connection', opened, request));
+  });
   server.keepAliveTimeout = 60_000;
   const port = await listen(server);
   const pathOf = (name: string, group = ''): string => `/${group}/${encodeURIComponent(name)}`;
   const urlOf = (name: string, group?: string): string => `http://127.0.0.1:${port}${pathOf(name, group)}`;
-  return {
+  const subgraphServer: SubgraphServer = {
     requests,
+    subscriptions,
+    refuseSockets: false,
+    sockets: webSockets.clients,
     urlOf,
     mount(definition, group) {
       const schema = schemaOf(definition);
@@ -91,10 +117,12 @@ export async function createSubgraphServer(options: SubgraphServerOptions = {}):
     },
     close: () =>
       new Promise((resolve, reject) => {
+        for (const socket of webSockets.clients) socket.terminate();
         server.close((error) => (error ? reject(error) : resolve()));
         server.closeAllConnections();
       }),
   };
+  return subgraphServer;
 }
 
 export interface StartedSubgraphs {
@@ -124,6 +152,43 @@ function schemaOf(definition: SubgraphDefinition): GraphQLSchema {
   if ('schema' in definition) return definition.schema;
   const { typeDefs, resolvers } = definition;
   return buildSubgraphSchema(resolvers ? { typeDefs, resolvers } : { typeDefs });
+}
+
+function serveSubscriptions(
+  mounted: ReadonlyMap<string, Mounted>,
+  subscriptions: LoggedSubscription[],
+): WebSocketServer {
+  const webSockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'graphql-transport-ws' });
+  const open = new WeakMap<WebSocket, Map<string, LoggedSubscription>>();
+  const end = (socket: WebSocket, id: string): void => {
+    const logged = open.get(socket)?.get(id);
+    if (logged) logged.isOpen = false;
+  };
+  useServer(
+    {
+      onConnect: ({ extra }) => {
+        open.set(extra.socket, new Map());
+      },
+      onSubscribe: ({ extra }, id, { query, variables, extensions }) => {
+        const target = mounted.get(extra.request.url ?? '');
+        if (!target) return [new GraphQLError(`no subgraph at ${extra.request.url}`)];
+        const headers = (extensions?.headers ?? {}) as Readonly<Record<string, string>>;
+        const logged = { subgraph: target.name, query, variables: variables ?? {}, headers, isOpen: true };
+        subscriptions.push(logged);
+        open.get(extra.socket)?.set(id, logged);
+        const document = prepare(target, query);
+        if (!('kind' in document)) return document;
+        return { schema: target.schema, document, variableValues: variables, contextValue: { headers } };
+      },
+      onComplete: ({ extra }, id) => end(extra.socket, id),
+      onError: ({ extra }, id) => end(extra.socket, id),
+      onDisconnect: ({ extra }) => {
+        for (const id of open.get(extra.socket)?.keys() ?? []) end(extra.socket, id);
+      },
+    },
+    webSockets,
+  );
+  return webSockets;
 }
 
 function listen(server: Server): Promise<number> {

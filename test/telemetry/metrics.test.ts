@@ -1,4 +1,5 @@
-import { createMetrics, type Metrics, metricCatalogue, renderMetricCatalogue } from '../../src/telemetry/metrics';
+import { metricCatalogue, renderMetricCatalogue } from '../../src/telemetry/metric-catalogue';
+import { createMetrics, type Metrics } from '../../src/telemetry/metrics';
 
 describe('the metrics', () => {
   let metrics: Metrics;

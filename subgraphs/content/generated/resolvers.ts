@@ -1,5 +1,5 @@
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
-import type { PostRow, AnnouncementRow, MediaRow, ConversationRow, ParticipantRow, MessageRow, BookmarkRow, UserReference, Reference } from '../rows';
+import type { PostRow, AnnouncementRow, MediaRow, ConversationRow, ParticipantRow, MessageRow, TypingEvent, BookmarkRow, UserReference, Reference } from '../rows';
 import type { ContentContext } from '../context';
 export type Maybe<T> = T | null;
 export type InputMaybe<T> = T | null | undefined;
@@ -117,6 +117,14 @@ export type CreatePostInput = {
   title: Scalars['String']['input'];
 };
 
+/** What is left of a deleted message. */
+export type DeletedMessage = {
+  __typename?: 'DeletedMessage';
+  conversation: Conversation;
+  id: Scalars['ID']['output'];
+  sender: User;
+};
+
 export type FeedConnection = {
   __typename?: 'FeedConnection';
   edges: Array<FeedEdge>;
@@ -189,6 +197,13 @@ export type Mutation = {
   sendMessage: Message;
   /** Begins a conversation of the caller with 1 to 19 other users. */
   startConversation: Conversation;
+  /**
+   * Tells the other participants that the caller is writing. Said again every few seconds while it lasts: what is not
+   * repeated within ten seconds has ended. Answers when.
+   */
+  startTyping: Scalars['DateTime']['output'];
+  /** Tells the other participants that the caller stopped writing. */
+  stopTyping: Scalars['Boolean']['output'];
   /** Changes what the input names, and nothing else. For the author and for an ADMIN. */
   updatePost: Post;
 };
@@ -244,6 +259,16 @@ export type MutationSendMessageArgs = {
 
 export type MutationStartConversationArgs = {
   input: StartConversationInput;
+};
+
+
+export type MutationStartTypingArgs = {
+  conversationId: Scalars['ID']['input'];
+};
+
+
+export type MutationStopTypingArgs = {
+  conversationId: Scalars['ID']['input'];
 };
 
 
@@ -420,6 +445,48 @@ export type StartConversationInput = {
   title: Scalars['String']['input'];
 };
 
+export type Subscription = {
+  __typename?: 'Subscription';
+  /**
+   * What is said in a conversation, from now on. For participants, as all subscriptions of conversations are; for
+   * everybody else there is no such conversation.
+   */
+  messageAdded: Message;
+  /** Messages of a conversation that their senders deleted. */
+  messageDeleted: DeletedMessage;
+  /** Messages of a conversation that their senders changed. */
+  messageUpdated: Message;
+  /** Posts, when they are published for the first time; with `tag` those that have it. */
+  postPublished: Post;
+  /** Who of the others is writing in a conversation. */
+  typing: Typing;
+};
+
+
+export type SubscriptionMessageAddedArgs = {
+  conversationId: Scalars['ID']['input'];
+};
+
+
+export type SubscriptionMessageDeletedArgs = {
+  conversationId: Scalars['ID']['input'];
+};
+
+
+export type SubscriptionMessageUpdatedArgs = {
+  conversationId: Scalars['ID']['input'];
+};
+
+
+export type SubscriptionPostPublishedArgs = {
+  tag?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type SubscriptionTypingArgs = {
+  conversationId: Scalars['ID']['input'];
+};
+
 /** Decides the rate of the value-added tax: editorial work is reduced. Payments needs it, clients do not. */
 export type TaxClass =
   | 'EDITORIAL'
@@ -433,6 +500,15 @@ export type Timestamped = {
 
 /** What a conversation is about: a post, or a payment that payments owns. */
 export type Topic = Payment | Post;
+
+/** That somebody is writing, or no longer. */
+export type Typing = {
+  __typename?: 'Typing';
+  conversation: Conversation;
+  /** When it has ended unless it is told again; null when the user stopped. */
+  until: Maybe<Scalars['DateTime']['output']>;
+  user: User;
+};
 
 /** What is left out, or null, stays as it is. Bounds as in CreatePostInput. */
 export type UpdatePostInput = {
@@ -661,25 +737,23 @@ export type ResolversInterfaceTypes<_RefType extends Record<string, unknown>> = 
 /** Mapping between all available schema types and the resolvers types */
 export type ResolversTypes = {
   Announcement: ResolverTypeWrapper<AnnouncementRow>;
-  String: ResolverTypeWrapper<Scalars['String']['output']>;
   ID: ResolverTypeWrapper<Scalars['ID']['output']>;
   AnnouncementLevel: AnnouncementLevel;
   Bookmark: ResolverTypeWrapper<BookmarkRow>;
   BookmarkConnection: ResolverTypeWrapper<Omit<BookmarkConnection, 'edges' | 'nodes'> & { edges: Array<ResolversTypes['BookmarkEdge']>, nodes: Array<ResolversTypes['Bookmark']> }>;
   BookmarkEdge: ResolverTypeWrapper<Omit<BookmarkEdge, 'node'> & { node: ResolversTypes['Bookmark'] }>;
   Conversation: ResolverTypeWrapper<ConversationRow>;
-  Int: ResolverTypeWrapper<Scalars['Int']['output']>;
   ConversationConnection: ResolverTypeWrapper<Omit<ConversationConnection, 'edges' | 'nodes'> & { edges: Array<ResolversTypes['ConversationEdge']>, nodes: Array<ResolversTypes['Conversation']> }>;
   ConversationEdge: ResolverTypeWrapper<Omit<ConversationEdge, 'node'> & { node: ResolversTypes['Conversation'] }>;
   CreateAnnouncementInput: CreateAnnouncementInput;
   CreatePostInput: CreatePostInput;
   DateTime: ResolverTypeWrapper<Scalars['DateTime']['output']>;
+  DeletedMessage: ResolverTypeWrapper<MessageRow>;
   FeedConnection: ResolverTypeWrapper<Omit<FeedConnection, 'edges' | 'nodes'> & { edges: Array<ResolversTypes['FeedEdge']>, nodes: Array<ResolversTypes['FeedItem']> }>;
   FeedEdge: ResolverTypeWrapper<Omit<FeedEdge, 'node'> & { node: ResolversTypes['FeedItem'] }>;
   FeedItem: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['FeedItem']>;
   Media: ResolverTypeWrapper<MediaRow>;
   Message: ResolverTypeWrapper<MessageRow>;
-  Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
   MessageConnection: ResolverTypeWrapper<Omit<MessageConnection, 'edges' | 'nodes'> & { edges: Array<ResolversTypes['MessageEdge']>, nodes: Array<ResolversTypes['Message']> }>;
   MessageEdge: ResolverTypeWrapper<Omit<MessageEdge, 'node'> & { node: ResolversTypes['Message'] }>;
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
@@ -695,35 +769,38 @@ export type ResolversTypes = {
   Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
   SearchResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['SearchResult']>;
   StartConversationInput: StartConversationInput;
+  Subscription: ResolverTypeWrapper<Record<PropertyKey, never>>;
   TaxClass: TaxClass;
   Timestamped: ResolverTypeWrapper<ResolversInterfaceTypes<ResolversTypes>['Timestamped']>;
   Topic: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['Topic']>;
+  Typing: ResolverTypeWrapper<TypingEvent>;
   UpdatePostInput: UpdatePostInput;
   User: ResolverTypeWrapper<UserReference>;
   Video: ResolverTypeWrapper<MediaRow>;
+  String: ResolverTypeWrapper<Scalars['String']['output']>;
+  Int: ResolverTypeWrapper<Scalars['Int']['output']>;
+  Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
 };
 
 /** Mapping between all available schema types and the resolvers parents */
 export type ResolversParentTypes = {
   Announcement: AnnouncementRow;
-  String: Scalars['String']['output'];
   ID: Scalars['ID']['output'];
   Bookmark: BookmarkRow;
   BookmarkConnection: Omit<BookmarkConnection, 'edges' | 'nodes'> & { edges: Array<ResolversParentTypes['BookmarkEdge']>, nodes: Array<ResolversParentTypes['Bookmark']> };
   BookmarkEdge: Omit<BookmarkEdge, 'node'> & { node: ResolversParentTypes['Bookmark'] };
   Conversation: ConversationRow;
-  Int: Scalars['Int']['output'];
   ConversationConnection: Omit<ConversationConnection, 'edges' | 'nodes'> & { edges: Array<ResolversParentTypes['ConversationEdge']>, nodes: Array<ResolversParentTypes['Conversation']> };
   ConversationEdge: Omit<ConversationEdge, 'node'> & { node: ResolversParentTypes['Conversation'] };
   CreateAnnouncementInput: CreateAnnouncementInput;
   CreatePostInput: CreatePostInput;
   DateTime: Scalars['DateTime']['output'];
+  DeletedMessage: MessageRow;
   FeedConnection: Omit<FeedConnection, 'edges' | 'nodes'> & { edges: Array<ResolversParentTypes['FeedEdge']>, nodes: Array<ResolversParentTypes['FeedItem']> };
   FeedEdge: Omit<FeedEdge, 'node'> & { node: ResolversParentTypes['FeedItem'] };
   FeedItem: ResolversUnionTypes<ResolversParentTypes>['FeedItem'];
   Media: MediaRow;
   Message: MessageRow;
-  Boolean: Scalars['Boolean']['output'];
   MessageConnection: Omit<MessageConnection, 'edges' | 'nodes'> & { edges: Array<ResolversParentTypes['MessageEdge']>, nodes: Array<ResolversParentTypes['Message']> };
   MessageEdge: Omit<MessageEdge, 'node'> & { node: ResolversParentTypes['Message'] };
   Mutation: Record<PropertyKey, never>;
@@ -738,12 +815,33 @@ export type ResolversParentTypes = {
   Query: Record<PropertyKey, never>;
   SearchResult: ResolversUnionTypes<ResolversParentTypes>['SearchResult'];
   StartConversationInput: StartConversationInput;
+  Subscription: Record<PropertyKey, never>;
   Timestamped: ResolversInterfaceTypes<ResolversParentTypes>['Timestamped'];
   Topic: ResolversUnionTypes<ResolversParentTypes>['Topic'];
+  Typing: TypingEvent;
   UpdatePostInput: UpdatePostInput;
   User: UserReference;
   Video: MediaRow;
+  String: Scalars['String']['output'];
+  Int: Scalars['Int']['output'];
+  Boolean: Scalars['Boolean']['output'];
 };
+
+export type RateLimitDirectiveArgs = {
+  algorithm?: Maybe<Scalars['String']['input']>;
+  arrayLengthField?: Maybe<Scalars['String']['input']>;
+  by?: Maybe<Scalars['String']['input']>;
+  identityArgs?: Maybe<Array<Scalars['String']['input']>>;
+  max?: Maybe<Scalars['Int']['input']>;
+  message?: Maybe<Scalars['String']['input']>;
+  onStoreFailure?: Maybe<Scalars['String']['input']>;
+  readOnly?: Maybe<Scalars['Boolean']['input']>;
+  tier?: Maybe<Scalars['String']['input']>;
+  uncountRejected?: Maybe<Scalars['Boolean']['input']>;
+  window?: Maybe<Scalars['String']['input']>;
+};
+
+export type RateLimitDirectiveResolver<Result, Parent, ContextType = ContentContext, Args = RateLimitDirectiveArgs> = DirectiveResolverFn<Result, Parent, ContextType, Args>;
 
 export type AnnouncementResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['Announcement'] = ResolversParentTypes['Announcement'], FederationReferenceType extends FederationReferenceTypes['Announcement'] = FederationReferenceTypes['Announcement']> = {
   __resolveReference?: ReferenceResolver<Maybe<ResolversTypes['Announcement']> | FederationReferenceType, FederationReferenceType, ContextType>;
@@ -806,6 +904,12 @@ export interface DateTimeScalarConfig extends GraphQLScalarTypeConfig<ResolversT
   name: 'DateTime';
 }
 
+export type DeletedMessageResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['DeletedMessage'] = ResolversParentTypes['DeletedMessage']> = {
+  conversation?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType>;
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  sender?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
+};
+
 export type FeedConnectionResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['FeedConnection'] = ResolversParentTypes['FeedConnection']> = {
   edges?: Resolver<Array<ResolversTypes['FeedEdge']>, ParentType, ContextType>;
   nodes?: Resolver<Array<ResolversTypes['FeedItem']>, ParentType, ContextType>;
@@ -860,6 +964,8 @@ export type MutationResolvers<ContextType = ContentContext, ParentType extends R
   removeBookmark?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType, RequireFields<MutationRemoveBookmarkArgs, 'postId'>>;
   sendMessage?: Resolver<ResolversTypes['Message'], ParentType, ContextType, RequireFields<MutationSendMessageArgs, 'body' | 'conversationId'>>;
   startConversation?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType, RequireFields<MutationStartConversationArgs, 'input'>>;
+  startTyping?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType, RequireFields<MutationStartTypingArgs, 'conversationId'>>;
+  stopTyping?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType, RequireFields<MutationStopTypingArgs, 'conversationId'>>;
   updatePost?: Resolver<ResolversTypes['Post'], ParentType, ContextType, RequireFields<MutationUpdatePostArgs, 'id' | 'input'>>;
 };
 
@@ -947,12 +1053,26 @@ export type SearchResultResolvers<ContextType = ContentContext, ParentType exten
   __resolveType: TypeResolveFn<'Announcement' | 'Podcast' | 'Post' | 'Video', ParentType, ContextType>;
 };
 
+export type SubscriptionResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['Subscription'] = ResolversParentTypes['Subscription']> = {
+  messageAdded?: SubscriptionResolver<ResolversTypes['Message'], "messageAdded", ParentType, ContextType, RequireFields<SubscriptionMessageAddedArgs, 'conversationId'>>;
+  messageDeleted?: SubscriptionResolver<ResolversTypes['DeletedMessage'], "messageDeleted", ParentType, ContextType, RequireFields<SubscriptionMessageDeletedArgs, 'conversationId'>>;
+  messageUpdated?: SubscriptionResolver<ResolversTypes['Message'], "messageUpdated", ParentType, ContextType, RequireFields<SubscriptionMessageUpdatedArgs, 'conversationId'>>;
+  postPublished?: SubscriptionResolver<ResolversTypes['Post'], "postPublished", ParentType, ContextType, Partial<SubscriptionPostPublishedArgs>>;
+  typing?: SubscriptionResolver<ResolversTypes['Typing'], "typing", ParentType, ContextType, RequireFields<SubscriptionTypingArgs, 'conversationId'>>;
+};
+
 export type TimestampedResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['Timestamped'] = ResolversParentTypes['Timestamped']> = {
   __resolveType: TypeResolveFn<'Announcement' | 'Conversation' | 'Message' | 'Podcast' | 'Post' | 'Video', ParentType, ContextType>;
 };
 
 export type TopicResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['Topic'] = ResolversParentTypes['Topic']> = {
   __resolveType: TypeResolveFn<'Payment' | 'Post', ParentType, ContextType>;
+};
+
+export type TypingResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['Typing'] = ResolversParentTypes['Typing']> = {
+  conversation?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType>;
+  until?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  user?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
 };
 
 export type UserResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['User'] = ResolversParentTypes['User'], FederationReferenceType extends FederationReferenceTypes['User'] = FederationReferenceTypes['User']> = {
@@ -987,6 +1107,7 @@ export type Resolvers<ContextType = ContentContext> = {
   ConversationConnection?: ConversationConnectionResolvers<ContextType>;
   ConversationEdge?: ConversationEdgeResolvers<ContextType>;
   DateTime?: GraphQLScalarType;
+  DeletedMessage?: DeletedMessageResolvers<ContextType>;
   FeedConnection?: FeedConnectionResolvers<ContextType>;
   FeedEdge?: FeedEdgeResolvers<ContextType>;
   FeedItem?: FeedItemResolvers<ContextType>;
@@ -1005,9 +1126,14 @@ export type Resolvers<ContextType = ContentContext> = {
   PostEdge?: PostEdgeResolvers<ContextType>;
   Query?: QueryResolvers<ContextType>;
   SearchResult?: SearchResultResolvers<ContextType>;
+  Subscription?: SubscriptionResolvers<ContextType>;
   Timestamped?: TimestampedResolvers<ContextType>;
   Topic?: TopicResolvers<ContextType>;
+  Typing?: TypingResolvers<ContextType>;
   User?: UserResolvers<ContextType>;
   Video?: VideoResolvers<ContextType>;
 };
 
+export type DirectiveResolvers<ContextType = ContentContext> = {
+  rateLimit?: RateLimitDirectiveResolver<any, any, ContextType>;
+};

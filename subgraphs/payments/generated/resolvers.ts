@@ -296,6 +296,17 @@ export type RefundInput = {
   reason?: InputMaybe<Scalars['String']['input']>;
 };
 
+export type Subscription = {
+  __typename?: 'Subscription';
+  /** The payments that the caller made, each time that their status changes; with `id` one of them. */
+  paymentStatusChanged: Payment;
+};
+
+
+export type SubscriptionPaymentStatusChangedArgs = {
+  id?: InputMaybe<Scalars['ID']['input']>;
+};
+
 export type TaxClass =
   | 'EDITORIAL'
   | 'STANDARD';
@@ -462,14 +473,11 @@ export type ResolversInterfaceTypes<_RefType extends Record<string, unknown>> = 
 export type ResolversTypes = {
   Bookmark: ResolverTypeWrapper<BookmarkReference>;
   ID: ResolverTypeWrapper<Scalars['ID']['output']>;
-  Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
   CheckoutQuote: ResolverTypeWrapper<CheckoutQuote>;
-  String: ResolverTypeWrapper<Scalars['String']['output']>;
   Currency: Currency;
   DateTime: ResolverTypeWrapper<Scalars['DateTime']['output']>;
   Media: ResolverTypeWrapper<Reference>;
   Money: ResolverTypeWrapper<Money>;
-  Int: ResolverTypeWrapper<Scalars['Int']['output']>;
   MoneyInput: MoneyInput;
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
   Node: ResolverTypeWrapper<ResolversInterfaceTypes<ResolversTypes>['Node']>;
@@ -486,22 +494,23 @@ export type ResolversTypes = {
   Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
   Refund: ResolverTypeWrapper<RefundRow>;
   RefundInput: RefundInput;
+  Subscription: ResolverTypeWrapper<Record<PropertyKey, never>>;
   TaxClass: TaxClass;
   Timestamped: ResolverTypeWrapper<ResolversInterfaceTypes<ResolversTypes>['Timestamped']>;
   User: ResolverTypeWrapper<Reference>;
+  String: ResolverTypeWrapper<Scalars['String']['output']>;
+  Int: ResolverTypeWrapper<Scalars['Int']['output']>;
+  Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
 };
 
 /** Mapping between all available schema types and the resolvers parents */
 export type ResolversParentTypes = {
   Bookmark: BookmarkReference;
   ID: Scalars['ID']['output'];
-  Boolean: Scalars['Boolean']['output'];
   CheckoutQuote: CheckoutQuote;
-  String: Scalars['String']['output'];
   DateTime: Scalars['DateTime']['output'];
   Media: Reference;
   Money: Money;
-  Int: Scalars['Int']['output'];
   MoneyInput: MoneyInput;
   Mutation: Record<PropertyKey, never>;
   Node: ResolversInterfaceTypes<ResolversParentTypes>['Node'];
@@ -516,9 +525,29 @@ export type ResolversParentTypes = {
   Query: Record<PropertyKey, never>;
   Refund: RefundRow;
   RefundInput: RefundInput;
+  Subscription: Record<PropertyKey, never>;
   Timestamped: ResolversInterfaceTypes<ResolversParentTypes>['Timestamped'];
   User: Reference;
+  String: Scalars['String']['output'];
+  Int: Scalars['Int']['output'];
+  Boolean: Scalars['Boolean']['output'];
 };
+
+export type RateLimitDirectiveArgs = {
+  algorithm?: Maybe<Scalars['String']['input']>;
+  arrayLengthField?: Maybe<Scalars['String']['input']>;
+  by?: Maybe<Scalars['String']['input']>;
+  identityArgs?: Maybe<Array<Scalars['String']['input']>>;
+  max?: Maybe<Scalars['Int']['input']>;
+  message?: Maybe<Scalars['String']['input']>;
+  onStoreFailure?: Maybe<Scalars['String']['input']>;
+  readOnly?: Maybe<Scalars['Boolean']['input']>;
+  tier?: Maybe<Scalars['String']['input']>;
+  uncountRejected?: Maybe<Scalars['Boolean']['input']>;
+  window?: Maybe<Scalars['String']['input']>;
+};
+
+export type RateLimitDirectiveResolver<Result, Parent, ContextType = PaymentsContext, Args = RateLimitDirectiveArgs> = DirectiveResolverFn<Result, Parent, ContextType, Args>;
 
 export type BookmarkResolvers<ContextType = PaymentsContext, ParentType extends ResolversParentTypes['Bookmark'] = ResolversParentTypes['Bookmark'], FederationReferenceType extends FederationReferenceTypes['Bookmark'] = FederationReferenceTypes['Bookmark']> = {
   __resolveReference?: ReferenceResolver<Maybe<ResolversTypes['Bookmark']> | FederationReferenceType, FederationReferenceType, ContextType>;
@@ -635,6 +664,10 @@ export type RefundResolvers<ContextType = PaymentsContext, ParentType extends Re
   __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
 };
 
+export type SubscriptionResolvers<ContextType = PaymentsContext, ParentType extends ResolversParentTypes['Subscription'] = ResolversParentTypes['Subscription']> = {
+  paymentStatusChanged?: SubscriptionResolver<ResolversTypes['Payment'], "paymentStatusChanged", ParentType, ContextType, Partial<SubscriptionPaymentStatusChangedArgs>>;
+};
+
 export type TimestampedResolvers<ContextType = PaymentsContext, ParentType extends ResolversParentTypes['Timestamped'] = ResolversParentTypes['Timestamped']> = {
   __resolveType: TypeResolveFn<'Payment' | 'Refund', ParentType, ContextType>;
 };
@@ -662,7 +695,11 @@ export type Resolvers<ContextType = PaymentsContext> = {
   PriceListEntry?: PriceListEntryResolvers<ContextType>;
   Query?: QueryResolvers<ContextType>;
   Refund?: RefundResolvers<ContextType>;
+  Subscription?: SubscriptionResolvers<ContextType>;
   Timestamped?: TimestampedResolvers<ContextType>;
   User?: UserResolvers<ContextType>;
 };
 
+export type DirectiveResolvers<ContextType = PaymentsContext> = {
+  rateLimit?: RateLimitDirectiveResolver<any, any, ContextType>;
+};

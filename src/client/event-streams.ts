@@ -1,0 +1,290 @@
+/**
+ * Operations answered as a stream over HTTP: GraphQL over SSE in its distinct connections mode
+ * (github.com/enisdenjo/graphql-sse, PROTOCOL.md), and the multipart subscriptions that Apollo's clients speak.
+ * In: a prepared operation. Out: `HttpStream`, which `serve-graphql.ts` connects to the response. Clock: per stream.
+ */
+import { ClientError, type ErrorCode } from '../errors';
+import type { ClientMetrics } from '../telemetry/metrics';
+import type { GraphQLDoor, GraphQLParams, LiveSubscription, PreparedOperation, RequestScope } from './door';
+import { codeOf, type ErrorSink, formatErrors } from './error-format';
+import { errorCodeOf, markGap, textOf } from './event-text';
+import { onExpiry, scheduleTimer } from './expiry';
+import { stringifyResult } from './graphql-response';
+import { Outbox, type OutboxConnection, type OutboxLimits } from './outbox';
+import { dataSecurityHeaders } from './security-headers';
+
+export type StreamProtocol = 'sse' | 'multipart';
+
+/** The response below. */
+export interface StreamWire extends OutboxConnection {
+  end(text: string): void;
+  destroy(): void;
+}
+
+/** A response that goes on: `start` is called once, when its headers are out. */
+export interface HttpStream {
+  readonly kind: 'stream';
+  readonly headers: readonly string[];
+  start(wire: StreamWire): RunningStream;
+}
+
+export function isStream(answer: object): answer is HttpStream {
+  return 'kind' in answer && answer.kind === 'stream';
+}
+
+export interface RunningStream {
+  /** The client left. */
+  closed(): void;
+  /** The gateway closes: the stream ends as its protocol ends one. */
+  shutDown(): void;
+  readonly queueDepth: number;
+}
+
+export interface StreamDeps {
+  readonly door: Pick<GraphQLDoor, 'execute' | 'subscribe'>;
+  readonly limits: OutboxLimits;
+  readonly heartbeatMs: number;
+  readonly metrics: ClientMetrics;
+  /** When the credential behind a context expires, in milliseconds since the epoch; infinite where it does not. */
+  readonly expiryOf: (context: RequestScope) => number;
+  readonly now: () => number;
+}
+
+interface Framing {
+  readonly headers: readonly string[];
+  /** Sent at once, so that the client knows that the stream has begun. */
+  readonly opening: string;
+  next(payload: string): string;
+  /** Errors that end the stream. */
+  failure(errors: string, execution: string): string;
+  readonly ending: string;
+  readonly heartbeat: string;
+}
+
+const common = ['cache-control', 'no-store', 'x-accel-buffering', 'no', ...Object.entries(dataSecurityHeaders).flat()];
+
+/** JSON text has no line breaks, so that one `data` line holds it. */
+const sse: Framing = {
+  headers: ['content-type', 'text/event-stream; charset=utf-8', ...common],
+  opening: ':\n\n',
+  next: (payload) => `event: next\ndata: ${payload}\n\n`,
+  failure: (_errors, execution) => `event: next\ndata: ${execution}\n\n`,
+  ending: 'event: complete\ndata:\n\n',
+  heartbeat: ':\n\n',
+};
+
+const part = (json: string) => `\r\ncontent-type: application/json; charset=utf-8\r\n\r\n${json}\r\n--graphql`;
+
+/** Each part ends with the boundary of the next, so that a client reads it at once. */
+const multipart: Framing = {
+  headers: ['content-type', 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0', ...common],
+  opening: `--graphql${part('{}')}`,
+  next: (payload) => part(`{"payload":${payload}}`),
+  failure: (errors) => part(`{"payload":null,"errors":${errors}}`),
+  ending: '--\r\n',
+  heartbeat: part('{}'),
+};
+
+const framings: Readonly<Record<StreamProtocol, Framing>> = { sse, multipart };
+
+/** A stream of one refusal: clients of event streams do not read the body of an HTTP error. */
+export function streamRefusal(protocol: StreamProtocol, errors: readonly unknown[], sink: ErrorSink): HttpStream {
+  const framing = framings[protocol];
+  return {
+    kind: 'stream',
+    headers: framing.headers,
+    start(wire) {
+      wire.end(framing.opening + failureOf(framing, errors, sink) + framing.ending);
+      return { closed() {}, shutDown() {}, queueDepth: 0 };
+    },
+  };
+}
+
+/** The stream of an operation; a query or mutation is a stream of one result. */
+export function streamOperation(
+  protocol: StreamProtocol,
+  request: { readonly prepared: PreparedOperation; readonly params: GraphQLParams; readonly context: RequestScope },
+  deps: StreamDeps,
+): HttpStream {
+  return {
+    kind: 'stream',
+    headers: framings[protocol].headers,
+    start: (wire) => new OperationStream(protocol, request, wire, deps),
+  };
+}
+
+type StreamRequest = Parameters<typeof streamOperation>[1];
+
+/** One stream has one operation; the outbox wants names. */
+const onlyId = '';
+
+class OperationStream implements RunningStream {
+  private readonly framing: Framing;
+  private readonly outbox: Outbox;
+  private readonly heartbeat: NodeJS.Timeout;
+  private live: LiveSubscription | undefined;
+  private isOver = false;
+
+  constructor(
+    protocol: StreamProtocol,
+    private readonly request: StreamRequest,
+    private readonly wire: StreamWire,
+    private readonly deps: StreamDeps,
+  ) {
+    this.framing = framings[protocol];
+    this.outbox = new Outbox(wire, deps.limits, {
+      onDropped: (events) => deps.metrics.eventsDropped(protocol, events),
+      onOverflow: () => this.abandon('slow'),
+    });
+    this.outbox.sendControl(this.framing.opening);
+    // A client that does not even take heartbeats is gone, or as good as gone.
+    this.heartbeat = setInterval(() => this.outbox.sendControl(this.framing.heartbeat), deps.heartbeatMs).unref();
+    deps.metrics.operationStarted(protocol, request.prepared.operation);
+    void this.run().then((code) => deps.metrics.operationEnded(protocol, request.prepared.operation, code));
+  }
+
+  get queueDepth(): number {
+    return this.outbox.depth;
+  }
+
+  /** Resolves when the stream is over, with the code of the error that ended it. Never rejects. */
+  private async run(): Promise<ErrorCode | undefined> {
+    const { prepared, params, context } = this.request;
+    const { door } = this.deps;
+    try {
+      if (prepared.operation === 'subscription') return await this.follow();
+      const execution = await door.execute(prepared, params, context);
+      this.finish(this.framing.next(textOf(execution, context)));
+      return errorCodeOf(execution);
+    } catch (error) {
+      return this.fail([error]);
+    } finally {
+      context.dispose();
+    }
+  }
+
+  private async follow(): Promise<ErrorCode | undefined> {
+    const { prepared, params, context } = this.request;
+    let settle: (code: ErrorCode | undefined) => void = () => {};
+    const over = new Promise<ErrorCode | undefined>((resolve) => {
+      settle = resolve;
+    });
+    this.onOver = settle;
+    const live = await this.deps.door.subscribe(prepared, params, context, {
+      next: (payload, hasExtensions) => this.sendEvent(payload, hasExtensions),
+      end: (end) => {
+        if (end.kind === 'complete') this.finish('');
+        settle(end.kind === 'complete' ? undefined : this.fail(end.errors));
+      },
+    });
+    // Each event has a deadline of its own.
+    context.dispose();
+    if (live.kind === 'refused') return this.fail(live.errors);
+    this.live = live;
+    if (this.isOver) live.stop('client');
+    else this.watchExpiry();
+    return over;
+  }
+
+  private watchExpiry(): void {
+    const { expiryOf, now } = this.deps;
+    const expire = () => this.live?.fail(new ClientError('SUBSCRIPTION_JWT_EXPIRED', 'The token has expired.'));
+    this.cancelExpiry = onExpiry(expiryOf(this.request.context), { now, schedule: scheduleTimer }, expire);
+  }
+
+  private cancelExpiry: () => void = () => {};
+
+  private onOver: (code: ErrorCode | undefined) => void = () => {};
+
+  private sendEvent(payload: string, hasExtensions: boolean): void {
+    if (this.isOver) return;
+    const write = (hasGap: boolean) => this.framing.next(hasGap ? markGap(payload, hasExtensions) : payload);
+    this.outbox.sendEvent({ id: onlyId, bytes: payload.length, write });
+  }
+
+  private fail(errors: readonly unknown[]): ErrorCode {
+    this.finish(failureOf(this.framing, errors, this.request.context));
+    return codeOf(errors[0]);
+  }
+
+  private finish(last: string): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    clearInterval(this.heartbeat);
+    this.cancelExpiry();
+    this.outbox.sendLast(() => this.wire.end(last + this.framing.ending));
+  }
+
+  private abandon(reason: 'client' | 'slow'): void {
+    if (reason === 'slow') this.wire.destroy();
+    this.isOver = true;
+    clearInterval(this.heartbeat);
+    this.cancelExpiry();
+    this.outbox.clear();
+    this.live?.stop(reason);
+    this.request.context.clientLeft();
+    this.onOver(undefined);
+  }
+
+  closed(): void {
+    if (!this.isOver) this.abandon('client');
+    this.outbox.clear();
+  }
+
+  shutDown(): void {
+    if (this.isOver) return;
+    this.finish('');
+    this.live?.stop('shutdown');
+    this.onOver(undefined);
+  }
+}
+
+function failureOf(framing: Framing, errors: readonly unknown[], sink: ErrorSink): string {
+  const formatted = formatErrors(errors, sink);
+  return framing.failure(JSON.stringify(formatted), stringifyResult({ errors: formatted }));
+}
+
+export interface StreamRegistryLimits {
+  readonly maxConnections: number;
+  readonly maxConnectionsPerIp: number;
+}
+
+/** Every stream that goes on. */
+export class StreamRegistry {
+  private readonly running = new Map<RunningStream, string>();
+  private readonly perIp = new Map<string, number>();
+
+  constructor(private readonly limits: StreamRegistryLimits) {}
+
+  /** Whether one more may begin for this address. */
+  hasRoom(ip: string): boolean {
+    const { maxConnections, maxConnectionsPerIp } = this.limits;
+    return this.running.size < maxConnections && (this.perIp.get(ip) ?? 0) < maxConnectionsPerIp;
+  }
+
+  add(stream: RunningStream, ip: string): void {
+    this.running.set(stream, ip);
+    this.perIp.set(ip, (this.perIp.get(ip) ?? 0) + 1);
+  }
+
+  remove(stream: RunningStream): void {
+    const ip = this.running.get(stream);
+    if (ip === undefined) return;
+    this.running.delete(stream);
+    const left = (this.perIp.get(ip) ?? 1) - 1;
+    if (left > 0) this.perIp.set(ip, left);
+    else this.perIp.delete(ip);
+  }
+
+  /** Events that wait for clients. */
+  get queueDepth(): number {
+    let depth = 0;
+    for (const { queueDepth } of this.running.keys()) depth += queueDepth;
+    return depth;
+  }
+
+  /** Ends every stream as its protocol does, spread over `windowMs`. */
+  shutDown(windowMs: number, random: () => number = Math.random): void {
+    for (const stream of this.running.keys()) setTimeout(() => stream.shutDown(), random() * windowMs);
+  }
+}

@@ -1,0 +1,201 @@
+/**
+ * What a REST client reads: the unwrapped data of an operation, or a problem document (RFC 9457). Clock: per request.
+ * In: an execution, or errors. Out: an `HttpAnswer`. Never a stack, a subgraph's address or half an answer.
+ */
+import { createHash } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import { GraphQLError } from 'graphql';
+import { ClientError, errorTable } from '../../errors';
+import type { Execution } from '../door';
+import { codeOf, type ErrorSink, formatErrors, headersOf } from '../error-format';
+import type { HttpAnswer } from '../graphql-response';
+import { dataSecurityHeaders } from '../security-headers';
+import type { FieldProblem } from './parameters';
+import type { RestRoute } from './routes';
+
+export interface RestAnswerOptions {
+  readonly route: RestRoute;
+  readonly sink: ErrorSink;
+  /** Whether nobody in particular asks: then a missing right is a missing sign-in. */
+  readonly isAnonymous: boolean;
+  /** Path and query string of the request. */
+  readonly url: string;
+  readonly ifNoneMatch: string | undefined;
+}
+
+const security = Object.entries(dataSecurityHeaders).flat();
+const jsonHeaders = ['content-type', 'application/json; charset=utf-8', ...security];
+const problemHeaders = [
+  'content-type',
+  'application/problem+json; charset=utf-8',
+  'cache-control',
+  'no-store',
+  ...security,
+];
+
+/** Codes that subgraphs use among themselves; what they refuse is the client's matter. */
+const subgraphStatuses: Readonly<Record<string, number>> = {
+  BAD_USER_INPUT: 400,
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  NOT_FOUND: 404,
+  CONFLICT: 409,
+};
+
+/** The answer to an executed route. */
+export function answerRoute(execution: Execution, options: RestAnswerOptions): HttpAnswer {
+  const { route, sink, isAnonymous } = options;
+  if (execution.kind === 'text') return answerData(dataOf(execution.body, route), options);
+  const { data, errors = [] } = execution.result;
+  if (errors.length > 0 && !(route.partial && data)) return problemOf(errors, sink, isAnonymous);
+  const value = unwrap(data, route.unwrap);
+  const answer = answerData({ text: value === undefined ? 'null' : JSON.stringify(value), value }, options);
+  if (errors.length === 0) return answer;
+  // Whoever takes parts is told that there are fewer than could be.
+  return {
+    ...answer,
+    headers: [...answer.headers, 'x-partial-errors', String(errors.length)],
+    code: codeOf(errors[0]),
+  };
+}
+
+interface Unwrapped {
+  readonly text: string;
+  /** Undefined when the text was cut out unread. */
+  readonly value: unknown;
+}
+
+/** The unwrapped part of `{"data":{…}}`. Where each level of the way has one field alone, the text is cut out. */
+function dataOf(body: string, route: RestRoute): Unwrapped {
+  if (!readsValue(route)) {
+    const start = route.unwrap.reduce((text, name) => `${text}{${JSON.stringify(name)}:`, '{"data":');
+    if (route.unwrap.length === 0) return { text: body.slice(8, -1), value: undefined };
+    if (route.isSole && body.startsWith(start)) {
+      return { text: body.slice(start.length, -(route.unwrap.length + 1)), value: undefined };
+    }
+  }
+  const value = unwrap((JSON.parse(body) as { data: unknown }).data, route.unwrap);
+  return { text: value === undefined ? 'null' : JSON.stringify(value), value };
+}
+
+const readsValue = ({ variables, method }: RestRoute) =>
+  method === 'GET' && variables.some(({ name }) => name === 'after');
+
+function unwrap(data: unknown, path: readonly string[]): unknown {
+  let value = data;
+  for (const name of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return null;
+    value = (value as Record<string, unknown>)[name];
+  }
+  return value;
+}
+
+function answerData({ text, value }: Unwrapped, options: RestAnswerOptions): HttpAnswer {
+  const { route, sink, url, ifNoneMatch } = options;
+  if (text === 'null' && route.unwrap.length > 0) {
+    return problemOf([new ClientError('NOT_FOUND', 'There is no such thing.')], sink, false);
+  }
+  const isSafe = route.method === 'GET';
+  if (route.status === 204)
+    return { status: 204, headers: [...security, 'cache-control', 'no-store'], body: '', code: undefined };
+  // Answers depend on who asks: only their own client may keep them, and asks each time whether they still hold.
+  const etag = isSafe ? `"${createHash('sha256').update(text).digest('base64url').slice(0, 27)}"` : undefined;
+  const headers = etag
+    ? [...jsonHeaders, 'cache-control', 'private, no-cache', 'vary', 'authorization, cookie', 'etag', etag]
+    : [...jsonHeaders, 'cache-control', 'no-store'];
+  const next = value === undefined ? undefined : nextPage(value, url);
+  if (next !== undefined) headers.push('link', `<${next}>; rel="next"`);
+  if (etag !== undefined && ifNoneMatch !== undefined && matches(ifNoneMatch, etag)) {
+    const kept = headers.slice(jsonHeaders.length);
+    return { status: 304, headers: [...security, ...kept], body: '', code: undefined };
+  }
+  return { status: route.status, headers, body: text, code: undefined };
+}
+
+/** RFC 9110, section 13.1.2: weak comparison. */
+function matches(ifNoneMatch: string, etag: string): boolean {
+  return ifNoneMatch
+    .split(',')
+    .map((tag) => tag.trim().replace(/^W\//, ''))
+    .some((tag) => tag === '*' || tag === etag);
+}
+
+/** The URL of the page after a connection with `pageInfo { hasNextPage endCursor }`. */
+function nextPage(value: unknown, url: string): string | undefined {
+  const { pageInfo } = (value ?? {}) as { pageInfo?: { hasNextPage?: unknown; endCursor?: unknown } };
+  if (pageInfo?.hasNextPage !== true || typeof pageInfo.endCursor !== 'string') return undefined;
+  const [path = '', search = ''] = url.split('?');
+  const parameters = new URLSearchParams(search);
+  parameters.set('after', pageInfo.endCursor);
+  return `${path}?${parameters}`;
+}
+
+/** The status of an error as a REST client understands it. */
+function restStatus(error: unknown, isAnonymous: boolean): number {
+  const code = codeOf(error);
+  const own = error instanceof GraphQLError ? String(error.extensions.code) : '';
+  if (code === 'UNAUTHORIZED_FIELD_OR_TYPE') return isAnonymous ? 401 : 403;
+  if (code === 'DOWNSTREAM_SERVICE_ERROR') return subgraphStatuses[own] ?? 502;
+  return errorTable[code].httpStatus;
+}
+
+/** The problem document of a request that failed: of its first error, with the fields that all of them name. */
+export function problemOf(errors: readonly unknown[], sink: ErrorSink, isAnonymous: boolean): HttpAnswer {
+  const [first] = errors;
+  const status = restStatus(first, isAnonymous);
+  const formatted = formatErrors(errors, sink);
+  const [told] = formatted;
+  const fields = formatted.flatMap((error) => fieldOf(error.message) ?? []);
+  const challenge = status === 401 ? { 'www-authenticate': 'Bearer' } : {};
+  return problem(status, {
+    code: String(told?.extensions?.code ?? codeOf(first)),
+    detail: told?.message ?? '',
+    requestId: sink.id,
+    fields,
+    headers: { ...challenge, ...headersOf(first) },
+    answerCode: codeOf(first),
+  });
+}
+
+/** `Variable "$input" got invalid value … at "input.title"; …` names a field. */
+function fieldOf(message: string): FieldProblem | undefined {
+  const [, variable, path] = /^Variable "\$(\w+)" (?:got invalid value .*? at "([^"]+)"|)/.exec(message) ?? [];
+  if (variable === undefined) return undefined;
+  return { field: (path ?? variable).replace(/^input\./, ''), message };
+}
+
+/** Parameters that are wrong, all at once. */
+export function parameterProblem(problems: readonly FieldProblem[], requestId: string): HttpAnswer {
+  const names = problems.map(({ field, message }) => `${field} ${message}`).join('; ');
+  return problem(400, {
+    code: 'BAD_USER_INPUT',
+    detail: names,
+    requestId,
+    fields: problems,
+    answerCode: 'BAD_USER_INPUT',
+  });
+}
+
+function problem(
+  status: number,
+  parts: {
+    readonly code: string;
+    readonly detail: string;
+    readonly requestId: string;
+    readonly fields: readonly FieldProblem[];
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly answerCode: HttpAnswer['code'];
+  },
+): HttpAnswer {
+  const { code, detail, requestId, fields, headers = {}, answerCode } = parts;
+  const body = JSON.stringify({
+    type: `urn:supergate:problem:${code}`,
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    detail,
+    code,
+    requestId,
+    ...(fields.length > 0 && { errors: fields }),
+  });
+  return { status, headers: [...problemHeaders, ...Object.entries(headers).flat()], body, code: answerCode };
+}

@@ -1,0 +1,215 @@
+/**
+ * One REST request over node's own request and response: route, who asks, parameters, the same `prepare` and `execute`
+ * as GraphQL, one answer. Clock: per request. Every failure is a problem document; nothing is executed before every
+ * parameter is right.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ClientError } from '../../errors';
+import type { Log } from '../../telemetry/log';
+import type { ClientAddress } from '../client-address';
+import type { CreateContext, GraphQLDoor, RequestScope } from '../door';
+import { Exchange, type ExchangeObserver } from '../exchange';
+import type { HttpAnswer } from '../graphql-response';
+import { parseJson } from '../json-text';
+import { rateLimitHeaders } from '../rate-limit-headers';
+import { checkAnnouncedLength, checkBodyHeaders, inflateBody } from '../request-body';
+import { readBody, sendAnswer } from '../serve-graphql';
+import type { IdempotentRequests } from './idempotency';
+import { readParameters } from './parameters';
+import { answerRoute, parameterProblem, problemOf } from './respond';
+import type { RestRoute, RestRoutes } from './routes';
+
+export interface RestOptions {
+  readonly door: Pick<GraphQLDoor, 'prepare' | 'execute'>;
+  /** The routes of the supergraph that is served. */
+  readonly routes: () => RestRoutes;
+  /** `/api/v1`, `/api`: each serves every route. */
+  readonly prefixes: readonly string[];
+  readonly createContext: CreateContext;
+  readonly idempotency: IdempotentRequests;
+  /** The same text for all requests of one caller; undefined for nobody in particular. */
+  readonly callerOf: (context: RequestScope) => string | undefined;
+  readonly observer: ExchangeObserver;
+  readonly log: Log;
+  readonly maxBodyBytes: number;
+  readonly compression: boolean;
+  readonly clientAddress: ClientAddress;
+}
+
+export interface RestDoor {
+  /** What follows the prefix of a REST URL; undefined for a URL that is none. */
+  pathOf(url: string): string | undefined;
+  serve(request: IncomingMessage, response: ServerResponse, id: string): void;
+}
+
+export function createRestDoor(options: RestOptions): RestDoor {
+  const prefixes = [...options.prefixes].sort((one, other) => other.length - one.length);
+  const pathOf = (url: string): string | undefined => {
+    const end = url.indexOf('?');
+    const path = end < 0 ? url : url.slice(0, end);
+    const prefix = prefixes.find((known) => path.startsWith(known) && path.charCodeAt(known.length) === 47);
+    return prefix === undefined ? undefined : path.slice(prefix.length);
+  };
+  return {
+    pathOf,
+    serve: (request, response, id) => void new RestExchange(options, request, response, id, pathOf).run(),
+  };
+}
+
+const bodyMethods: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
+
+class RestExchange {
+  private readonly exchange: Exchange;
+  private readonly url: string;
+
+  constructor(
+    private readonly options: RestOptions,
+    private readonly request: IncomingMessage,
+    private readonly response: ServerResponse,
+    id: string,
+    private readonly pathOf: RestDoor['pathOf'],
+  ) {
+    this.url = request.url ?? '';
+    this.exchange = new Exchange(id, options.log);
+    options.observer.started();
+    response.once('close', () => {
+      this.exchange.closed();
+      options.observer.ended(this.exchange, undefined);
+    });
+  }
+
+  async run(): Promise<void> {
+    const answer = await this.answer().catch((error: unknown) => this.problem(error));
+    this.exchange.context?.dispose();
+    await this.send(answer);
+  }
+
+  private problem(error: unknown): HttpAnswer {
+    return problemOf([error], this.exchange, this.isAnonymous());
+  }
+
+  private isAnonymous(): boolean {
+    const { context } = this.exchange;
+    return context === undefined || this.options.callerOf(context) === undefined;
+  }
+
+  private async answer(): Promise<HttpAnswer> {
+    const { method = 'GET', headers, rawHeaders, socket } = this.request;
+    const found = this.options.routes().find(method, this.pathOf(this.url) ?? '');
+    if (found.kind === 'none') throw new ClientError('NOT_FOUND', 'There is nothing at this path.');
+    if (found.kind === 'malformed') throw new ClientError('BAD_REQUEST', found.message);
+    if (found.kind === 'method') {
+      if (method === 'OPTIONS') return { status: 204, headers: ['allow', found.allow], body: '', code: undefined };
+      throw new ClientError('METHOD_NOT_ALLOWED', 'This path does not have this method.', {
+        headers: { allow: found.allow },
+      });
+    }
+    checkAccept(headers.accept);
+    const { route, values } = found;
+    const body = await this.readBody(route);
+    const context = await this.options.createContext({
+      id: this.exchange.id,
+      headers,
+      rawHeaders,
+      ip: this.options.clientAddress(this.request, socket.remoteAddress ?? ''),
+      extensions: undefined,
+    });
+    this.exchange.opened(context);
+    const [, search = ''] = this.url.split('?', 2);
+    const parameters = readParameters(route, { values, search, headers, body });
+    if (parameters.kind === 'problems') return parameterProblem(parameters.problems, this.exchange.id);
+    const { variables } = parameters;
+    const key = headers['idempotency-key'];
+    if (route.operation === 'query' || key === undefined) return this.execute(route, variables, context);
+    return this.executeOnce(route, variables, context, String(key));
+  }
+
+  private async readBody(route: RestRoute): Promise<unknown> {
+    const { method = 'GET', headers } = this.request;
+    const { maxBodyBytes } = this.options;
+    const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+    if (!bodyMethods.has(method)) {
+      if (hasBody) throw new ClientError('BAD_REQUEST', `A ${method} has no body.`);
+      return undefined;
+    }
+    // A page of another site can send a POST of a simple type, or of none, with its reader's cookies.
+    if (hasBody || method === 'POST') checkBodyHeaders(headers);
+    if (!hasBody) return undefined;
+    checkAnnouncedLength(headers, maxBodyBytes);
+    const bytes = await new Promise<Buffer>((resolve, reject) => readBody(this.request, maxBodyBytes, resolve, reject));
+    const coding = headers['content-encoding'];
+    const plain = coding === undefined ? bytes : await inflateBody(bytes, coding, maxBodyBytes);
+    if (plain.length === 0) return undefined;
+    if (!isUtf8(plain)) throw new ClientError('BAD_REQUEST', 'The body is not valid UTF-8.');
+    return parseJson(
+      plain.toString('utf8'),
+      'The body',
+      route.variables.map(({ name }) => name),
+    );
+  }
+
+  private async execute(
+    route: RestRoute,
+    variables: Readonly<Record<string, unknown>>,
+    context: RequestScope,
+  ): Promise<HttpAnswer> {
+    const { door } = this.options;
+    const prepared = await door.prepare(route.source, route.operationName);
+    if (prepared.kind === 'refused') return problemOf(prepared.errors, this.exchange, false);
+    this.exchange.prepared(prepared);
+    const params = { query: route.source, operationName: route.operationName, variables, extensions: undefined };
+    const execution = await door.execute(prepared, params, context);
+    const answer = answerRoute(execution, {
+      route,
+      sink: this.exchange,
+      isAnonymous: this.isAnonymous(),
+      url: this.url,
+      ifNoneMatch: this.request.headers['if-none-match'],
+    });
+    const limits = context.told?.rateLimits;
+    if (limits === undefined) return answer;
+    return { ...answer, headers: [...answer.headers, ...rateLimitHeaders(limits, answer.status >= 400)] };
+  }
+
+  private async executeOnce(
+    route: RestRoute,
+    variables: Readonly<Record<string, unknown>>,
+    context: RequestScope,
+    key: string,
+  ): Promise<HttpAnswer> {
+    const { idempotency, callerOf } = this.options;
+    const fingerprint = JSON.stringify([route.operationName, variables]);
+    const attempt = await idempotency.begin(callerOf(context) ?? '', key, fingerprint);
+    if (attempt.kind === 'again')
+      return { ...attempt.answer, headers: [...attempt.answer.headers, 'idempotency-replayed', 'true'] };
+    let answer: HttpAnswer | undefined;
+    try {
+      answer = await this.execute(route, variables, context);
+      return answer;
+    } finally {
+      // What failed for a reason that passes was not done, as far as can be told, and may be sent again.
+      attempt.settle(answer && answer.status < 500 && answer.status !== 429 ? answer : undefined);
+    }
+  }
+
+  private async send(answer: HttpAnswer): Promise<void> {
+    const { request, response, exchange } = this;
+    this.exchange.code = answer.code;
+    if (answer.status !== 204 && answer.status !== 304 && request.method !== 'HEAD') {
+      await sendAnswer(request, response, exchange, answer, this.options.compression);
+      return;
+    }
+    if (response.destroyed || response.headersSent) return;
+    const length = request.method === 'HEAD' ? ['content-length', String(Buffer.byteLength(answer.body))] : [];
+    response.writeHead(answer.status, answer.headers.concat('x-request-id', exchange.id, length));
+    response.end(() => exchange.sent(answer.status));
+  }
+}
+
+const acceptable = /(^|,)\s*(\*\/\*|application\/(\*|json|problem\+json))\s*(;(?!\s*q=0(\.0*)?\s*(,|$))[^,]*)?(,|$)/i;
+
+function checkAccept(accept: string | undefined): void {
+  if (accept === undefined || accept === '' || acceptable.test(accept)) return;
+  throw new ClientError('NOT_ACCEPTABLE', 'Accept application/json.');
+}

@@ -1,0 +1,247 @@
+/**
+ * The WebSocket door: upgrades of the GraphQL path, on the same port as HTTP; each socket speaks graphql-transport-ws.
+ * In: upgrade requests. Out: sockets, or refusals over HTTP before there is one. Clock: per connection.
+ * The only file that knows `ws` on this side of the gateway.
+ */
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { ErrorCode } from '../errors';
+import type { Log } from '../telemetry/log';
+import type { ClientMetrics } from '../telemetry/metrics';
+import type { GraphQLDoor, SocketContexts } from './door';
+import { nextMessage } from './event-text';
+import { scheduleTimer } from './expiry';
+import { bareRefusal } from './graphql-response';
+import { SocketConnection, type SocketDeps, type SocketLimits, type Wire } from './socket-connection';
+
+export interface WebSocketConfig extends SocketLimits {
+  readonly graphqlPath: string;
+  readonly maxMessageBytes: number;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerIp: number;
+  /** Between two pings of the gateway; a socket that has not answered the one before is cut. */
+  readonly pingIntervalMs: number;
+  /** Origins whose pages may connect besides the gateway's own; "*" is all of them. */
+  readonly origins: readonly string[];
+}
+
+export interface WebSocketDeps {
+  readonly door: GraphQLDoor;
+  readonly contexts: SocketContexts;
+  /** The client's address, behind proxies that are trusted. */
+  readonly ipOf: (request: IncomingMessage) => string;
+  readonly metrics: ClientMetrics;
+  readonly log: Log;
+  readonly now: () => number;
+  readonly random?: () => number;
+}
+
+export interface WebSocketDoor {
+  /** Events that wait for clients. */
+  readonly queueDepth: number;
+  /** Closes every socket with 1001, spread over `windowMs`; resolves when all are gone. No new ones are let in. */
+  close(windowMs: number): Promise<void>;
+}
+
+const protocol = 'graphql-transport-ws';
+
+/** Serves upgrades of the GraphQL path on `server`; those of any other path are answered 404. */
+export function openWebSocketDoor(server: Server, config: WebSocketConfig, deps: WebSocketDeps): WebSocketDoor {
+  return new Sockets(server, config, deps);
+}
+
+interface Socket {
+  readonly socket: WebSocket;
+  readonly connection: SocketConnection;
+  readonly ip: string;
+  hasAnswered: boolean;
+}
+
+class Sockets implements WebSocketDoor {
+  private readonly webSockets: WebSocketServer;
+  private readonly open = new Set<Socket>();
+  private readonly perIp = new Map<string, number>();
+  private readonly connectionDeps: SocketDeps;
+  private readonly pings: NodeJS.Timeout;
+  private isClosing = false;
+  private settleClosed: () => void = () => {};
+
+  constructor(
+    server: Server,
+    private readonly config: WebSocketConfig,
+    private readonly deps: WebSocketDeps,
+  ) {
+    this.webSockets = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      maxPayload: config.maxMessageBytes,
+      perMessageDeflate: false,
+      handleProtocols: (offered) => (offered.has(protocol) ? protocol : false),
+    });
+    this.connectionDeps = this.createConnectionDeps();
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+      this.upgrade(request, socket, head),
+    );
+    this.pings = setInterval(() => this.pingAll(), config.pingIntervalMs).unref();
+  }
+
+  get queueDepth(): number {
+    let depth = 0;
+    for (const { connection } of this.open) depth += connection.queueDepth;
+    return depth;
+  }
+
+  private createConnectionDeps(): SocketDeps {
+    const { door, contexts, metrics, now } = this.deps;
+    return {
+      door,
+      contexts,
+      observer: {
+        operationStarted: (operation) => metrics.operationStarted('websocket', operation),
+        operationEnded: (operation, code) => metrics.operationEnded('websocket', operation, code),
+        dropped: (events) => metrics.eventsDropped('websocket', events),
+      },
+      frameOf: createFrameCache(),
+      now,
+      schedule: scheduleTimer,
+    };
+  }
+
+  private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => socket.destroy());
+    const ip = this.deps.ipOf(request);
+    const refusal = this.refusalOf(request, ip);
+    if (refusal !== undefined) {
+      refuseUpgrade(socket, refusal);
+      return;
+    }
+    this.webSockets.handleUpgrade(request, socket, head, (webSocket) => this.connect(webSocket, request, ip));
+  }
+
+  private refusalOf(request: IncomingMessage, ip: string): ErrorCode | undefined {
+    const { graphqlPath, maxConnections, maxConnectionsPerIp } = this.config;
+    const [path] = (request.url ?? '').split('?');
+    if (path !== graphqlPath) return 'NOT_FOUND';
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') return 'BAD_REQUEST';
+    if (request.rawHeaders.length > maxHeaderEntries) return 'REQUEST_HEADERS_TOO_LARGE';
+    if (!this.isOriginAllowed(request)) return 'FORBIDDEN_ORIGIN';
+    if (this.isClosing || this.open.size >= maxConnections) return 'TOO_MANY_CONNECTIONS';
+    if ((this.perIp.get(ip) ?? 0) >= maxConnectionsPerIp) return 'TOO_MANY_CONNECTIONS';
+    return undefined;
+  }
+
+  /** Browsers send `Origin` and cookies from any page: only pages of known origins may speak for their users. */
+  private isOriginAllowed({ headers }: IncomingMessage): boolean {
+    const { origin, host } = headers;
+    if (origin === undefined) return true;
+    const { origins } = this.config;
+    if (origins.includes('*') || origins.includes(origin)) return true;
+    return URL.canParse(origin) && new URL(origin).host === host;
+  }
+
+  private connect(socket: WebSocket, request: IncomingMessage, ip: string): void {
+    if (socket.protocol !== protocol) {
+      socket.on('error', () => {});
+      socket.close(4406, `The subprotocol is ${protocol}.`);
+      return;
+    }
+    const { log, metrics } = this.deps;
+    const id = randomUUID();
+    const upgrade = { id, rawHeaders: request.rawHeaders, ip, log };
+    const connection = new SocketConnection(wireOf(socket), upgrade, this.config, this.connectionDeps);
+    const entry: Socket = { socket, connection, ip, hasAnswered: true };
+    this.open.add(entry);
+    this.perIp.set(ip, (this.perIp.get(ip) ?? 0) + 1);
+    metrics.connectionOpened();
+    socket.on('message', (data, isBinary) => {
+      // Whoever sends is there.
+      entry.hasAnswered = true;
+      connection.receive(isBinary ? undefined : data.toString());
+    });
+    socket.on('pong', () => {
+      entry.hasAnswered = true;
+    });
+    // `ws` has closed it with the code of the mistake (1002, 1007, 1009).
+    socket.on('error', () => {});
+    socket.on('close', (code) => {
+      connection.closed();
+      this.forget(entry);
+      metrics.connectionClosed(code);
+    });
+  }
+
+  private forget(entry: Socket): void {
+    this.open.delete(entry);
+    const left = (this.perIp.get(entry.ip) ?? 1) - 1;
+    if (left > 0) this.perIp.set(entry.ip, left);
+    else this.perIp.delete(entry.ip);
+    if (this.isClosing && this.open.size === 0) this.settleClosed();
+  }
+
+  private pingAll(): void {
+    for (const entry of this.open) {
+      if (!entry.hasAnswered) {
+        entry.socket.terminate();
+        continue;
+      }
+      entry.hasAnswered = false;
+      entry.socket.ping();
+    }
+  }
+
+  async close(windowMs: number): Promise<void> {
+    this.isClosing = true;
+    clearInterval(this.pings);
+    if (this.open.size === 0) return;
+    const gone = new Promise<void>((resolve) => {
+      this.settleClosed = resolve;
+    });
+    const { random = Math.random } = this.deps;
+    // Not all clients come back to the next gateway in one moment.
+    for (const { connection } of this.open)
+      setTimeout(() => connection.close(1001, 'The gateway closes.', 'shutdown'), random() * windowMs * spreadShare);
+    const cut = setTimeout(() => {
+      for (const { socket } of this.open) socket.terminate();
+    }, windowMs);
+    await gone;
+    clearTimeout(cut);
+  }
+}
+
+/** Of the window: the rest is for clients to answer the close. */
+const spreadShare = 0.7;
+/** Names and values. */
+const maxHeaderEntries = 400;
+
+function wireOf(socket: WebSocket): Wire {
+  return {
+    get bufferedBytes() {
+      return socket.bufferedAmount;
+    },
+    send: (message, sent) => socket.send(message, textFrame, sent),
+    close: (code, reason) => socket.close(code, reason),
+    terminate: () => socket.terminate(),
+  };
+}
+
+const textFrame = { binary: false };
+
+/** The last event and its frame, for the many clients that get the same under the same id. */
+function createFrameCache(): SocketDeps['frameOf'] {
+  let last: { readonly id: string; readonly payload: string; readonly frame: Buffer } | undefined;
+  return (id, payload) => {
+    if (last?.id !== id || last.payload !== payload)
+      last = { id, payload, frame: Buffer.from(nextMessage(id, payload)) };
+    return last.frame;
+  };
+}
+
+function refuseUpgrade(socket: Duplex, code: ErrorCode): void {
+  const { status, body } = bareRefusal(code);
+  socket.end(
+    `HTTP/1.1 ${status} Refused\r\nconnection: close\r\ncontent-type: application/json; charset=utf-8\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,90 @@
+/**
+ * Parts of the `subgraphs` section: how instances are chosen, when they are left out, what is asked again.
+ * Clock: per start.
+ */
+import { z } from 'zod';
+import { count, headerName, httpUrl, milliseconds } from './values';
+
+const share = () => z.number().min(0).max(1);
+
+/** Where a subgraph runs. */
+export const instancesSchema = z
+  .array(
+    z.strictObject({
+      url: httpUrl().describe('Of one instance.'),
+      weight: z
+        .number()
+        .positive()
+        .max(1_000)
+        .default(1)
+        .describe('Its share of the calls, beside that of the others.'),
+    }),
+  )
+  .min(1)
+  .describe('Where the subgraph runs, instead of `url` and the routing URL.');
+
+const balancing = {
+  policy: z
+    .enum(['powerOfTwo', 'leastOutstanding', 'roundRobin', 'hash'])
+    .describe('The better of two by latency and calls under way; the fewest calls under way; in turn; by a header.'),
+  hashHeader: headerName().describe('For `hash`: a header that the subgraph gets; equal values go to one instance.'),
+  slowStartMs: milliseconds().describe('An instance that came back gets its full share after so long.'),
+};
+
+const health = {
+  consecutiveFailures: count().describe('Failures in a row that leave an instance out, where there are others.'),
+  failureShare: share().describe('Failures among the calls of ten seconds that leave an instance out.'),
+  minimumCalls: count().describe('With fewer calls in ten seconds `failureShare` is not looked at.'),
+  ejectionMs: milliseconds().describe('An instance is left out for so long, then for twice as long, and so on.'),
+  maxEjectionMs: milliseconds().describe('At the longest.'),
+  maxEjectedShare: share().describe('No more of the instances are left out at a time.'),
+};
+
+const retries = {
+  attempts: z.int().min(1).max(10).describe('Attempts for one query, the first included; 1: none is repeated.'),
+  statuses: z.array(z.int().min(400).max(599)).describe('HTTP statuses that a query is repeated for.'),
+  backoffMs: milliseconds().describe('The first repetition waits up to so long, the next ones twice as long each.'),
+  maxBackoffMs: milliseconds().describe('At the longest.'),
+  anotherAfterMs: milliseconds().describe('A query unanswered for so long is asked of another instance too.'),
+  budgetShare: share().describe('Of the queries: no more are repeated.'),
+  budgetBurst: count().describe('Repetitions that are saved up at most.'),
+};
+
+/** For one subgraph: all of it optional. */
+export const resilienceShape = {
+  balancing: z.strictObject(balancing).partial(),
+  health: z.strictObject(health).partial(),
+  retries: z.strictObject(retries).partial(),
+};
+
+/** For all subgraphs. */
+export const resilienceDefaults = {
+  balancing: z
+    .strictObject({
+      policy: balancing.policy.default('powerOfTwo'),
+      hashHeader: balancing.hashHeader.optional(),
+      slowStartMs: balancing.slowStartMs.default(10_000),
+    })
+    .prefault({}),
+  health: z
+    .strictObject({
+      consecutiveFailures: health.consecutiveFailures.default(5),
+      failureShare: health.failureShare.default(0.5),
+      minimumCalls: health.minimumCalls.default(20),
+      ejectionMs: health.ejectionMs.default(1_000),
+      maxEjectionMs: health.maxEjectionMs.default(4_000),
+      maxEjectedShare: health.maxEjectedShare.default(1),
+    })
+    .prefault({}),
+  retries: z
+    .strictObject({
+      attempts: retries.attempts.default(3),
+      statuses: retries.statuses.default([502, 503, 504]),
+      backoffMs: retries.backoffMs.default(25),
+      maxBackoffMs: retries.maxBackoffMs.default(1_000),
+      anotherAfterMs: retries.anotherAfterMs.default(1_000),
+      budgetShare: retries.budgetShare.default(0.08),
+      budgetBurst: retries.budgetBurst.default(30),
+    })
+    .prefault({}),
+};

@@ -1,0 +1,78 @@
+/**
+ * The `subgraphs` section: for all of them, and what differs for one.
+ */
+import { z } from 'zod';
+import { instancesSchema, resilienceDefaults, resilienceShape } from './resilience';
+import { count, headerName, httpUrl, milliseconds } from './values';
+
+/** How subscriptions reach a subgraph. */
+const subscriptionShape = {
+  protocol: z.enum(['websocket', 'sse']).describe('graphql-transport-ws, or GraphQL over SSE.'),
+  path: z.string().startsWith('/').optional().describe("Instead of the path of the subgraph's URL."),
+  maxConnections: count().describe(
+    'Connections to one subgraph: sockets of many subscriptions, or one for each stream.',
+  ),
+  connectTimeoutMs: milliseconds().describe('Until a subgraph is ready to be subscribed to.'),
+  keepAliveMs: milliseconds().describe('A connection that is silent for so long, though it is asked, is lost.'),
+  reconnectMs: milliseconds().describe('A subscription that is lost is asked for again for so long.'),
+};
+
+/** What can be set for all subgraphs and for one. */
+const subgraphShape = {
+  timeoutMs: milliseconds().describe('Time for one request to a subgraph.'),
+  maxResponseBytes: count().describe('Answers and events over it are an error, after inflation.'),
+  maxConnections: count().describe('Connections to one instance of a subgraph.'),
+  maxWaiting: count().describe('Calls that wait for a connection to one instance; further ones fail at once.'),
+  http2: z.boolean().describe('Speak HTTP/2 where the subgraph offers it.'),
+  deadlineHeader: z
+    .union([headerName(), z.literal(false)])
+    .describe('Tells subgraphs how many milliseconds are left to answer; false: they are not told.'),
+  forwardHeaders: z.array(headerName()).describe("Headers of the client's request that subgraphs receive."),
+};
+
+const subscriptionDefaults = z
+  .strictObject({
+    protocol: subscriptionShape.protocol.default('websocket'),
+    path: subscriptionShape.path,
+    maxConnections: subscriptionShape.maxConnections.default(10),
+    connectTimeoutMs: subscriptionShape.connectTimeoutMs.default(5_000),
+    keepAliveMs: subscriptionShape.keepAliveMs.default(15_000),
+    reconnectMs: subscriptionShape.reconnectMs.default(60_000),
+  })
+  .prefault({});
+
+const subscriptionUrl = z
+  .url({ protocol: /^(https?|wss?)$/, error: 'expected an http, https, ws or wss URL' })
+  .describe("Instead of the subgraph's own URL.");
+
+export const subgraphsSchema = z
+  .strictObject({
+    defaults: z
+      .strictObject({
+        timeoutMs: subgraphShape.timeoutMs.default(10_000),
+        maxResponseBytes: subgraphShape.maxResponseBytes.default(50_000_000),
+        maxConnections: subgraphShape.maxConnections.default(100),
+        maxWaiting: subgraphShape.maxWaiting.default(1_000),
+        http2: subgraphShape.http2.default(false),
+        deadlineHeader: subgraphShape.deadlineHeader.default('x-deadline-ms'),
+        forwardHeaders: subgraphShape.forwardHeaders.default([]),
+        ...resilienceDefaults,
+        subscription: subscriptionDefaults,
+      })
+      .prefault({}),
+    overrides: z
+      .record(
+        z.string(),
+        z
+          .strictObject({
+            url: httpUrl().describe('Instead of the routing URL of the supergraph.'),
+            instances: instancesSchema,
+            ...subgraphShape,
+            ...resilienceShape,
+            subscription: z.strictObject({ url: subscriptionUrl, ...subscriptionShape }).partial(),
+          })
+          .partial(),
+      )
+      .default({}),
+  })
+  .prefault({});

@@ -1,0 +1,81 @@
+/**
+ * The policies of a gateway, from its configuration: authorization, costs and rate limits. In: configuration and what the host
+ * brings. Out: what makes the policies of each supergraph; counters outlive supergraphs. Clock: per process.
+ */
+import type { Config } from '../config';
+import type { CreatePolicies } from './admission';
+import { type AuthorizationOptions, createAuthorization } from './authorization';
+import { type CostObserver, createCosts } from './cost';
+import { MemoryStore } from './memory-store';
+import { NamedPolicies, type PolicyFunction } from './named-policies';
+import { RateLimiter } from './rate-limiter';
+import { createRateLimits, type RateLimitsOptions } from './rate-limits';
+import { chargeScript } from './redis-script';
+import { RedisStore, type RunScript } from './redis-store';
+import { requirementOf } from './requirements';
+
+/** What a host may bring; every part has a default. */
+export interface PolicyDependencies {
+  /** The functions behind `@policy`, by the names of policies. */
+  readonly policies?: Readonly<Record<string, PolicyFunction>>;
+  /** Told of fields that clients asked and may not read. */
+  readonly onUnauthorized?: AuthorizationOptions['onUnauthorized'];
+  /** Told of each rate limit that an operation met. */
+  readonly onRateLimit?: RateLimitsOptions['onDecision'];
+  /** Told what operations cost, where that is counted. */
+  readonly costs?: CostObserver;
+  /** Told of each operation whose limits Redis could not count. */
+  readonly onRateLimitStoreFailure?: () => void;
+}
+
+/** Where several gateways count together. */
+export interface SharedScripts {
+  script(lua: string): RunScript;
+}
+
+/** `shared`: absent where this process counts alone. */
+export function createPolicies(
+  config: Config,
+  dependencies: PolicyDependencies,
+  shared: SharedScripts | undefined,
+): CreatePolicies {
+  const authorization = authorizationOptions(config, dependencies);
+  const limits: RateLimitsOptions = {
+    config: config.rateLimits,
+    budget: config.cost.mode === 'enforce' ? config.cost.budget : undefined,
+    limiter: createLimiter(config, dependencies, shared),
+    onDecision: dependencies.onRateLimit,
+  };
+  return (subject) => {
+    const authorize = createAuthorization(subject, authorization);
+    const weigh = createCosts(subject, config.cost, dependencies.costs);
+    const limit = createRateLimits(subject, limits);
+    return authorize || weigh || limit ? { authorize, weigh, limit } : undefined;
+  };
+}
+
+function authorizationOptions(
+  { authorization, limits, server }: Config,
+  { policies: functions = {}, onUnauthorized = () => {} }: PolicyDependencies,
+): AuthorizationOptions {
+  const { mode, dryRun, policies: claims, policyTimeoutMs: timeoutMs } = authorization;
+  const policies = new NamedPolicies({ claims, functions, timeoutMs });
+  const introspection = typeof server.introspection === 'object' ? requirementOf(server.introspection) : [];
+  return { mode, dryRun, policies, introspection, maxErrors: limits.maxErrors, onUnauthorized };
+}
+
+function createLimiter(
+  { rateLimits, redis }: Config,
+  { onRateLimitStoreFailure }: PolicyDependencies,
+  shared: SharedScripts | undefined,
+): RateLimiter {
+  const local = new MemoryStore({ maxBytes: rateLimits.maxMemoryBytes });
+  if (!shared) return new RateLimiter({ local });
+  const run = shared.script(chargeScript());
+  const timeoutMs = redis?.timeoutMs ?? defaultTimeoutMs;
+  const store = new RedisStore({ run, namespace: rateLimits.namespace, timeoutMs });
+  return new RateLimiter({ local, shared: store, onStoreFailure: onRateLimitStoreFailure });
+}
+
+/** Of a connection that the host has made. */
+const defaultTimeoutMs = 100;

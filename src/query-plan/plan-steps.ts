@@ -1,0 +1,51 @@
+/**
+ * An operation -> the plans that answer it, one after the other. In: the operation, read for planning. Out: compiled
+ * plans. Clock: per document and values of its condition variables.
+ */
+import { type FieldNode, isNonNullType } from 'graphql';
+import type { EntityFetch } from './hidden-keys';
+import type { OperationPlanner } from './operation-planner';
+import type { Program } from './program';
+import type { SelectionShape } from './response-shape';
+
+export interface CompiledPlan extends Program {
+  readonly isSingleFetch: boolean;
+  readonly entityFetches: readonly EntityFetch[];
+  /** What keeping it costs. */
+  readonly bytes: number;
+  /** Characters of the operation that was planned. */
+  readonly textLength: number;
+}
+
+export interface SerialStep {
+  readonly plan: CompiledPlan;
+  /** For mutations: the root field, when its null would end the operation. */
+  readonly required: SelectionShape | undefined;
+}
+
+export interface PlanStepsOptions {
+  /** Plans the root fields of these names, or all. Rejects with `ClientError`. */
+  readonly plan: (operation: OperationPlanner, rootFields?: ReadonlySet<string>) => Promise<CompiledPlan>;
+  /** The response shape of these root fields. */
+  readonly shapeOf: (nodes: readonly FieldNode[]) => SelectionShape;
+}
+
+/** None for an operation that asks no subgraph. Codes: `QUERY_PLAN_FAILED`, `_TIMEOUT`, `_TOO_LARGE`. */
+export async function planSteps(
+  operation: OperationPlanner,
+  { plan, shapeOf }: PlanStepsOptions,
+): Promise<SerialStep[]> {
+  const rootFields = operation.rootFields();
+  if (rootFields.length === 0) return [];
+  const whole = await plan(operation);
+  // Mutations run one after the other with all that follows from each, unless one subgraph does all at once.
+  if (operation.type !== 'mutation' || rootFields.length === 1 || whole.isSingleFetch) {
+    return [{ plan: whole, required: undefined }];
+  }
+  return Promise.all(
+    rootFields.map(async ({ name, type, nodes }) => ({
+      plan: await plan(operation, new Set([name])),
+      required: isNonNullType(type) ? shapeOf(nodes) : undefined,
+    })),
+  );
+}

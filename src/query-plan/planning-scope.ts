@@ -1,0 +1,216 @@
+/**
+ * The client's operation -> scopes: what is asked of the objects at each place, merged. A field with requirements is
+ * set apart there, and what it requires is asked beside it like anything else, so that requirements of requirements
+ * come out by themselves. Clock: per document and values of its condition variables.
+ */
+import {
+  type FieldNode,
+  type GraphQLCompositeType,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  getNamedType,
+  isAbstractType,
+  isCompositeType,
+  Kind,
+} from 'graphql';
+import { ClientError, InternalError } from '../errors';
+import { typeCondition } from './data';
+import type { OperationFieldNames } from './field-names';
+import type { SelectionReader, TypedSelectionSet } from './selections';
+import type { FieldRequirements, RequirementWay, SupergraphTypes } from './supergraph-types';
+
+export interface PlanningOptions {
+  /** Over the whole schema of the supergraph. */
+  readonly reader: SelectionReader;
+  readonly names: OperationFieldNames;
+  readonly types: SupergraphTypes;
+  /** Whether every field is asked of concrete types alone: another formulation, when the planner fails. */
+  readonly isConcrete: boolean;
+  /** Fields that were read. */
+  readonly count: { fields: number };
+  /** Tells how to have a field with requirements: a way, or undefined for leaving it to the planner. */
+  choose(place: string, ways: FieldRequirements): RequirementWay | undefined;
+}
+
+/** A field of a scope: the nodes that ask it, and what they select below it. */
+export interface ScopeField {
+  /** Under which it travels. */
+  readonly name: string;
+  readonly nodes: FieldNode[];
+  readonly type: GraphQLOutputType;
+  readonly sets: TypedSelectionSet[];
+  /** Where it stands. */
+  readonly scope: Scope;
+  /** What is asked below it, once that is read. */
+  inner: Scope | undefined;
+  /** Set for a field that is fetched apart. */
+  readonly way: RequirementWay | undefined;
+}
+
+/** A field with requirements, where it stands. */
+export interface Choice {
+  readonly place: string;
+  readonly field: ScopeField;
+  readonly ways: FieldRequirements;
+}
+
+/** What is asked of objects of one type, merged: fields by travelling name, fragments by type condition. */
+export interface Scope {
+  readonly type: GraphQLCompositeType;
+  /** Travelling names from the root, and `... on User` where not all objects are meant. */
+  readonly path: readonly string[];
+  /** The scope whose fragment this one is. */
+  readonly outer: Scope | undefined;
+  /** The field below which it is. */
+  readonly parent: ScopeField | undefined;
+  readonly fields: Map<string, ScopeField>;
+  readonly fragments: Map<string, Scope>;
+  /** Fields with requirements: each could be had in several ways. */
+  readonly choices: Choice[];
+  asksTypename: boolean;
+}
+
+/**
+ * A field that is asked of some objects of an interface alone is read for each of their types, with all that is
+ * selected below it. So many take some tens of milliseconds.
+ */
+const maxFields = 25_000;
+
+/** Requirements that require themselves, on ever deeper objects, end here. */
+const maxDepth = 200;
+
+/** The scope of an operation. Nothing below its fields is read yet. */
+export function readRootScope(
+  sets: readonly TypedSelectionSet[],
+  type: GraphQLCompositeType,
+  options: PlanningOptions,
+): Scope {
+  return readScope(sets, type, [], undefined, options);
+}
+
+/** What is asked below a field; undefined for a leaf. Once it is read, nothing may be added to the field. */
+export function innerScopeOf(field: ScopeField, options: PlanningOptions): Scope | undefined {
+  const type = getNamedType(field.type);
+  if (!isCompositeType(type)) return undefined;
+  if (field.inner) return field.inner;
+  const { path, outer, type: condition } = field.scope;
+  const inner = outer ? [...path, typeCondition(condition.name), field.name] : [...path, field.name];
+  field.inner = readScope(field.sets, type, inner, field, options);
+  return field.inner;
+}
+
+/** A scope beside `scope`, of the same objects, that asks something else. */
+export function readBeside(scope: Scope, set: TypedSelectionSet, options: PlanningOptions): Scope {
+  return readScope([set], scope.type, scope.path, scope.parent, options);
+}
+
+function readScope(
+  sets: readonly TypedSelectionSet[],
+  type: GraphQLCompositeType,
+  path: readonly string[],
+  parent: ScopeField | undefined,
+  options: PlanningOptions,
+): Scope {
+  if (path.length > maxDepth) throw new ClientError('QUERY_PLAN_TOO_LARGE', 'The operation requires fields too deep.');
+  const scope = createScope(type, path, undefined, parent);
+  for (const typed of sets) readInto(scope, typed, options);
+  return scope;
+}
+
+function createScope(
+  type: GraphQLCompositeType,
+  path: readonly string[],
+  outer: Scope | undefined,
+  parent: ScopeField | undefined,
+): Scope {
+  return { type, path, outer, parent, fields: new Map(), fragments: new Map(), choices: [], asksTypename: false };
+}
+
+function readInto(scope: Scope, typed: TypedSelectionSet, options: PlanningOptions): void {
+  const { reader } = options;
+  for (const selection of typed.set.selections) {
+    if (!reader.isIncluded(selection)) continue;
+    if (selection.kind === Kind.FIELD) {
+      readField(scope, selection, typed, options);
+      continue;
+    }
+    const inner = { ...reader.resolveFragment(selection, typed.type), isRequired: typed.isRequired };
+    if (reader.covers(inner.type, scope.type)) readInto(scope, inner, options);
+    else if (reader.overlaps(inner.type, scope.type))
+      readInto(fragmentScope(scope, inner.type, reader), inner, options);
+  }
+}
+
+/** The scope of `... on type` inside `scope`. A type that is wholly inside the scope's moves up beside it. */
+function fragmentScope(scope: Scope, type: GraphQLCompositeType, reader: SelectionReader): Scope {
+  if (scope.outer && reader.covers(scope.type, type)) return fragmentScope(scope.outer, type, reader);
+  let inner = scope.fragments.get(type.name);
+  if (!inner) {
+    inner = createScope(type, scope.path, scope, scope.parent);
+    scope.fragments.set(type.name, inner);
+  }
+  return inner;
+}
+
+/** Reads a field that is written in the selection set `within`. */
+function readField(scope: Scope, node: FieldNode, within: TypedSelectionSet, options: PlanningOptions): void {
+  const { reader, names } = options;
+  const fieldName = node.name.value;
+  if (fieldName === '__typename') scope.asksTypename = true;
+  if (fieldName.startsWith('__')) return;
+  const answering = within.isRequired ? undefined : reader.answeringTypes(scope.type, node);
+  const objects = answering ?? objectsThatDiffer(scope.type, fieldName, options);
+  if (objects) {
+    for (const type of objects) {
+      if (isWithin(scope, type, reader)) readField(fragmentScope(scope, type, reader), node, within, options);
+    }
+    return;
+  }
+  options.count.fields += 1;
+  if (options.count.fields > maxFields) {
+    throw new ClientError(
+      'QUERY_PLAN_TOO_LARGE',
+      'The query plan of the operation needs more fields than are allowed.',
+    );
+  }
+  const name = names.nameOf(node, within.type);
+  const field = scope.fields.get(name) ?? addField(scope, name, fieldName, options);
+  field.nodes.push(node);
+  const below = reader.fieldSet(node, within.type);
+  if (below) field.sets.push({ ...below, isRequired: within.isRequired });
+}
+
+/** Whether objects of `type` may stand where the fragment of this scope does. */
+function isWithin(scope: Scope | undefined, type: GraphQLCompositeType, reader: SelectionReader): boolean {
+  return !scope || (reader.covers(scope.type, type) && isWithin(scope.outer, type, reader));
+}
+
+function addField(scope: Scope, name: string, fieldName: string, options: PlanningOptions): ScopeField {
+  const { type } = scope;
+  const definition = 'getFields' in type ? type.getFields()[fieldName] : undefined;
+  if (!definition) throw new InternalError(`a validated document selects an unknown field of ${type.name}`);
+  const ways = options.types.requirementsOf(type.name, fieldName);
+  const place = ways ? [...scope.path, type.name, name].join('.') : '';
+  const way = ways && options.choose(place, ways);
+  const field: ScopeField = { name, nodes: [], type: definition.type, sets: [], scope, inner: undefined, way };
+  scope.fields.set(name, field);
+  if (ways) scope.choices.push({ place, field, ways });
+  if (way) readInto(scope, { set: way.needs, type, isRequired: true }, options);
+  return field;
+}
+
+/** The objects of an interface, when they differ in what the field requires: each is asked in its own way. */
+function objectsThatDiffer(
+  type: GraphQLCompositeType,
+  fieldName: string,
+  { reader, types, isConcrete }: PlanningOptions,
+): readonly GraphQLObjectType[] | undefined {
+  if (!isAbstractType(type)) return undefined;
+  if (!isConcrete && !types.requiringFields.has(fieldName)) return undefined;
+  const objects = reader.schema.getPossibleTypes(type);
+  if (isConcrete) return objects;
+  const all = objects.map(({ name }) => types.requirementsOf(name, fieldName));
+  if (all.every((ways) => ways === undefined)) return undefined;
+  const own = types.requirementsOf(type.name, fieldName);
+  return own !== undefined && all.every((ways) => ways === own) ? undefined : objects;
+}

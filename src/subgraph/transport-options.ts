@@ -1,0 +1,128 @@
+/**
+ * What can be set for the transport to subgraphs, and what holds where nothing is set.
+ * Values only. Clock: made once per generation.
+ */
+import type { RetrySettings } from './attempts';
+import type { CircuitSettings } from './circuit';
+import type { BalancingSettings } from './instances';
+import type { RetryBudgetSettings } from './retry-budget';
+
+export interface SubgraphTransportOptions {
+  /** From the call to the last byte of the answer, waiting for a connection included. */
+  readonly timeoutMs: number;
+  /** Of an answer's body, before and after decompression. */
+  readonly maxResponseBytes: number;
+  /** Sockets to one instance; further calls wait for one. */
+  readonly maxConnections: number;
+  /** Calls that wait for a socket to one instance; further ones fail at once. */
+  readonly maxWaiting: number;
+  /** Offer HTTP/2 to `https:` subgraphs. */
+  readonly http2: boolean;
+  /** Names of the request's subgraph headers that a subgraph gets; without it, all of them. */
+  readonly forwardHeaders?: readonly string[];
+  /** Lower case name of a header that tells a subgraph how many milliseconds are left; without it, none does. */
+  readonly deadlineHeader?: string | undefined;
+  /** PEM of the authorities to trust for `https:` subgraphs instead of the system's. */
+  readonly ca?: string;
+  /** Names in a subgraph's `errors[].extensions` that may pass beside `code`. */
+  readonly errorExtensions: readonly string[];
+  /** Names in a subgraph's response `extensions` that may pass. */
+  readonly extensions: readonly string[];
+  readonly subscription: SubscriptionSettings;
+  readonly balancing: BalancingSettings & {
+    /** The policy `hash` keeps equal values of this header, one that the subgraph gets, together. */
+    readonly hashHeader?: string | undefined;
+  };
+  readonly retries: RetrySettings & { readonly budget: RetryBudgetSettings };
+  /** Identical queries under way share one exchange, unless false; see `SharingOptions` for the headers. */
+  readonly sharing: false | { readonly ignoredHeaders: readonly string[] };
+}
+
+export interface SubscriptionSettings {
+  readonly protocol: 'websocket' | 'sse';
+  /** Instead of the subgraph's own. */
+  readonly url?: string | undefined;
+  /** Instead of that of the URL. */
+  readonly path?: string | undefined;
+  readonly maxConnections: number;
+  /** Until a subgraph is ready to be subscribed to. */
+  readonly connectTimeoutMs: number;
+  /** A connection that is silent for so long, though it is asked, is lost. */
+  readonly keepAliveMs: number;
+  /** A subscription that is lost is asked for again for so long. */
+  readonly reconnectMs: number;
+}
+
+export const defaultTransportOptions: SubgraphTransportOptions = {
+  timeoutMs: 30_000,
+  maxResponseBytes: 10 * 1024 * 1024,
+  maxConnections: 256,
+  maxWaiting: 1_000,
+  http2: false,
+  errorExtensions: [],
+  extensions: [],
+  subscription: {
+    protocol: 'websocket',
+    maxConnections: 10,
+    connectTimeoutMs: 5_000,
+    keepAliveMs: 15_000,
+    reconnectMs: 60_000,
+  },
+  balancing: {
+    policy: 'powerOfTwo',
+    slowStartMs: 10_000,
+    maxEjectedShare: 1,
+    circuit: { consecutiveFailures: 5, failureShare: 0.5, minimumCalls: 20, openMs: 1_000, maxOpenMs: 4_000 },
+  },
+  retries: {
+    attempts: 3,
+    statuses: [502, 503, 504],
+    backoffMs: 25,
+    maxBackoffMs: 1_000,
+    anotherAfterMs: 1_000,
+    budget: { share: 0.08, burst: 30 },
+  },
+  sharing: { ignoredHeaders: ['x-request-id', 'traceparent', 'tracestate'] },
+};
+
+/** `options` lays over those of all subgraphs; sharing is common to all. */
+export interface SubgraphEndpoint {
+  readonly name: string;
+  readonly url: string;
+  /** Where it runs, if not at `url` alone; `url` is asked for subscriptions then. */
+  readonly instances?: readonly InstanceAddress[] | undefined;
+  readonly options?: Partial<Omit<SubgraphTransportOptions, 'sharing'>>;
+}
+
+export interface InstanceAddress {
+  readonly url: string;
+  /** Its share of the calls, beside that of the others. */
+  readonly weight: number;
+}
+
+/** The sections of the configuration that say how instances are chosen, left out and asked again. */
+export interface ResilienceSettings {
+  readonly balancing: Omit<SubgraphTransportOptions['balancing'], 'maxEjectedShare' | 'circuit'>;
+  readonly health: Omit<CircuitSettings, 'openMs' | 'maxOpenMs'> & {
+    readonly ejectionMs: number;
+    readonly maxEjectionMs: number;
+    readonly maxEjectedShare: number;
+  };
+  readonly retries: RetrySettings & { readonly budgetShare: number; readonly budgetBurst: number };
+}
+
+/** The same as options of the transport. */
+export function resilienceOptions(
+  settings: ResilienceSettings,
+): Pick<SubgraphTransportOptions, 'balancing' | 'retries'> {
+  const { maxEjectedShare, ejectionMs, maxEjectionMs, ...failures } = settings.health;
+  const { budgetShare, budgetBurst, ...retries } = settings.retries;
+  return {
+    balancing: {
+      ...settings.balancing,
+      maxEjectedShare,
+      circuit: { ...failures, openMs: ejectionMs, maxOpenMs: maxEjectionMs },
+    },
+    retries: { ...retries, budget: { share: budgetShare, burst: budgetBurst } },
+  };
+}

@@ -1,0 +1,147 @@
+/**
+ * The supergraph SDL that the planner reads. It knows nothing of `@requires`: a field with requirements is external
+ * where it stands, and can be had at an entry of its own, a root field that `query-plan/` asks once the requirements
+ * are there. In: a supergraph. Out: the same for planning. Clock: per supergraph, on the planner thread.
+ */
+import {
+  type ConstDirectiveNode,
+  type DefinitionNode,
+  type DocumentNode,
+  type FieldDefinitionNode,
+  Kind,
+  type ObjectTypeDefinitionNode,
+  parse,
+} from 'graphql';
+import {
+  type CompositeDefinition,
+  directivesOf,
+  entryNames,
+  isComposite,
+  readArgument,
+  requiringJoins,
+  rootTypeNameOf,
+} from './join-directives';
+
+/** What takes part in planning: the definitions, changed, and what is added to them. */
+interface Entry {
+  readonly name: string;
+  readonly graph: string;
+  readonly fields: readonly FieldDefinitionNode[];
+}
+
+/** Rewrites a composed supergraph (join specification v0.1 to v0.5). */
+export function toPlanningDocument(supergraphSdl: string): DocumentNode {
+  const document = parse(supergraphSdl);
+  const nameOf = entryNames(document);
+  const composites = document.definitions.filter(isComposite);
+  const entries = composites.flatMap((definition) => readEntries(definition, nameOf));
+  const queryType = rootTypeNameOf(document, 'query');
+  const definitions = document.definitions.map((definition): DefinitionNode => {
+    if (!isComposite(definition)) return definition;
+    const plain = withoutRequirements(withoutUnusableKeys(definition));
+    return plain.name.value === queryType ? withEntries(plain, entries) : plain;
+  });
+  return { ...document, definitions: [...definitions, ...entries.map(entryType)] };
+}
+
+/**
+ * Drops `@join__type(graph: A, key: "x", resolvable: false)` where the type has a resolvable key in A as well: to come
+ * back to a subgraph, the planner takes the first key it finds there, resolvable or not.
+ */
+function withoutUnusableKeys<T extends CompositeDefinition>(definition: T): T {
+  const joins = directivesOf(definition, 'join__type').filter(
+    (directive) => readArgument(directive, 'key') !== undefined,
+  );
+  const isResolvable = (directive: ConstDirectiveNode) => readArgument(directive, 'resolvable') !== false;
+  const resolvable = new Set(joins.filter(isResolvable).map((directive) => readArgument(directive, 'graph')));
+  const unusable = joins.filter(
+    (directive) => !isResolvable(directive) && resolvable.has(readArgument(directive, 'graph')),
+  );
+  if (unusable.length === 0) return definition;
+  return { ...definition, directives: definition.directives?.filter((directive) => !unusable.includes(directive)) };
+}
+
+function withoutRequirements<T extends CompositeDefinition>(definition: T): T {
+  if (!definition.fields) return definition;
+  const requiring = definition.fields.flatMap(requiringJoins);
+  const fields = definition.fields.map((field) => ({
+    ...field,
+    directives: field.directives?.map((directive) => {
+      if (!requiring.includes(directive)) return directive;
+      const kept = directive.arguments?.filter(({ name }) => name.value === 'graph' || name.value === 'type') ?? [];
+      return { ...directive, arguments: [...kept, argument('external', { kind: Kind.BOOLEAN, value: true })] };
+    }),
+  }));
+  return { ...definition, fields };
+}
+
+/** An entry for each subgraph that resolves fields of the type with requirements. */
+function readEntries(definition: CompositeDefinition, nameOf: ReturnType<typeof entryNames>): Entry[] {
+  const byGraph = new Map<string, FieldDefinitionNode[]>();
+  for (const field of definition.fields ?? []) {
+    for (const directive of requiringJoins(field)) {
+      const graph = String(readArgument(directive, 'graph'));
+      const fields = byGraph.get(graph) ?? [];
+      byGraph.set(graph, fields);
+      fields.push({ ...field, directives: [atEntry(directive)] });
+    }
+  }
+  return [...byGraph].map(([graph, fields]) => ({
+    name: nameOf(graph, definition.name.value),
+    graph,
+    fields,
+  }));
+}
+
+function entryType({ name, graph, fields }: Entry): ObjectTypeDefinitionNode {
+  return {
+    kind: Kind.OBJECT_TYPE_DEFINITION,
+    name: { kind: Kind.NAME, value: name },
+    directives: [join('join__type', graph)],
+    fields,
+  };
+}
+
+function withEntries(query: CompositeDefinition, entries: readonly Entry[]): CompositeDefinition {
+  const graphs = [
+    ...new Set(directivesOf(query, 'join__type').map((directive) => String(readArgument(directive, 'graph')))),
+  ];
+  const missing = [...new Set(entries.map(({ graph }) => graph))].filter((graph) => !graphs.includes(graph));
+  // A field without `@join__field` is one of every subgraph that its type is joined to.
+  const fields = (query.fields ?? []).map((field) =>
+    missing.length === 0 || directivesOf(field, 'join__field').length > 0
+      ? field
+      : { ...field, directives: [...(field.directives ?? []), ...graphs.map((graph) => join('join__field', graph))] },
+  );
+  const roots = entries.map(
+    ({ name, graph }): FieldDefinitionNode => ({
+      kind: Kind.FIELD_DEFINITION,
+      name: { kind: Kind.NAME, value: name },
+      type: { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: name } },
+      directives: [join('join__field', graph)],
+    }),
+  );
+  return {
+    ...query,
+    directives: [...(query.directives ?? []), ...missing.map((graph) => join('join__type', graph))],
+    fields: [...fields, ...roots],
+  };
+}
+
+/** What of a `@join__field` counts at an entry, where there is no other subgraph to override. */
+function atEntry(directive: ConstDirectiveNode): ConstDirectiveNode {
+  const kept = new Set(['graph', 'type', 'provides', 'contextArguments']);
+  return { ...directive, arguments: (directive.arguments ?? []).filter(({ name }) => kept.has(name.value)) };
+}
+
+function join(name: string, graph: string): ConstDirectiveNode {
+  return {
+    kind: Kind.DIRECTIVE,
+    name: { kind: Kind.NAME, value: name },
+    arguments: [argument('graph', { kind: Kind.ENUM, value: graph })],
+  };
+}
+
+function argument(name: string, value: NonNullable<ConstDirectiveNode['arguments']>[number]['value']) {
+  return { kind: Kind.ARGUMENT, name: { kind: Kind.NAME, value: name }, value } as const;
+}

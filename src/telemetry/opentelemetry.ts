@@ -1,0 +1,136 @@
+/**
+ * Traces by OpenTelemetry, sent to a collector over OTLP/HTTP. In: what the steps say. Out: spans, in batches.
+ * The only file that knows OpenTelemetry; `main.ts` loads it when traces are asked for, and never otherwise.
+ * Clock: per request. No document, variable, header or identity is put on a span.
+ */
+import {
+  type Context,
+  defaultTextMapGetter,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  type Tracer as SpanMaker,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import {
+  BasicTracerProvider,
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+} from '@opentelemetry/sdk-trace-base';
+import type {
+  CallSpan,
+  RequestOutcome,
+  RequestTrace,
+  TracedStep,
+  TraceHeaders,
+  Tracer,
+  TracingOptions,
+} from './traces';
+
+const exportTimeoutMs = 3_000;
+
+/** Makes a tracer that belongs to this gateway alone: nothing is registered globally. */
+export function createTracer({ otlpUrl, headers, sampleRatio, serviceName }: TracingOptions): Tracer {
+  const exporter = new OTLPTraceExporter({ url: otlpUrl, headers: { ...headers }, timeoutMillis: exportTimeoutMs });
+  const provider = new BasicTracerProvider({
+    resource: resourceFromAttributes({ 'service.name': serviceName }),
+    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(sampleRatio) }),
+    spanProcessors: [new BatchSpanProcessor(exporter, { exportTimeoutMillis: exportTimeoutMs })],
+  });
+  const maker = provider.getTracer('supergate');
+  const propagator = new W3CTraceContextPropagator();
+  return {
+    start(incoming) {
+      const parent = propagator.extract(ROOT_CONTEXT, incoming, defaultTextMapGetter);
+      const span = maker.startSpan('graphql', { kind: SpanKind.SERVER }, parent);
+      const context = trace.setSpan(ROOT_CONTEXT, span);
+      return span.isRecording()
+        ? new RecordedTrace(span, context, maker, propagator)
+        : new UnrecordedTrace(span.spanContext().traceId, headersOf(context, propagator));
+    },
+    // A collector that is gone must not keep the gateway.
+    close: () => provider.shutdown().catch(() => {}),
+  };
+}
+
+function headersOf(context: Context, propagator: W3CTraceContextPropagator): TraceHeaders {
+  const headers: string[] = [];
+  propagator.inject(context, headers, { set: (list, name, value) => void list.push(name, value) });
+  return headers;
+}
+
+class RecordedTrace implements RequestTrace {
+  readonly traceId: string;
+  private step: Span | undefined;
+  /** Calls are parts of the step in which they are made. */
+  private stepContext: Context;
+
+  constructor(
+    private readonly span: Span,
+    private readonly context: Context,
+    private readonly maker: SpanMaker,
+    private readonly propagator: W3CTraceContextPropagator,
+  ) {
+    this.traceId = span.spanContext().traceId;
+    this.stepContext = context;
+  }
+
+  enter(step: TracedStep): void {
+    this.step?.end();
+    this.step = this.maker.startSpan(step, {}, this.context);
+    this.stepContext = trace.setSpan(this.context, this.step);
+  }
+
+  call(subgraph: string, kind: 'query' | 'mutation'): CallSpan {
+    const attributes = { 'supergate.subgraph': subgraph, 'graphql.operation.type': kind };
+    const options = { kind: SpanKind.CLIENT, attributes };
+    const span = this.maker.startSpan(`subgraph ${subgraph}`, options, this.stepContext);
+    return {
+      headers: headersOf(trace.setSpan(ROOT_CONTEXT, span), this.propagator),
+      end(outcome) {
+        if (outcome !== 'ok') fail(span, outcome);
+        span.end();
+      },
+    };
+  }
+
+  end({ id, operation, operationName, status, code }: RequestOutcome): void {
+    this.step?.end();
+    const { span } = this;
+    // Names are of clients, and as many as they like: they are no part of the span's name.
+    if (operation !== 'unknown') span.updateName(operation).setAttribute('graphql.operation.type', operation);
+    if (operationName !== undefined) span.setAttribute('graphql.operation.name', operationName);
+    span.setAttributes({ 'http.response.status_code': status, 'supergate.request_id': id });
+    if (code !== undefined) fail(span, code);
+    span.end();
+  }
+}
+
+function fail(span: Span, code: string): void {
+  span.setAttribute('error.type', code).setStatus({ code: SpanStatusCode.ERROR });
+}
+
+/** Nobody records it here, but subgraphs and the log are told of it. */
+class UnrecordedTrace implements RequestTrace {
+  private readonly span: CallSpan;
+
+  constructor(
+    readonly traceId: string,
+    headers: TraceHeaders,
+  ) {
+    this.span = { headers, end() {} };
+  }
+
+  enter(): void {}
+
+  call(): CallSpan {
+    return this.span;
+  }
+
+  end(): void {}
+}

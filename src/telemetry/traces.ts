@@ -1,0 +1,53 @@
+/**
+ * What the steps say of themselves to a trace. The floor: no library of traces is known here, `opentelemetry.ts` has it.
+ * Clock: per request. Where there is no tracer there is no trace, and nothing is paid but the question whether there is.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** Of W3C Trace Context: names and values in turn. */
+export type TraceHeaders = readonly string[];
+
+/** One call of a subgraph. */
+export interface CallSpan {
+  /** By which the subgraph continues the trace. */
+  readonly headers: TraceHeaders;
+  /** `ok`, or the code of what went wrong. */
+  end(outcome: string): void;
+}
+
+export type TracedStep = 'context' | 'operation' | 'admission' | 'execution';
+
+/** One request on its way. */
+export interface RequestTrace {
+  /** 32 hexadecimal digits, for the log. */
+  readonly traceId: string;
+  /** The request enters this step, and has left the one before. */
+  enter(step: TracedStep): void;
+  call(subgraph: string, kind: 'query' | 'mutation'): CallSpan;
+  /** Called once. */
+  end(outcome: RequestOutcome): void;
+}
+
+export interface RequestOutcome {
+  readonly id: string;
+  readonly operation: string;
+  readonly operationName: string | undefined;
+  readonly status: number;
+  readonly code: string | undefined;
+}
+
+export interface Tracer {
+  /** Continues the trace that the headers name, or begins one. */
+  start(headers: IncomingHttpHeaders): RequestTrace;
+  /** Sends what is not sent yet. Never rejects, and waits a few seconds at most. */
+  close(): Promise<void>;
+}
+
+export interface TracingOptions {
+  /** Of the collector, `http://127.0.0.1:4318/v1/traces`. */
+  readonly otlpUrl: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Of traces that begin here, from 0 to 1; others are recorded when whoever began them does. */
+  readonly sampleRatio: number;
+  readonly serviceName: string;
+}

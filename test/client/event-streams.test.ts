@@ -1,0 +1,249 @@
+import type { HttpConfig } from '../../src/client/http';
+import { httpDefaults, startTestServer, stopTestServer, type TestServer } from './http-server';
+
+/**
+ * Operations as streams over HTTP. Real: HTTP server, sockets, both protocols. Fake: the way behind the door, whose
+ * subscriptions send what the test says. Observed: status, headers and the bytes of the stream.
+ */
+let server: TestServer;
+let url: string;
+const leaving: AbortController[] = [];
+
+async function start(subscriptions: Partial<HttpConfig['subscriptions']> = {}, config: Partial<HttpConfig> = {}) {
+  server = await startTestServer({
+    ...config,
+    subscriptions: { ...httpDefaults.subscriptions, pingIntervalMs: 60_000, ...subscriptions },
+  });
+  url = await server.http.listen(0, '127.0.0.1');
+}
+afterEach(async () => {
+  for (const client of leaving.splice(0)) client.abort();
+  await stopTestServer(server);
+});
+
+const sse = 'text/event-stream';
+const multipart = 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0,application/json';
+
+interface Stream {
+  readonly response: Response;
+  /** Reads on until the text holds this, and returns all of it. */
+  until(part: string): Promise<string>;
+  /** All of it, once it has ended. */
+  readonly text: Promise<string>;
+  leave(): void;
+}
+
+async function ask(query: string, accept: string, init: RequestInit & { variables?: object } = {}): Promise<Stream> {
+  const client = new AbortController();
+  leaving.push(client);
+  const { variables, ...rest } = init;
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept },
+    body: JSON.stringify({ query, variables }),
+    signal: client.signal,
+    ...rest,
+  });
+  let text = '';
+  const waiting = new Set<() => void>();
+  const whole = (async () => {
+    const decoder = new TextDecoder();
+    for await (const chunk of response.body ?? []) {
+      text += decoder.decode(chunk as Uint8Array, { stream: true });
+      for (const check of [...waiting]) check();
+    }
+    return text;
+  })();
+  whole.catch(() => {});
+  return {
+    response,
+    text: whole,
+    leave: () => client.abort(),
+    until: (part) =>
+      new Promise((resolve) => {
+        const check = () => {
+          if (!text.includes(part)) return;
+          waiting.delete(check);
+          resolve(text);
+        };
+        waiting.add(check);
+        check();
+      }),
+  };
+}
+
+const subscription = 'subscription { ticks }';
+const tick = (number: number) => JSON.stringify({ data: { ticks: number } });
+
+describe('an event stream', () => {
+  it('is a result and its end for a query', async () => {
+    await start();
+    const { response, text } = await ask('{ hello }', sse);
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8']);
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(await text).toBe(':\n\nevent: next\ndata: {"data":{"hello":"hello world"}}\n\nevent: complete\ndata:\n\n');
+  });
+
+  it('hands on the events of a subscription as they come, and its end', async () => {
+    await start();
+    const stream = await ask(subscription, sse);
+    await server.door.subscribed(1);
+    const { sink } = server.door.subscriptions[0]!;
+    sink.next(tick(1), false);
+    await stream.until('event: next\ndata: {"data":{"ticks":1}}\n\n');
+    sink.next(tick(2), false);
+    sink.end({ kind: 'complete' });
+    expect(await stream.text).toBe(
+      `:\n\nevent: next\ndata: ${tick(1)}\n\nevent: next\ndata: ${tick(2)}\n\nevent: complete\ndata:\n\n`,
+    );
+    expect(server.door.counts.disposed).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['that is no GraphQL', '{ hello', 'GRAPHQL_PARSE_FAILED'],
+    ['that does not fit the schema', '{ nothing }', 'GRAPHQL_VALIDATION_FAILED'],
+  ])('tells the errors of a document %s as a result', async (_name, query, code) => {
+    await start();
+    const { response, text } = await ask(query, sse);
+    expect(response.status).toBe(200);
+    expect(await text).toMatch(
+      new RegExp(`^:\\n\\nevent: next\\ndata: \\{"errors":.*"${code}".*\\n\\nevent: complete\\n`),
+    );
+  });
+
+  it('tells the errors that end a subscription, or do not let it begin', async () => {
+    await start();
+    const refused = await ask(subscription, sse, { variables: { refuse: true } });
+    expect(await refused.text).toMatch(
+      /event: next\ndata: \{"errors".*UNAUTHORIZED_FIELD_OR_TYPE.*\n\nevent: complete/,
+    );
+    server.door.expiresAt = Date.now() + 50;
+    const expired = await ask(subscription, sse);
+    expect(await expired.text).toMatch(/SUBSCRIPTION_JWT_EXPIRED/);
+  });
+
+  it('is refused over HTTP itself for a credential that is refused, and for what is no GraphQL request', async () => {
+    await start();
+    const headers = { 'content-type': 'application/json', accept: sse };
+    const bad = await ask(subscription, sse, { headers: { ...headers, authorization: 'Bearer bad' } });
+    expect([bad.response.status, bad.response.headers.get('content-type')]).toEqual([
+      401,
+      'application/json; charset=utf-8',
+    ]);
+    const broken = await ask('', sse, { headers, body: '{' });
+    expect(broken.response.status).toBe(400);
+  });
+
+  it('is served over GET with a preflight header, but never for a mutation', async () => {
+    await start();
+    const get = (query: string, headers: Record<string, string> = { 'apollo-require-preflight': 'yes' }) =>
+      fetch(`${url}?query=${encodeURIComponent(query)}`, { headers: { accept: sse, ...headers } });
+    expect(await (await get('{ hello }')).text()).toContain('hello world');
+    expect((await get('{ hello }', {})).status).toBe(400);
+    expect((await get('mutation { increment }')).status).toBe(405);
+    expect(server.door.counts.incremented).toBe(0);
+  });
+
+  it('stops behind the door what a client leaves', async () => {
+    await start();
+    const stream = await ask(subscription, sse);
+    await server.door.subscribed(1);
+    stream.leave();
+    await waitFor(() => server.door.subscriptions[0]?.stopped === 'client');
+  });
+
+  it('beats its heart, so that nobody between takes it for dead', async () => {
+    await start({ pingIntervalMs: 20 });
+    const stream = await ask(subscription, sse);
+    await stream.until(':\n\n:\n\n:\n\n');
+  });
+
+  it('beyond what one address may hold is refused with 429', async () => {
+    await start({ maxConnectionsPerIp: 1 });
+    const first = await ask(subscription, sse);
+    await server.door.subscribed(1);
+    const { response } = await ask(subscription, sse);
+    expect(response.status).toBe(429);
+    first.leave();
+    await waitFor(() => server.door.subscriptions[0]?.stopped === 'client');
+    await waitFor(async () => {
+      const next = await ask(subscription, sse);
+      return next.response.status === 200;
+    });
+  });
+
+  it('ends as its protocol does when the server closes', async () => {
+    await start();
+    const stream = await ask(subscription, sse);
+    await server.door.subscribed(1);
+    await server.http.close({ timeoutMs: 400, idleGraceMs: 0 });
+    expect(await stream.text).toMatch(/event: complete\ndata:\n\n$/);
+    expect(server.door.subscriptions[0]?.stopped).toBe('shutdown');
+  });
+
+  it('is not served where it is switched off', async () => {
+    await start({ eventStreams: false });
+    const { response } = await ask(subscription, `${sse}, application/json;q=0.5`);
+    expect(response.status).toBe(400);
+  });
+});
+
+describe('a multipart subscription', () => {
+  /** The JSON of each part, as a client reads it. */
+  const partsOf = (text: string) =>
+    text
+      .split('--graphql')
+      .map((part) => part.split('\r\n\r\n')[1])
+      .filter((json) => json !== undefined)
+      .map((json) => JSON.parse(json) as unknown);
+
+  it('sends each event as a part that is whole at once, and closes the last boundary', async () => {
+    await start();
+    const stream = await ask(subscription, multipart);
+    expect(stream.response.headers.get('content-type')).toBe('multipart/mixed;boundary="graphql";subscriptionSpec=1.0');
+    await server.door.subscribed(1);
+    const { sink } = server.door.subscriptions[0]!;
+    sink.next(tick(1), false);
+    await stream.until(`{"payload":${tick(1)}}\r\n--graphql`);
+    sink.end({ kind: 'complete' });
+    const text = await stream.text;
+    expect(partsOf(text)).toEqual([{}, { payload: { data: { ticks: 1 } } }]);
+    expect(text).toMatch(/--graphql--\r\n$/);
+  });
+
+  it('tells an error that ends it beside an empty payload', async () => {
+    await start();
+    server.door.expiresAt = Date.now() + 50;
+    const { text } = await ask(subscription, multipart);
+    expect(partsOf(await text).at(-1)).toMatchObject({
+      payload: null,
+      errors: [{ extensions: { code: 'SUBSCRIPTION_JWT_EXPIRED' } }],
+    });
+  });
+
+  it('is not what a query is answered with', async () => {
+    await start();
+    const { response, text } = await ask('{ hello }', multipart);
+    expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
+    expect(JSON.parse(await text)).toEqual({ data: { hello: 'hello world' } });
+  });
+
+  it('refuses a document over HTTP, since nothing has begun', async () => {
+    await start();
+    const { response } = await ask('subscription { nothing }', multipart);
+    expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
+  });
+});
+
+describe('a subscription that asks for no stream', () => {
+  it('is refused, and told what to ask for', async () => {
+    await start();
+    const { response, text } = await ask(subscription, 'application/json');
+    expect(response.status).toBe(400);
+    expect(await text).toMatch(/SUBSCRIPTION_NOT_SUPPORTED/);
+  });
+});
+
+async function waitFor(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5));
+}

@@ -1,0 +1,514 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { WebSocket } from 'ws';
+import type { HttpConfig } from '../../src/client/http';
+import { httpDefaults, startTestServer, stopTestServer, type TestServer } from './http-server';
+
+/**
+ * The WebSocket door. Real: HTTP server, `ws`, sockets, the protocol. Fake: the way behind the door, whose
+ * subscriptions send what the test says. Observed: messages, close codes, and what is stopped behind the door.
+ */
+let server: TestServer;
+let url: string;
+const open = new Set<WebSocket>();
+
+async function start(subscriptions: Partial<HttpConfig['subscriptions']> = {}, config: Partial<HttpConfig> = {}) {
+  server = await startTestServer({
+    ...config,
+    subscriptions: { ...httpDefaults.subscriptions, ...subscriptions },
+  });
+  url = (await server.http.listen(0, '127.0.0.1')).replace('http', 'ws');
+}
+afterEach(async () => {
+  for (const socket of open) socket.terminate();
+  open.clear();
+  await stopTestServer(server);
+});
+
+interface Message {
+  readonly type: string;
+  readonly id?: string;
+  readonly payload?: never;
+}
+
+interface Client {
+  readonly socket: WebSocket;
+  send(message: object | string): void;
+  /** The next message that was not read yet. */
+  next(): Promise<Message>;
+  readonly closed: Promise<{ code: number; reason: string }>;
+}
+
+async function connectClient(
+  options: { protocol?: string[]; headers?: Record<string, string>; path?: string } = {},
+): Promise<Client> {
+  const { protocol = ['graphql-transport-ws'], headers = {}, path = url } = options;
+  const socket = new WebSocket(path, protocol, { headers });
+  open.add(socket);
+  const messages: Message[] = [];
+  const readers: ((message: Message) => void)[] = [];
+  socket.on('message', (data) => {
+    const message = JSON.parse(String(data)) as Message;
+    const reader = readers.shift();
+    if (reader) reader(message);
+    else messages.push(message);
+  });
+  const closed = new Promise<{ code: number; reason: string }>((resolve) => {
+    socket.on('close', (code, reason) => resolve({ code, reason: String(reason) }));
+  });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('open', resolve);
+    socket.once('error', reject);
+  });
+  socket.on('error', () => {});
+  return {
+    socket,
+    closed,
+    send: (message) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)),
+    next: () => {
+      const message = messages.shift();
+      return message ? Promise.resolve(message) : new Promise((resolve) => readers.push(resolve));
+    },
+  };
+}
+
+async function ready(payload?: object): Promise<Client> {
+  const client = await connectClient();
+  client.send({ type: 'connection_init', ...(payload && { payload }) });
+  expect(await client.next()).toEqual({ type: 'connection_ack' });
+  return client;
+}
+
+const subscribe = (id: string, query = 'subscription { ticks }', variables?: object) => ({
+  id,
+  type: 'subscribe',
+  payload: { query, ...(variables && { variables }) },
+});
+const tick = (number: number) => JSON.stringify({ data: { ticks: number } });
+
+describe('operations', () => {
+  beforeEach(() => start());
+
+  it('answers a query and a mutation with one result each, as over HTTP', async () => {
+    const client = await ready();
+    client.send(subscribe('q', 'query ($name: String) { hello(name: $name) }', { name: 'Ada' }));
+    expect(await client.next()).toEqual({ id: 'q', type: 'next', payload: { data: { hello: 'hello Ada' } } });
+    expect(await client.next()).toEqual({ id: 'q', type: 'complete' });
+    client.send(subscribe('q', 'mutation { increment }'));
+    expect(await client.next()).toMatchObject({ payload: { data: { increment: 1 } } });
+  });
+
+  it('masks what went wrong inside, as over HTTP', async () => {
+    const client = await ready();
+    client.send(subscribe('1', '{ broken }'));
+    const { payload } = await client.next();
+    expect(JSON.stringify(payload)).toContain('INTERNAL_SERVER_ERROR');
+    expect(JSON.stringify(payload)).not.toContain('hunter2');
+  });
+
+  it('ends an operation whose document is bad, and not the socket', async () => {
+    const client = await ready();
+    client.send(subscribe('1', '{ hello '));
+    expect(await client.next()).toMatchObject({
+      id: '1',
+      type: 'error',
+      payload: [{ extensions: { code: 'GRAPHQL_PARSE_FAILED' } }],
+    });
+    client.send(subscribe('1', '{ nothing }'));
+    expect(await client.next()).toMatchObject({ type: 'error', payload: [{ message: expect.any(String) }] });
+    client.send(subscribe('1', 'subscription { ticks }', { refuse: true }));
+    expect(await client.next()).toMatchObject({
+      type: 'error',
+      payload: [{ extensions: { code: 'UNAUTHORIZED_FIELD_OR_TYPE' } }],
+    });
+    client.send(subscribe('1', '{ hello }'));
+    expect(await client.next()).toMatchObject({ type: 'next' });
+  });
+
+  it('hands on the events of a subscription in order, and its end', async () => {
+    const client = await ready();
+    client.send(subscribe('s'));
+    await server.door.subscribed(1);
+    const { sink } = server.door.subscriptions[0]!;
+    for (const number of [1, 2, 3]) sink.next(tick(number), false);
+    sink.end({ kind: 'complete' });
+    for (const number of [1, 2, 3])
+      expect(await client.next()).toEqual({ id: 's', type: 'next', payload: { data: { ticks: number } } });
+    expect(await client.next()).toEqual({ id: 's', type: 'complete' });
+  });
+
+  it('stops behind the door what the client completes, and sends nothing of it any more', async () => {
+    const client = await ready();
+    client.send(subscribe('a'));
+    client.send(subscribe('b'));
+    await server.door.subscribed(2);
+    client.send({ id: 'a', type: 'complete' });
+    client.send({ type: 'ping' });
+    expect(await client.next()).toEqual({ type: 'pong' });
+    const [a, b] = server.door.subscriptions;
+    expect([a?.stopped, b?.stopped]).toEqual(['client', undefined]);
+    a?.sink.next(tick(1), false);
+    b?.sink.next(tick(2), false);
+    expect(await client.next()).toMatchObject({ id: 'b' });
+  });
+
+  it('stops a query that the client completes before it is answered', async () => {
+    const client = await ready();
+    client.send(subscribe('g', '{ gated }'));
+    await server.door.gateReached;
+    client.send({ id: 'g', type: 'complete' });
+    client.send({ type: 'ping' });
+    await client.next();
+    expect(server.door.requests).toEqual([{ left: true }]);
+    server.door.openGate();
+    client.send(subscribe('h', '{ hello }'));
+    expect(await client.next()).toMatchObject({ id: 'h', type: 'next' });
+  });
+
+  it('stops behind the door what a client leaves behind', async () => {
+    const client = await ready();
+    for (const id of ['1', '2', '3']) client.send(subscribe(id));
+    await server.door.subscribed(3);
+    client.socket.terminate();
+    await waitFor(() => server.door.subscriptions.every(({ stopped }) => stopped === 'client'));
+    await waitFor(() => server.door.counts.disposed === 3);
+  });
+
+  it('takes an id again once its operation is over', async () => {
+    const client = await ready();
+    client.send(subscribe('1'));
+    await server.door.subscribed(1);
+    client.send({ id: '1', type: 'complete' });
+    client.send(subscribe('1', '{ hello }'));
+    expect(await client.next()).toMatchObject({ id: '1', type: 'next' });
+  });
+
+  it('lets no id break out of its message', async () => {
+    const client = await ready();
+    const id = '"},"type":"complete","x":{"\\u2028';
+    client.send(subscribe(id, '{ hello }'));
+    expect(await client.next()).toEqual({ id, type: 'next', payload: { data: { hello: 'hello world' } } });
+  });
+});
+
+describe('the protocol', () => {
+  beforeEach(() => start({ initTimeoutMs: 200 }));
+
+  it('closes with 4408 when no connection_init comes', async () => {
+    const { closed } = await connectClient();
+    expect(await closed).toMatchObject({ code: 4408 });
+  });
+
+  it('closes with 4401 for an operation before the acknowledgement', async () => {
+    const client = await connectClient();
+    client.send(subscribe('1'));
+    expect(await client.closed).toMatchObject({ code: 4401 });
+    expect(server.door.counts.prepared).toBe(0);
+  });
+
+  it('closes with 4429 for a second connection_init', async () => {
+    const client = await ready();
+    client.send({ type: 'connection_init' });
+    expect(await client.closed).toMatchObject({ code: 4429 });
+  });
+
+  it('closes with 4409 for an id that is in use, and stops what ran', async () => {
+    const client = await ready();
+    client.send(subscribe('1'));
+    await server.door.subscribed(1);
+    client.send(subscribe('1'));
+    expect(await client.closed).toMatchObject({ code: 4409 });
+    expect(server.door.subscriptions[0]?.stopped).toBe('client');
+  });
+
+  it.each([
+    ['no JSON', 'hello'],
+    ['no object', '[]'],
+    ['no type', '{}'],
+    ['an unknown type', '{"type":"start","id":"1"}'],
+    ['a message of the server', '{"type":"connection_ack"}'],
+    ['a subscribe without a query', '{"type":"subscribe","id":"1","payload":{}}'],
+    ['a subscribe without an id', '{"type":"subscribe","payload":{"query":"{ hello }"}}'],
+    ['a complete without an id', '{"type":"complete"}'],
+    ['an id that is no text', '{"type":"complete","id":7}'],
+    ['a payload that is no object', '{"type":"connection_init","payload":[]}'],
+  ])('closes with 4400 for %s', async (_name, text) => {
+    const client = await ready();
+    client.send(text);
+    expect(await client.closed).toMatchObject({ code: 4400 });
+  });
+
+  it('closes with 4400 for a binary message', async () => {
+    const client = await ready();
+    client.socket.send(Buffer.from('{"type":"ping"}'), { binary: true });
+    expect(await client.closed).toMatchObject({ code: 4400 });
+  });
+
+  it('closes with 1007 for text that is no UTF-8', async () => {
+    const client = await ready();
+    client.socket.send(Buffer.from([0x22, 0xff, 0x22]), { binary: false });
+    expect(await client.closed).toMatchObject({ code: 1007 });
+  });
+
+  it('closes with 1009 for a message over the limit', async () => {
+    const client = await ready();
+    client.send(subscribe('1', `{ hello(name: "${'x'.repeat(1_000_001)}") }`));
+    expect(await client.closed).toMatchObject({ code: 1009 });
+  });
+
+  it('closes with 4406 for another subprotocol', async () => {
+    const { closed } = await connectClient({ protocol: [] });
+    expect(await closed).toMatchObject({ code: 4406 });
+  });
+
+  it('ignores a complete of an unknown id, and answers pings at any time', async () => {
+    const client = await connectClient();
+    client.send({ type: 'ping', payload: { a: 1 } });
+    expect(await client.next()).toEqual({ type: 'pong' });
+    client.send({ type: 'connection_init' });
+    await client.next();
+    client.send({ id: 'none', type: 'complete' });
+    client.send({ type: 'pong' });
+    client.send({ type: 'ping' });
+    expect(await client.next()).toEqual({ type: 'pong' });
+  });
+
+  it.each([
+    ['bad', 4401, 'The credentials were refused.'],
+    ['crash', 4500, 'Internal server error'],
+  ])('closes for credentials that are %s', async (token, code, reason) => {
+    const client = await connectClient();
+    client.send({ type: 'connection_init', payload: { token } });
+    expect(await client.closed).toEqual({ code, reason });
+  });
+
+  it('never dies of what is thrown at the socket below it', async () => {
+    const { port } = new URL(url);
+    const raw = connect(Number(port), '127.0.0.1');
+    raw.write(
+      'GET /graphql HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n' +
+        'sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n' +
+        'sec-websocket-protocol: graphql-transport-ws\r\n\r\n',
+    );
+    await once(raw, 'data');
+    raw.write(Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff]));
+    raw.on('data', () => {});
+    await once(raw, 'close');
+    const client = await ready();
+    client.send({ type: 'ping' });
+    expect(await client.next()).toEqual({ type: 'pong' });
+  });
+});
+
+describe('an upgrade', () => {
+  const statusOf = (headers: Record<string, string>, path = url): Promise<number> =>
+    new Promise((resolve) => {
+      const socket = new WebSocket(path, ['graphql-transport-ws'], { headers });
+      open.add(socket);
+      socket.on('open', () => resolve(101));
+      socket.on('unexpected-response', (_request, response) => resolve(response.statusCode ?? 0));
+      socket.on('error', () => {});
+    });
+
+  it('of a page of a foreign origin is refused with 403, of one`s own or a known one let in', async () => {
+    await start({}, { cors: { origins: ['https://app.test'], credentials: false } });
+    const { host } = new URL(url);
+    expect(await statusOf({ origin: 'https://evil.test' })).toBe(403);
+    expect(await statusOf({ origin: 'null' })).toBe(403);
+    expect(await statusOf({ origin: `http://${host}.evil.test` })).toBe(403);
+    expect(await statusOf({ origin: `http://${host}` })).toBe(101);
+    expect(await statusOf({ origin: 'https://app.test' })).toBe(101);
+    expect(await statusOf({})).toBe(101);
+  });
+
+  it('of another path is answered 404', async () => {
+    await start();
+    expect(await statusOf({}, url.replace('/graphql', '/other'))).toBe(404);
+  });
+
+  it('with hundreds of headers is refused', async () => {
+    await start();
+    const headers = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`x-${index}`, '1']));
+    expect(await statusOf(headers)).toBe(431);
+  });
+
+  it('beyond what one address may hold is refused with 429, until one is closed', async () => {
+    await start({ maxConnectionsPerIp: 2 });
+    const [first] = [await ready(), await ready()];
+    expect(await statusOf({})).toBe(429);
+    first.socket.close();
+    await first.closed;
+    await waitFor(async () => (await statusOf({})) === 101);
+  });
+
+  it('is not served where it is switched off', async () => {
+    await start({ websocket: false });
+    const socket = new WebSocket(url, ['graphql-transport-ws']);
+    open.add(socket);
+    const [error] = (await once(socket, 'error')) as [Error];
+    expect(error.message).toMatch(/400|405|hang up/);
+  });
+});
+
+describe('limits of a connection', () => {
+  it('refuses one operation more than may run at a time, and only that', async () => {
+    await start({ maxOperationsPerConnection: 2 });
+    const client = await ready();
+    for (const id of ['1', '2', '3']) client.send(subscribe(id));
+    expect(await client.next()).toMatchObject({
+      id: '3',
+      type: 'error',
+      payload: [{ extensions: { code: 'MAX_OPERATIONS_LIMIT' } }],
+    });
+    client.send({ id: '1', type: 'complete' });
+    client.send(subscribe('3', '{ hello }'));
+    expect(await client.next()).toMatchObject({ id: '3', type: 'next' });
+  });
+
+  it('closes one that runs nothing for so long', async () => {
+    await start({ idleTimeoutMs: 100 });
+    const client = await ready();
+    expect(await client.closed).toMatchObject({ code: 1001 });
+  });
+
+  it('cuts one that answers no ping, and stops what ran for it', async () => {
+    await start({ pingIntervalMs: 50 });
+    const client = await ready();
+    client.send(subscribe('1'));
+    await server.door.subscribed(1);
+    (client.socket as unknown as { _socket: { pause(): void } })._socket.pause();
+    await waitFor(() => server.door.subscriptions[0]?.stopped === 'client');
+  });
+});
+
+describe('a token that expires', () => {
+  beforeEach(() => start());
+
+  it('ends the subscriptions with SUBSCRIPTION_JWT_EXPIRED and leaves the socket open', async () => {
+    const client = await ready({ token: String(Date.now() + 150) });
+    client.send(subscribe('1'));
+    expect(await client.next()).toMatchObject({
+      id: '1',
+      type: 'error',
+      payload: [{ extensions: { code: 'SUBSCRIPTION_JWT_EXPIRED' } }],
+    });
+    client.send(subscribe('2', '{ hello }'));
+    expect(await client.next()).toMatchObject({
+      id: '2',
+      type: 'error',
+      payload: [{ extensions: { code: 'UNAUTHENTICATED' } }],
+    });
+  });
+
+  it('is replaced by the one of a ping, and the subscriptions go on', async () => {
+    const client = await ready({ token: String(Date.now() + 150) });
+    client.send(subscribe('1'));
+    await server.door.subscribed(1);
+    for (let turn = 1; turn <= 10; turn++) {
+      const expiresAt = Date.now() + 150 + turn;
+      client.send({ type: 'ping', payload: { token: String(expiresAt) } });
+      expect(await client.next()).toEqual({
+        type: 'pong',
+        payload: { refreshed: true, expiresAt: new Date(expiresAt).toISOString() },
+      });
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    server.door.subscriptions[0]?.sink.next(tick(1), false);
+    expect(await client.next()).toMatchObject({ id: '1', type: 'next' });
+    expect(server.door.subscriptions[0]?.renewed).toBe(10);
+  });
+
+  it('stays when the next one is refused, and says why', async () => {
+    const client = await ready({ token: String(Date.now() + 60_000) });
+    client.send({ type: 'ping', payload: { token: 'bad' } });
+    expect(await client.next()).toMatchObject({
+      type: 'pong',
+      payload: { refreshed: false, errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] },
+    });
+    client.send(subscribe('1', '{ hello }'));
+    expect(await client.next()).toMatchObject({ type: 'next' });
+  });
+});
+
+describe('a client that does not read', () => {
+  const large = 'x'.repeat(20_000);
+  const event = (number: number) => JSON.stringify({ data: { ticks: number, large } });
+
+  async function blocked(): Promise<Client> {
+    const client = await ready();
+    client.send(subscribe('1'));
+    await server.door.subscribed(1);
+    (client.socket as unknown as { _socket: { pause(): void } })._socket.pause();
+    return client;
+  }
+  const resume = ({ socket }: Client) => (socket as unknown as { _socket: { resume(): void } })._socket.resume();
+  /** Far more than the kernel's buffers hold. */
+  const flood = async (): Promise<void> => {
+    for (let number = 1; number <= 2_000; number++) {
+      server.door.subscriptions[0]?.sink.next(event(number), false);
+      if (number % 50 === 0) await new Promise(setImmediate);
+    }
+  };
+
+  it('loses the oldest events and is told so when it reads again', async () => {
+    await start({ maxQueuedMessages: 10 });
+    const client = await blocked();
+    await flood();
+    resume(client);
+    const numbers: number[] = [];
+    const gaps: number[] = [];
+    while (numbers.at(-1) !== 2_000) {
+      const { payload } = (await client.next()) as unknown as {
+        payload: { data: { ticks: number }; extensions?: { gap: { reason: string } } };
+      };
+      if (payload.extensions) gaps.push(payload.data.ticks);
+      if (payload.extensions) expect(payload.extensions.gap.reason).toBe('SLOW_CONSUMER');
+      numbers.push(payload.data.ticks);
+    }
+    expect(numbers.length).toBeLessThan(2_000);
+    // Each place where a number is missing is marked, and no other.
+    expect(gaps).toEqual(numbers.filter((number, index) => number !== (numbers[index - 1] ?? 0) + 1));
+  });
+
+  it('gets the latest event alone where that is configured', async () => {
+    await start({ slowConsumers: 'latestOnly' });
+    const client = await blocked();
+    await flood();
+    resume(client);
+    const numbers: number[] = [];
+    while (numbers.at(-1) !== 2_000)
+      numbers.push(((await client.next()) as unknown as { payload: { data: { ticks: number } } }).payload.data.ticks);
+    expect(numbers.at(-2)).toBeLessThan(1_999);
+  });
+
+  it('is disconnected where that is configured, and slows no other', async () => {
+    await start({ slowConsumers: 'disconnect', maxQueuedMessages: 10 });
+    await blocked();
+    const other = await ready();
+    other.send(subscribe('1'));
+    await server.door.subscribed(2);
+    await flood();
+    server.door.subscriptions[1]?.sink.next(tick(1), false);
+    expect(await other.next()).toMatchObject({ type: 'next' });
+    expect(server.door.subscriptions[0]?.stopped).toBe('slow');
+  });
+});
+
+describe('the end of the server', () => {
+  it('closes every socket with 1001 within the time it has, and stops what ran', async () => {
+    await start();
+    const clients = [await ready(), await ready(), await ready()];
+    for (const client of clients) client.send(subscribe('1'));
+    await server.door.subscribed(3);
+    const [codes] = await Promise.all([
+      Promise.all(clients.map(({ closed }) => closed)),
+      server.http.close({ timeoutMs: 500, idleGraceMs: 0 }),
+    ]);
+    expect(codes.map(({ code }) => code)).toEqual([1001, 1001, 1001]);
+    expect(server.door.subscriptions.map(({ stopped }) => stopped)).toEqual(['shutdown', 'shutdown', 'shutdown']);
+  });
+});
+
+async function waitFor(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5));
+}

@@ -1,0 +1,178 @@
+/**
+ * The reference graph live, as a client sees it: a gateway as `supergate serve` starts it, over graphql-ws.
+ * Real: Postgres, the three subgraphs, the gateway, the tokens of users. Observed: events, joined with other subgraphs.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Client, createClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
+import { type RunningGateway, serve } from '../../src/main';
+import { silentLog } from '../../src/telemetry/log';
+import { createContentSubgraph } from '../../subgraphs/content/subgraph';
+import { createPaymentsSubgraph } from '../../subgraphs/payments/subgraph';
+import { createLocalEvents } from '../../subgraphs/shared/events';
+import { createPasswords } from '../../subgraphs/users/passwords';
+import { SEED_PASSWORD, seedUserId } from '../../subgraphs/users/seed';
+import { createUsersSubgraph } from '../../subgraphs/users/subgraph';
+import { until } from '../subgraphs/live-support';
+import { startTestSubgraph, type TestSubgraph } from '../subgraphs/payments-content-support';
+import { TEST_SECRET } from '../subgraphs/shared-call';
+
+jest.setTimeout(60_000);
+
+const root = join(__dirname, '../..');
+const directory = mkdtempSync(join(tmpdir(), 'supergate-live-'));
+const events = createLocalEvents();
+let subgraphs: TestSubgraph[] = [];
+let gateway: RunningGateway;
+const sockets: Client[] = [];
+
+beforeAll(async () => {
+  const env = { SIGNING_KEYS_DIR: join(directory, 'keys') };
+  const users = await createUsersSubgraph(env, silentLog, createPasswords({ ln: 10, r: 8, p: 1 }));
+  subgraphs = await Promise.all([
+    startTestSubgraph(users, events),
+    startTestSubgraph(createPaymentsSubgraph({}, silentLog), events),
+    startTestSubgraph(createContentSubgraph(), events),
+  ]);
+  const urls = subgraphs.map(({ url }) => url);
+  const config = join(directory, 'gateway.yaml');
+  writeFileSync(
+    config,
+    `server: { port: 0 }
+authentication:
+  required: false
+  issuers:
+    - issuer: https://users.supergate.local
+      audiences: [supergate]
+      algorithms: [ES256]
+      jwksUrl: ${urls[0]}/.well-known/jwks.json
+subgraphIdentity: { secret: ${TEST_SECRET} }
+telemetry: { logLevel: silent }`,
+  );
+  gateway = await serve({
+    supergraph: join(root, 'supergraph.yaml'),
+    config,
+    env: {
+      SUBGRAPH_USERS_URL: `${urls[0]}/graphql`,
+      SUBGRAPH_PAYMENTS_URL: `${urls[1]}/graphql`,
+      SUBGRAPH_CONTENT_URL: `${urls[2]}/graphql`,
+    },
+  });
+});
+
+afterAll(async () => {
+  await Promise.all(sockets.map((socket) => socket.dispose()));
+  await gateway?.close();
+  await Promise.all(subgraphs.map((subgraph) => subgraph.close()));
+  rmSync(directory, { recursive: true, force: true });
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: the tests state the shapes that they read
+type Data = any;
+
+async function ask(token: string | undefined, query: string, variables: object = {}): Promise<Data> {
+  const response = await fetch(gateway.graphqlUrl, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+    body: JSON.stringify({ query, variables }),
+  });
+  const answer = (await response.json()) as { data: Data; errors?: unknown };
+  expect(answer.errors).toBeUndefined();
+  return answer.data;
+}
+
+async function signIn(username: string): Promise<string> {
+  const query = 'mutation ($input: LoginInput!) { login(input: $input) { accessToken } }';
+  const { login } = await ask(undefined, query, { input: { username, password: SEED_PASSWORD } });
+  return login.accessToken;
+}
+
+function subscribe(token: string, query: string, variables: Record<string, unknown> = {}): { readonly told: Data[] } {
+  const socket = createClient({
+    url: gateway.graphqlUrl.replace('http', 'ws'),
+    webSocketImpl: WebSocket,
+    connectionParams: { authorization: `Bearer ${token}` },
+    retryAttempts: 0,
+  });
+  sockets.push(socket);
+  const told: Data[] = [];
+  socket.subscribe(
+    { query, variables },
+    { next: (event) => told.push(event), error: (error) => told.push(error), complete: () => told.push('complete') },
+  );
+  return { told };
+}
+
+const start = 'mutation ($input: StartConversationInput!) { startConversation(input: $input) { id } }';
+const send = 'mutation ($id: ID!, $body: String!) { sendMessage(conversationId: $id, body: $body) { id } }';
+
+describe('the reference graph', () => {
+  it('tells a subscriber of a message, with the name of its sender from users and the price of its topic from payments', async () => {
+    const [ada, grace] = await Promise.all([signIn('ada'), signIn('grace')]);
+    const { feed } = await ask(grace, '{ feed(first: 100) { nodes { ... on Post { id title price { amount } } } } }');
+    const post = feed.nodes.find(({ price }: Data) => price);
+    const input = { title: 'Live', participantIds: [seedUserId(2)], message: 'First', postId: post.id };
+    const { startConversation } = await ask(ada, start, { input });
+    const { id } = startConversation;
+    const query = `subscription ($id: ID!) { messageAdded(conversationId: $id) { body sender { displayName }
+      conversation { topic { ... on Post { title price { amount } } } } } }`;
+    const { told } = subscribe(grace, query, { id });
+    await until(() => events.listeners(`content:messageAdded:${id}`) === 1);
+    await ask(ada, send, { id, body: 'Do you hear me?' });
+    await until(() => told.length > 0);
+    expect(told).toEqual([
+      {
+        data: {
+          messageAdded: {
+            body: 'Do you hear me?',
+            sender: { displayName: 'Ada Lovelace' },
+            conversation: { topic: { title: post.title, price: post.price } },
+          },
+        },
+      },
+    ]);
+  });
+
+  it('notifies a user of what happens in every subgraph, joined with what that one knows', async () => {
+    const [ada, alan] = await Promise.all([signIn('ada'), signIn('alan')]);
+    const query = `subscription { notificationReceived { kind subject {
+      ... on Message { body sender { displayName } } ... on Payment { status amount { amount } } ... on User { displayName } } } }`;
+    const { told } = subscribe(alan, query);
+    await until(() => events.listeners(`notification:${seedUserId(5)}`) === 1);
+    await ask(ada, start, { input: { title: 'Live', participantIds: [seedUserId(5)], message: 'Look' } });
+    await until(() => told.length === 1);
+    await ask(ada, 'mutation ($id: ID!) { setRoles(userId: $id, roles: [USER]) { id } }', { id: seedUserId(5) });
+    await until(() => told.length === 2);
+    const { feed } = await ask(
+      alan,
+      '{ feed(first: 100) { nodes { ... on Post { id price { amount } author { username } } } } }',
+    );
+    const post = feed.nodes.find(({ price, author }: Data) => price && author.username !== 'alan');
+    const { it } = await ask(
+      alan,
+      'mutation ($id: ID!) { it: createPaymentIntent(input: { postId: $id }, idempotencyKey: "live-e2e") { id } }',
+      { id: post.id },
+    );
+    await ask(alan, 'mutation ($id: ID!) { cancelPayment(id: $id) { id } }', { id: it.id });
+    await until(() => told.length === 3);
+    expect(told.map(({ data }) => data.notificationReceived)).toEqual([
+      { kind: 'MESSAGE', subject: { body: 'Look', sender: { displayName: 'Ada Lovelace' } } },
+      { kind: 'ACCOUNT', subject: { displayName: 'Alan Turing' } },
+      { kind: 'PAYMENT', subject: { status: 'CANCELED', amount: post.price } },
+    ]);
+  });
+
+  it('does not tell who takes no part', async () => {
+    const [ada, alan] = await Promise.all([signIn('ada'), signIn('alan')]);
+    const input = { title: 'Private', participantIds: [seedUserId(2)], message: 'First' };
+    const { startConversation } = await ask(ada, start, { input });
+    const { told } = subscribe(alan, 'subscription ($id: ID!) { messageAdded(conversationId: $id) { body } }', {
+      id: startConversation.id,
+    });
+    await until(() => told.length > 0);
+    expect(JSON.stringify(told[0])).toContain('NOT_FOUND');
+    expect(events.listeners(`content:messageAdded:${startConversation.id}`)).toBe(0);
+  });
+});

@@ -1,0 +1,157 @@
+/**
+ * Traces, from a client's `traceparent` to a collector. Real: the gateway as `supergate serve` starts it, a subgraph,
+ * OTLP over HTTP. Fake: the collector, which keeps what it is sent. Observed: spans, headers of the subgraph, answers.
+ */
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { createSubgraphServer, type SubgraphServer } from '../support/subgraph-server';
+import { type GatewayProcess, startGatewayProcess, writeGraph } from './rolling-restarts';
+
+jest.setTimeout(90_000);
+
+interface Span {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly name: string;
+  readonly attributes: readonly { readonly key: string; readonly value: Readonly<Record<string, unknown>> }[];
+  readonly status: { readonly code?: number };
+}
+
+const spans: Span[] = [];
+const collector = createServer(async (request, response) => {
+  let text = '';
+  for await (const chunk of request) text += chunk;
+  const { resourceSpans } = JSON.parse(text) as { resourceSpans: { scopeSpans: { spans: Span[] }[] }[] };
+  spans.push(...resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)));
+  response.end('{}');
+});
+const traceId = '0af7651916cd43dd8448eb211c80319c';
+let subgraphs: SubgraphServer;
+let directory: string;
+let gateway: GatewayProcess;
+
+async function start(otlpUrl: string | undefined): Promise<void> {
+  const tracing = otlpUrl === undefined ? '' : `tracing: { otlpUrl: "${otlpUrl}", sampleRatio: 1 }`;
+  writeFileSync(
+    join(directory, 'gateway.yaml'),
+    `server: { port: 0 }\ntelemetry: { ${tracing} }\ntimeouts: { readinessMs: 0, drainMs: 2000 }`,
+  );
+  gateway = await startGatewayProcess(directory);
+}
+
+beforeAll(async () => {
+  await once(collector.listen(0, '127.0.0.1'), 'listening');
+  subgraphs = await createSubgraphServer({
+    intercept: ({ query }) => (query.includes('slow') ? { status: 500, body: 'broken' } : undefined),
+  });
+  directory = writeGraph(subgraphs, '{}');
+});
+afterAll(async () => {
+  gateway?.child.kill('SIGKILL');
+  await subgraphs?.close();
+  collector.close();
+  collector.closeAllConnections();
+  rmSync(directory, { recursive: true });
+});
+
+async function ask(init: RequestInit, search = ''): Promise<string> {
+  return (await fetch(gateway.graphqlUrl + search, init)).text();
+}
+
+const post = (query: string, headers: Record<string, string> = {}): RequestInit => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json', ...headers },
+  body: JSON.stringify({ query }),
+});
+const parentOf = (flags: string) => ({ traceparent: `00-${traceId}-b7ad6b7169203331-${flags}` });
+const attributesOf = (span: Span | undefined) =>
+  Object.fromEntries(span?.attributes.map(({ key, value }) => [key, Object.values(value)[0]]) ?? []);
+/** The spans of the operation, by name. */
+function traceOf(operationName: string): ReadonlyMap<string, Span> {
+  const root = spans.find((span) => attributesOf(span)['graphql.operation.name'] === operationName);
+  const own = spans.filter((span) => span.traceId === root?.traceId);
+  const ofRoot = own.filter((span) => span.parentSpanId === root?.spanId);
+  const deeper = own.filter((span) => ofRoot.some(({ spanId }) => spanId === span.parentSpanId));
+  return new Map([root, ...ofRoot, ...deeper].flatMap((span) => (span ? [[span.name, span]] : [])));
+}
+
+describe('a gateway that traces', () => {
+  beforeAll(async () => {
+    const port = (collector.address() as AddressInfo).port;
+    await start(`http://127.0.0.1:${port}/v1/traces`);
+    await ask(post('query ByPost { hello }', parentOf('01')));
+    const search = `?query=${encodeURIComponent('query ByGet { hello }')}`;
+    await ask({ headers: { 'apollo-require-preflight': '1', ...parentOf('01') } }, search);
+    await ask(post('query Failing { slow }', { traceparent: 'nonsense' }));
+    await ask(post('query Unsampled { hello }', parentOf('00')));
+    // Whoever closes has sent every span.
+    await gateway.end('SIGTERM');
+  });
+
+  it.each(['ByPost', 'ByGet'])('continues the trace of %s, with a span for each step and each fetch', (name) => {
+    const trace = traceOf(name);
+    const root = trace.get('query');
+    expect(root).toMatchObject({ traceId, parentSpanId: 'b7ad6b7169203331' });
+    expect(attributesOf(root)).toMatchObject({ 'graphql.operation.type': 'query', 'http.response.status_code': 200 });
+    expect([...trace.keys()].sort()).toEqual(
+      ['query', 'context', 'operation', 'admission', 'execution', 'subgraph a'].sort(),
+    );
+    const call = trace.get('subgraph a');
+    expect(call?.parentSpanId).toBe(trace.get('execution')?.spanId);
+    const { headers } = subgraphs.requests[name === 'ByPost' ? 0 : 1] ?? {};
+    expect(headers?.traceparent).toBe(`00-${traceId}-${call?.spanId}-01`);
+  });
+
+  it('begins a trace where there is none, and marks what went wrong', () => {
+    const trace = traceOf('Failing');
+    expect(trace.get('query')?.traceId).not.toBe(traceId);
+    expect(trace.get('query')?.parentSpanId ?? '').toBe('');
+    expect(trace.get('subgraph a')?.status.code).toBe(2);
+    expect(attributesOf(trace.get('subgraph a'))).toMatchObject({ 'error.type': 'SUBREQUEST_HTTP_ERROR' });
+  });
+
+  it('records nothing of a trace that is not sampled, but hands it on', () => {
+    expect(traceOf('Unsampled').size).toBe(0);
+    const last = subgraphs.requests.at(-1);
+    expect(last?.headers.traceparent).toMatch(new RegExp(`^00-${traceId}-[0-9a-f]{16}-00$`));
+  });
+
+  it('names the trace in the lines of the log', () => {
+    const lines = gateway
+      .output()
+      .split('\n')
+      .filter((line) => line.includes('"operation":"ByPost"'));
+    expect(lines.map((line) => JSON.parse(line) as object)).toEqual([expect.objectContaining({ traceId })]);
+  });
+});
+
+describe('a gateway whose collector is gone', () => {
+  it('answers, and ends with 0', async () => {
+    await start('http://127.0.0.1:9/v1/traces');
+    expect(await ask(post('{ hello }'))).toBe('{"data":{"hello":"world"}}');
+    expect((await gateway.end('SIGTERM')).status).toBe(0);
+  });
+});
+
+describe('a gateway that does not trace', () => {
+  it('tells subgraphs of no trace', async () => {
+    await start(undefined);
+    await ask(post('{ hello }', parentOf('01')));
+    expect(subgraphs.requests.at(-1)?.headers.traceparent).toBeUndefined();
+    await gateway.end('SIGTERM');
+  });
+
+  it('loads nothing that makes or sends spans', () => {
+    const list = 'Object.keys(require.cache).filter((name) => /opentelemetry.(sdk|exporter)/.test(name)).length';
+    const { stdout } = spawnSync('node', ['--require', 'tsx/cjs', '-p', `require('./src/main'); ${list}`], {
+      cwd: join(__dirname, '../..'),
+      encoding: 'utf8',
+    });
+    expect(stdout.trim()).toBe('0');
+  });
+});
