@@ -14,7 +14,7 @@ import type {
 import type { ExecutionResult, GraphQLSchema } from 'graphql';
 import type { RefusedOperation, SubscriptionSink } from './client/door';
 import { withStatus } from './client/error-format';
-import { type Config, createConfig, subgraphSettings } from './config';
+import { type Config, createConfig } from './config';
 import { type Asker, type AskerOptions, askerOf } from './context/asker';
 import { headersWithoutSay } from './context/create-request-context';
 import { openDeadline } from './context/deadline';
@@ -22,6 +22,7 @@ import { anonymous, type RequestContext } from './context/request-context';
 import type { SubgraphIdentity } from './context/subgraph-identity';
 import { createSubscriptionContexts } from './context/subscription-contexts';
 import { ClientError, InternalError } from './errors';
+import { openGeneration, type TransportDependencies } from './open-generation';
 import type { Refused } from './operation/document';
 import type { RawVariables } from './operation/variables';
 import {
@@ -38,12 +39,11 @@ import type { Answer } from './query-plan/engine';
 import type { ClientSubscription, LiveSubscriptions, SubscriptionObserver } from './query-plan/live-subscriptions';
 import { SharedExecutions } from './query-plan/shared-executions';
 import { openRedis, type RedisConnection } from './redis';
-import { type CallRecord, systemClock } from './subgraph/call';
+import { systemClock } from './subgraph/call';
 import { EventSources } from './subgraph/event-sources';
-import { createSubgraphTransport, type SubgraphTransport } from './subgraph/pools';
-import { defaultTransportOptions, resilienceOptions } from './subgraph/transport-options';
+import type { SubgraphTransport } from './subgraph/pools';
 import { openSubscriptions } from './subscribe';
-import { Generation } from './supergraph/generation';
+import type { Generation } from './supergraph/generation';
 import { Generations, type SupergraphStatus, type UpdateOutcome } from './supergraph/generations';
 import {
   checkSubgraphs,
@@ -68,23 +68,14 @@ export interface GatewayOptions extends AskerOptions {
 }
 
 /** What the gateway works with; every part has a real default. */
-export interface GatewayDependencies extends PolicyDependencies, OverrideDependencies {
+export interface GatewayDependencies extends PolicyDependencies, OverrideDependencies, TransportDependencies {
   readonly log?: Log;
   /** A planner thread that is running already. The gateway closes it when it stops. */
   readonly planner?: PlannerThread;
   /** A connection that is there already, instead of the configured one. The gateway closes it when it stops. */
   readonly redis?: RedisConnection;
-  /**
-   * Names of the headers that every subgraph gets; of all others in `subgraphHeaders` each gets what its
-   * `forwardHeaders` name. Without it, every subgraph gets all of them.
-   */
-  readonly ownHeaders?: readonly string[];
-  /** Headers of the gateway's own calls to subgraphs: is it there? */
-  readonly subgraphHealthHeaders?: () => Readonly<Record<string, string>>;
   /** Told when a supergraph is served, refused, or cannot be had. */
   readonly onSupergraphStatus?: (status: SupergraphStatus) => void;
-  /** Told of each finished call to a subgraph. */
-  readonly onSubgraphCall?: (record: CallRecord) => void;
   /** Told of subscriptions and their events. */
   readonly subscriptions?: SubscriptionObserver;
   /** How subgraphs are told who asks, where `ownHeaders` say it: the events of a subscription need it anew. */
@@ -250,41 +241,10 @@ class Supergate implements Gateway {
   }
 
   private openGeneration(supergraphSdl: string): Promise<Generation<SubgraphTransport>> {
-    const { limits, planner: plannerConfig, server } = this.config;
-    const introspection = typeof server.introspection === 'object' ? 'some' : server.introspection;
-    const { redis: store, log, planner } = this;
+    const { config, dependencies, planner, redis, log, sharedQueries, createPolicies, eventSources } = this;
     if (!planner) throw new InternalError('a supergraph is opened without a planner thread');
-    return Generation.open(supergraphSdl, {
-      planner,
-      engineLimits: { maxErrors: limits.maxErrors, planCacheMaxBytes: plannerConfig.cacheMaxBytes },
-      documentOptions: { limits, maxErrors: limits.maxErrors, introspection },
-      documentCacheMaxBytes: plannerConfig.cacheMaxBytes,
-      sharedQueries: this.sharedQueries,
-      sharedPlans: store && { store, lifetimeMs: plannerConfig.sharedLifetimeMs, settings: plannerConfig, log },
-      createPolicies: this.createPolicies,
-      overrides: this.dependencies,
-      createTransport: (subgraphs) => this.createTransport(subgraphs),
-    });
-  }
-
-  private createTransport(subgraphs: readonly { readonly name: string; readonly url: string }[]): SubgraphTransport {
-    const endpoints = subgraphs.map(({ name, url }) => {
-      const { url: override, instances, forwardHeaders, ...settings } = subgraphSettings(this.config, name);
-      const allowed = [...forwardHeaders, ...(this.dependencies.ownHeaders ?? [])];
-      const forward = this.dependencies.ownHeaders && { forwardHeaders: allowed };
-      const deadlineHeader = settings.deadlineHeader || undefined;
-      const options = { ...settings, ...resilienceOptions(settings), deadlineHeader, ...forward };
-      return { name, url: override ?? instances?.[0]?.url ?? url, instances, options };
-    });
-    const { onSubgraphCall, subgraphHealthHeaders } = this.dependencies;
-    const sharing = this.config.sharing.subgraphQueries ? defaultTransportOptions.sharing : false;
-    const options = { ...defaultTransportOptions, sharing };
-    return createSubgraphTransport(endpoints, options, {
-      log: this.log,
-      eventSources: this.eventSources,
-      ...(subgraphHealthHeaders && { healthHeaders: subgraphHealthHeaders }),
-      ...(onSubgraphCall && { onCall: onSubgraphCall }),
-    });
+    const parts = { planner, redis, log, sharedQueries, createPolicies, eventSources, ...dependencies };
+    return openGeneration(supergraphSdl, config, parts);
   }
 
   get redisStatus(): 'up' | 'down' | undefined {

@@ -6,7 +6,16 @@ const root = resolve(__dirname, '..');
 const source = join(root, 'src');
 const stages = ['client', 'context', 'operation', 'policy', 'query-plan', 'subgraph', 'supergraph'];
 const floor = ['config', 'config.ts', 'errors.ts', 'redis.ts', 'slices.ts', 'telemetry'];
-const joints = ['cli.ts', 'gateway.ts', 'main.ts', 'pipeline.ts', 'process-end.ts', 'subscribe.ts'];
+const joints = [
+  'cli.ts',
+  'doors.ts',
+  'gateway.ts',
+  'main.ts',
+  'open-generation.ts',
+  'pipeline.ts',
+  'process-end.ts',
+  'subscribe.ts',
+];
 
 /** Libraries that are the language of several rooms; every other one is known to a single file. */
 const sharedLibraries: Readonly<Record<string, string>> = {

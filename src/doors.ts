@@ -1,0 +1,232 @@
+/**
+ * What the doors are handed: the gateway, contexts, health and routes in the words in which each door asks for them.
+ * In: parts that run already. Out: values of `client/door.ts` and its neighbours. Clock: per process.
+ * Doors give back what they were handed, having seen less of it: the casts are here.
+ */
+import { randomUUID } from 'node:crypto';
+import type {
+  GraphQLDoor,
+  LiveSubscription,
+  RefusedOperation,
+  RequestScope,
+  SocketContexts,
+  SocketIdentity,
+} from './client/door';
+import type { HealthCheck, HealthSource } from './client/health';
+import type { HttpConfig, HttpDeps, RestDeps } from './client/http';
+import { createIdempotentRequests } from './client/rest/idempotency';
+import { type Config, ConfigError } from './config';
+import { costHeader } from './config/cost';
+import type { Authentication } from './context/create-authentication';
+import { createRequestContexts, type RequestContexts } from './context/create-request-context';
+import type { Identity, RequestContext } from './context/request-context';
+import type { SubgraphIdentity } from './context/subgraph-identity';
+import type { Gateway } from './gateway';
+import { readOperationFiles } from './operation/operation-files';
+import type { PreparedRequest } from './pipeline';
+import { isOfAudience } from './policy/requirements';
+import type { RedisConnection } from './redis';
+import { RestRouteTable, readOperationDirectory } from './supergraph/rest-routes';
+import type { Log } from './telemetry/log';
+import type { Metrics } from './telemetry/metrics';
+import type { Tracer } from './telemetry/traces';
+
+const healthTimeoutMs = 1_500;
+
+/** What runs behind the doors. */
+export interface DoorParts {
+  readonly gateway: Gateway;
+  readonly contexts: RequestContexts;
+  readonly rest: RestRouteTable | undefined;
+  readonly redis: RedisConnection | undefined;
+  readonly metrics: Metrics;
+  readonly tracer: Tracer | undefined;
+  readonly log: Log;
+}
+
+/** How the HTTP door is configured. */
+export function httpConfigOf({ server, telemetry, subscriptions }: Config): HttpConfig {
+  return {
+    ...server,
+    introspection: server.introspection !== false,
+    explorer: server.explorer !== false,
+    metrics: telemetry.metrics,
+    expressLane: true,
+    subscriptions,
+  };
+}
+
+/** What the HTTP door, with the sockets and routes on it, works with. */
+export function httpDepsOf(config: Config, parts: DoorParts): HttpDeps {
+  const { gateway, contexts, rest, redis, metrics, tracer, log } = parts;
+  return {
+    door: doorOf(gateway),
+    createContext: (request) => contexts.openHttp(request),
+    ...explorersOf(config),
+    sockets: socketContextsOf(contexts),
+    expiryOf: (scope) => expiryOf((scope as RequestScope & RequestContext).identity),
+    rest: rest && restDepsOf(config, { table: rest, gateway, redis }),
+    health: healthOf(gateway),
+    metrics,
+    log,
+    tracer,
+  };
+}
+/** Reads the operation files and makes routes of them. Throws `ConfigError` with every problem. */
+export async function openRest({ rest }: Config, gateway: Gateway, log: Log): Promise<RestRouteTable | undefined> {
+  const { operations: directory } = rest;
+  if (directory === undefined) return undefined;
+  const files = await readOperationDirectory(directory).catch((error: unknown) => {
+    throw new ConfigError([{ file: directory, path: 'rest.operations', message: `cannot be read: ${error}` }]);
+  });
+  const { operations, problems } = readOperationFiles(files);
+  const table = new RestRouteTable(operations, gateway, log);
+  const wrong = problems.length > 0 ? problems : await table.open();
+  if (wrong.length > 0) {
+    table.close();
+    throw new ConfigError(wrong.map((problem) => ({ ...problem, path: '' })));
+  }
+  return table;
+}
+
+function restDepsOf(
+  { rest, authentication }: Config,
+  { table, gateway, redis }: { table: RestRouteTable; gateway: Gateway; redis: RedisConnection | undefined },
+): RestDeps {
+  const routes = () => table.routes;
+  const { prefixes, docs, idempotencyMs } = rest;
+  const pages = {
+    title: 'Supergate',
+    version: '1',
+    prefixes,
+    apiKeyHeader: authentication.apiKeys?.header,
+    routes,
+    schema: () => gateway.current?.apiSchema,
+  };
+  return {
+    routes,
+    prefixes,
+    idempotency: createIdempotentRequests(idempotencyMs, redis),
+    callerOf: (scope) => callerOf((scope as RequestScope & RequestContext).identity),
+    pages: docs ? pages : undefined,
+  };
+}
+
+function callerOf(identity: Identity): string | undefined {
+  return identity.kind === 'anonymous' ? undefined : JSON.stringify([identity.issuer, identity.subject]);
+}
+
+function explorersOf({ server: { explorer } }: Config): Pick<HttpDeps, 'mayExplore'> {
+  if (typeof explorer === 'boolean') return {};
+  return { mayExplore: (scope) => isOfAudience((scope as RequestScope & RequestContext).identity, explorer) };
+}
+
+/** Who asks, for every door. */
+export function createContexts(
+  config: Config,
+  { authenticator, credentials }: Authentication,
+  identity: SubgraphIdentity | undefined,
+  log: Log,
+): RequestContexts {
+  return createRequestContexts({
+    authenticator,
+    credentials,
+    ...(identity && { subgraphIdentity: identity }),
+    forwardHeaders: forwardedHeaders(config),
+    ...(isTold(config) && { costHeader }),
+    log,
+    now: Date.now,
+    timeoutMs: config.timeouts.operationMs,
+  });
+}
+
+/** Whether clients may ask what their operations cost. */
+function isTold({ cost }: Config): boolean {
+  return cost.mode !== 'off' && cost.extensions === 'header';
+}
+
+/** Of an identity, in milliseconds since the epoch. */
+function expiryOf(identity: Identity): number {
+  return identity.kind === 'anonymous' ? Number.POSITIVE_INFINITY : identity.expiresAt;
+}
+
+interface ConnectedIdentity extends SocketIdentity {
+  readonly identity: Identity;
+}
+
+/** Who speaks on WebSockets, in the words of their door. */
+function socketContextsOf(contexts: RequestContexts): SocketContexts {
+  const { connections } = contexts;
+  const connected = (identity: Identity): ConnectedIdentity => ({ identity, expiresAt: expiryOf(identity) });
+  // What `connect` and `refresh` gave out comes back: the door has seen less of it.
+  const of = (given: SocketIdentity) => (given as ConnectedIdentity).identity;
+  return {
+    connect: async ({ rawHeaders, ip, log }, payload) =>
+      connected(await connections.connect({ rawHeaders, payload, ip, log })),
+    async refresh(given, { ip, log }, payload) {
+      const next = await connections.refresh(of(given), { ip, log, payload });
+      return next === of(given) ? given : connected(next);
+    },
+    async open(given, { rawHeaders, ip, log }, extensions) {
+      const identity = await connections.operate(of(given), { ip, log, extensions });
+      return contexts.open({ id: randomUUID(), identity, ip, rawHeaders });
+    },
+  };
+}
+
+/** The client's headers that at least one subgraph gets. */
+function forwardedHeaders({ subgraphs: { defaults, overrides } }: Config): readonly string[] {
+  const all = [defaults, ...Object.values(overrides)].flatMap(({ forwardHeaders }) => forwardHeaders ?? []);
+  return [...new Set(all)];
+}
+
+function doorOf(gateway: Gateway): GraphQLDoor {
+  return {
+    gateway,
+    prepare: (source, operationName) => {
+      const reading = gateway.readAhead(source);
+      return reading
+        ? reading.then(() => gateway.prepare(source, operationName))
+        : gateway.prepare(source, operationName);
+    },
+    // What `prepare` and `createContext` gave out comes back: the door has seen less of it.
+    subscribe: (prepared, { variables = {} }, scope, sink) =>
+      gateway.subscribe(
+        prepared as PreparedRequest,
+        variables,
+        scope as RequestScope & RequestContext,
+        sink,
+      ) as Promise<LiveSubscription | RefusedOperation>,
+    execute: (prepared, { variables = {} }, scope) =>
+      gateway.answer(prepared as PreparedRequest, variables, scope as RequestScope & RequestContext),
+  };
+}
+
+function healthOf(gateway: Gateway): HealthSource {
+  return {
+    ready: () => gateway.current !== undefined,
+    async checks() {
+      const { current } = gateway;
+      if (!current) return { gateway: { status: 'down' } };
+      const subgraphs = await current.transport.checkHealth(healthTimeoutMs);
+      const resilience = current.transport.resilience();
+      const checks: Record<string, HealthCheck> = { gateway: { status: 'up', generation: current.id } };
+      const { supergraphStatus } = gateway;
+      if (supergraphStatus) {
+        // Why it was refused names addresses and files: the log has it.
+        const { kind, since } = supergraphStatus;
+        const status = kind === 'served' ? 'up' : 'degraded';
+        checks.supergraph = { status, newest: kind, since: new Date(since).toISOString() };
+      }
+      if (gateway.redisStatus) checks.redis = { status: gateway.redisStatus };
+      for (const [name, { healthy, durationMs }] of subgraphs) {
+        const { instances = [] } = resilience.get(name) ?? {};
+        const available = instances.filter(({ circuit }) => circuit === 'closed').length;
+        const status = !healthy ? 'down' : available < instances.length ? 'degraded' : 'up';
+        const known = instances.length > 1 ? { instances: instances.length, available } : {};
+        checks[`subgraph:${name}`] = { status, durationMs: Math.round(durationMs), ...known };
+      }
+      return checks;
+    },
+  };
+}

@@ -1,0 +1,83 @@
+/**
+ * Opens a generation from configuration: the planner, policies and plan store it works with, and the transports to its
+ * subgraphs with the settings of each. In: a supergraph SDL and what runs already. Clock: per supergraph.
+ */
+import { type Config, subgraphSettings } from './config';
+import type { CreatePolicies } from './policy/admission';
+import type { Answer } from './query-plan/engine';
+import type { SharedExecutions } from './query-plan/shared-executions';
+import type { RedisConnection } from './redis';
+import type { CallRecord } from './subgraph/call';
+import type { EventSources } from './subgraph/event-sources';
+import { createSubgraphTransport, type SubgraphTransport } from './subgraph/pools';
+import { defaultTransportOptions, resilienceOptions } from './subgraph/transport-options';
+import { Generation } from './supergraph/generation';
+import type { OverrideDependencies } from './supergraph/override-labels';
+import type { PlannerThread } from './supergraph/planner-client';
+import type { Log } from './telemetry/log';
+
+/** What concerns the calls to subgraphs. */
+export interface TransportDependencies {
+  /**
+   * Names of the headers that every subgraph gets; of all others in `subgraphHeaders` each gets what its
+   * `forwardHeaders` name. Without it, every subgraph gets all of them.
+   */
+  readonly ownHeaders?: readonly string[];
+  /** Headers of the gateway's own calls to subgraphs: is it there? */
+  readonly subgraphHealthHeaders?: () => Readonly<Record<string, string>>;
+  /** Told of each finished call to a subgraph. */
+  readonly onSubgraphCall?: (record: CallRecord) => void;
+}
+
+interface GenerationParts extends TransportDependencies, OverrideDependencies {
+  readonly planner: PlannerThread;
+  readonly redis: RedisConnection | undefined;
+  readonly log: Log;
+  readonly sharedQueries: SharedExecutions<Answer> | undefined;
+  readonly createPolicies: CreatePolicies;
+  readonly eventSources: EventSources;
+}
+
+/** Rejects when the supergraph cannot be served. */
+export function openGeneration(
+  supergraphSdl: string,
+  config: Config,
+  parts: GenerationParts,
+): Promise<Generation<SubgraphTransport>> {
+  const { limits, planner: settings, server } = config;
+  const introspection = typeof server.introspection === 'object' ? 'some' : server.introspection;
+  const { redis: store, log, planner } = parts;
+  return Generation.open(supergraphSdl, {
+    planner,
+    engineLimits: { maxErrors: limits.maxErrors, planCacheMaxBytes: settings.cacheMaxBytes },
+    documentOptions: { limits, maxErrors: limits.maxErrors, introspection },
+    documentCacheMaxBytes: settings.cacheMaxBytes,
+    sharedQueries: parts.sharedQueries,
+    sharedPlans: store && { store, lifetimeMs: settings.sharedLifetimeMs, settings, log },
+    createPolicies: parts.createPolicies,
+    overrides: parts,
+    createTransport: (subgraphs) => openTransport(subgraphs, config, parts),
+  });
+}
+
+function openTransport(
+  subgraphs: readonly { readonly name: string; readonly url: string }[],
+  config: Config,
+  { ownHeaders, onSubgraphCall, subgraphHealthHeaders, eventSources, log }: GenerationParts,
+): SubgraphTransport {
+  const endpoints = subgraphs.map(({ name, url }) => {
+    const { url: override, instances, forwardHeaders, ...settings } = subgraphSettings(config, name);
+    const forward = ownHeaders && { forwardHeaders: [...forwardHeaders, ...ownHeaders] };
+    const deadlineHeader = settings.deadlineHeader || undefined;
+    const options = { ...settings, ...resilienceOptions(settings), deadlineHeader, ...forward };
+    return { name, url: override ?? instances?.[0]?.url ?? url, instances, options };
+  });
+  const sharing = config.sharing.subgraphQueries ? defaultTransportOptions.sharing : false;
+  const options = { ...defaultTransportOptions, sharing };
+  return createSubgraphTransport(endpoints, options, {
+    log,
+    eventSources,
+    ...(subgraphHealthHeaders && { healthHeaders: subgraphHealthHeaders }),
+    ...(onSubgraphCall && { onCall: onSubgraphCall }),
+  });
+}
