@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, print } from 'graphql';
+import { type AdminParts, createAdminRoutes } from '../src/admin-routes';
 import { runCli } from '../src/cli';
 import { configJsonSchema } from '../src/config';
 import { type ErrorDefinition, errorTable } from '../src/errors';
@@ -31,6 +32,7 @@ async function renderParts(): Promise<ReadonlyMap<string, string>> {
     ['errors', renderErrors()],
     ['configuration', renderConfiguration()],
     ['metrics', renderMetricCatalogue()],
+    ['admin endpoints', renderAdminEndpoints()],
     ['alerts', renderAlertTexts()],
     ['directive rateLimit', fence('graphql', rateLimitDefinition)],
     ['query', fence('graphql', print(parse(EXAMPLE_QUERY)))],
@@ -51,6 +53,15 @@ function renderErrors(): string {
 
 function renderAlertTexts(): string {
   return alerts.map(({ name, summary, action }) => `### ${name}\n\n${summary} ${action}`).join('\n\n');
+}
+
+function renderAdminEndpoints(): string {
+  // Nothing is asked of the parts until an endpoint is.
+  const routes = createAdminRoutes({} as AdminParts);
+  return table(
+    ['endpoint', 'meaning'],
+    routes.map(({ method, path, summary }) => [`\`${method} ${path}\``, summary]),
+  );
 }
 
 /** The part of JSON Schema that a configuration's description needs. */

@@ -150,8 +150,9 @@ async function serveCommand(args: Arguments): Promise<number> {
   const { serve } = require('./main') as typeof import('./main');
   const options = { supergraph, ...(config && { config }), ...(port !== undefined && { port }), ...(host && { host }) };
   try {
-    const server = await serve({ ...options, env: processEnvironment() });
-    endProcess({ process, close: () => server.close(), log: server.log, tell });
+    let end = () => {};
+    const server = await serve({ ...options, env: processEnvironment(), drain: () => end() });
+    end = endProcess({ process, close: () => server.close(), log: server.log, tell });
     return print(`supergate serves ${supergraph} and is ready at ${server.graphqlUrl}`);
   } catch (error) {
     if (!(error instanceof InvalidSupergraphError)) throw error;

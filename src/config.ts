@@ -5,10 +5,12 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
+import { adminSchema } from './config/admin';
 import { authenticationSchema, subgraphIdentitySchema } from './config/authentication';
 import { authorizationSchema } from './config/authorization';
 import { costSchema } from './config/cost';
-import { overlayEnvironment, variableKey } from './config/environment';
+import { effectiveSettings, type Setting } from './config/effective';
+import { type Flags, overlayEnvironment, variableKey } from './config/environment';
 import { limitsSchema, sharingSchema, timeoutsSchema } from './config/operations';
 import { plannerSchema, redisSchema } from './config/planner';
 import { rateLimitsSchema } from './config/rate-limits';
@@ -49,6 +51,7 @@ const configSchema = z.strictObject({
     .describe('Where gateways share query plans and counters of rate limits. Absent: each has its own.'),
   subgraphs: subgraphsSchema,
   telemetry: telemetrySchema,
+  admin: adminSchema.optional().describe('Absent: there are no endpoints for operators.'),
 });
 
 /** Everything but the supergraph, checked, with every default filled in. */
@@ -63,7 +66,12 @@ export type SubgraphSettings = SubgraphDefaults & {
 };
 
 export type LoadedConfig =
-  | { readonly kind: 'config'; readonly config: Config }
+  | {
+      readonly kind: 'config';
+      readonly config: Config;
+      /** Every key with its value and where that came from; no secrets. */
+      readonly settings: () => readonly Setting[];
+    }
   | { readonly kind: 'problems'; readonly problems: readonly Problem[] };
 
 /** A configuration that cannot be used: its message lists every problem, one a line. */
@@ -79,28 +87,32 @@ export function processEnvironment(): Environment {
 }
 
 /**
- * Reads `file` (none: defaults alone), lays the environment variables over it and checks the whole.
+ * Reads `file` (none: defaults alone), lays environment variables and options over it and checks the whole.
  * `check` looks at what the schema cannot see, such as the files that a valid configuration names.
  */
 export function loadConfig({
   file,
   env,
+  flags,
   check = () => [],
 }: {
   readonly file?: string | undefined;
   readonly env: Environment;
+  readonly flags?: Flags | undefined;
   readonly check?: (config: Config) => readonly { readonly path: Path; readonly message: string }[];
 }): LoadedConfig {
   const parsed = file === undefined ? emptyFile : readConfigFile(file, env);
   if (parsed.problems.length > 0) return { kind: 'problems', problems: parsed.problems };
-  const { value, origin } = overlayEnvironment(parsed, env);
+  const { value, origin } = overlayEnvironment(parsed, env, flags);
   if (file !== undefined) resolvePaths(value, dirname(file));
   const checked = checkValue(configSchema, value, origin);
   if (checked.kind === 'problems') return checked;
   const problems = check(checked.value).map(({ path, message }) => {
     return { ...origin.locate(path, 'value'), path: formatPath(path), message };
   });
-  return problems.length > 0 ? { kind: 'problems', problems } : { kind: 'config', config: checked.value };
+  if (problems.length > 0) return { kind: 'problems', problems };
+  const settings = () => effectiveSettings(configJsonSchema(), value, origin);
+  return { kind: 'config', config: checked.value, settings };
 }
 
 /** A configuration from a value, for embedders: `createConfig({ limits: { maxDepth: 20 } })`. Throws `ConfigError`. */

@@ -202,7 +202,8 @@ function doorOf(gateway: Gateway): GraphQLDoor {
   };
 }
 
-function healthOf(gateway: Gateway): HealthSource {
+/** What the health endpoints tell. */
+export function healthOf(gateway: Gateway): HealthSource {
   return {
     ready: () => gateway.current !== undefined,
     async checks() {

@@ -122,6 +122,8 @@ export interface Gateway extends GatewayInterface {
   readonly redisStatus: 'up' | 'down' | undefined;
   /** The generation that new operations run under; undefined until `load`. */
   readonly current: Generation<SubgraphTransport> | undefined;
+  /** Since when, in milliseconds since the epoch. */
+  readonly currentSince: number;
 }
 
 /** Makes a gateway: `new ApolloServer({ gateway: createGateway({ supergraph: { sdl } }) })`. */
@@ -184,6 +186,10 @@ class Supergate implements Gateway {
 
   get current(): Generation<SubgraphTransport> | undefined {
     return this.generations.current;
+  }
+
+  get currentSince(): number {
+    return this.generations.currentSince;
   }
 
   get supergraphStatus(): SupergraphStatus | undefined {

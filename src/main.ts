@@ -3,8 +3,10 @@
  * In: paths, overrides and the environment. Out: a running gateway. Clock: once per process.
  * Problems of the user's files are thrown as `ConfigError` and `CompositionError`, whose messages name file and line.
  */
+import { openAdmin } from './admin-routes';
 import { createHttpServer } from './client/http';
 import { type Config, ConfigError, loadConfig, strayOverrides } from './config';
+import type { Setting } from './config/effective';
 import { authenticationProblems, createAuthentication } from './context/create-authentication';
 import { requestIdHeader } from './context/create-request-context';
 import type { RequestContext } from './context/request-context';
@@ -14,7 +16,7 @@ import { createGateway, type Gateway } from './gateway';
 import { openRedis, type RedisConnection } from './redis';
 import { PlannerThread } from './supergraph/planner-client';
 import { watchSupergraph } from './supergraph/watched-source';
-import { createLog, type Log } from './telemetry/log';
+import { type AdjustableLog, createLog, type Log } from './telemetry/log';
 import { createMetrics, type Metrics } from './telemetry/metrics';
 import type { Tracer, TracingOptions } from './telemetry/traces';
 
@@ -26,12 +28,16 @@ export interface ServeOptions {
   readonly port?: number | undefined;
   readonly host?: string | undefined;
   readonly env: NodeJS.ProcessEnv;
+  /** Ends the process as the first SIGTERM does, when an operator asks for it. Without it, the server closes. */
+  readonly drain?: () => void;
 }
 
 export interface RunningGateway {
   /** Of the server: `http://127.0.0.1:4000`. */
   readonly url: string;
   readonly graphqlUrl: string;
+  /** Of the endpoints for operators, where there are any. */
+  readonly adminUrl: string | undefined;
   readonly log: Log;
   /** Drains: readiness off, then no new connections, running operations finish. */
   close(): Promise<void>;
@@ -39,13 +45,14 @@ export interface RunningGateway {
 
 /** Starts a gateway; everything that was started is ended again when it fails. */
 export async function serve(options: ServeOptions): Promise<RunningGateway> {
-  const loaded = loadConfig({ file: options.config, env: options.env, check: authenticationProblems });
+  const { config: file, env, port, host } = options;
+  const loaded = loadConfig({ file, env, flags: { port, host }, check: authenticationProblems });
   if (loaded.kind === 'problems') throw new ConfigError(loaded.problems);
-  const { config } = loaded;
+  const { config, settings } = loaded;
   const log = createLog(config.telemetry.logLevel);
   const identity = config.subgraphIdentity && createSubgraphIdentity({ ...config.subgraphIdentity, now: Date.now });
   const planner = new PlannerThread({ ...config.planner, rateLimitTiers: Object.keys(config.rateLimits.tiers), log });
-  return open(options, config, planner, identity, log);
+  return open(options, config, { planner, identity, log, settings });
 }
 
 /** What a call of the gateway itself carries, so that subgraphs know it. */
@@ -53,13 +60,19 @@ function identityHeaders(identity: SubgraphIdentity | undefined): Readonly<Recor
   return identity ? { [subgraphIdentityHeader]: identity.ownToken() } : {};
 }
 
+/** What is there before the gateway. */
+interface BaseParts {
+  readonly identity: SubgraphIdentity | undefined;
+  readonly log: AdjustableLog;
+  readonly settings: () => readonly Setting[];
+}
+
 async function open(
   options: ServeOptions,
   config: Config,
-  planner: PlannerThread,
-  identity: SubgraphIdentity | undefined,
-  log: Log,
+  { planner, ...base }: BaseParts & { readonly planner: PlannerThread },
 ): Promise<RunningGateway> {
+  const { identity, log } = base;
   const metrics = createMetrics();
   const supergraph = watchSupergraph({
     ...config.supergraph,
@@ -92,7 +105,7 @@ async function open(
   metrics.observeSubgraphs(() => gateway.current?.transport.resilience() ?? new Map());
   await gateway.load();
   try {
-    return await openDoors(options, config, { gateway, redis, metrics, identity, log });
+    return await openDoors(options, config, { ...base, gateway, redis, metrics });
   } catch (error) {
     await gateway.stop();
     throw error;
@@ -102,13 +115,7 @@ async function open(
 async function openDoors(
   options: ServeOptions,
   config: Config,
-  parts: {
-    gateway: Gateway;
-    redis: RedisConnection | undefined;
-    metrics: Metrics;
-    identity: SubgraphIdentity | undefined;
-    log: Log;
-  },
+  parts: BaseParts & { gateway: Gateway; redis: RedisConnection | undefined; metrics: Metrics },
 ): Promise<RunningGateway> {
   const { gateway, redis, metrics, identity, log } = parts;
   const authentication = createAuthentication(config.authentication, {
@@ -122,20 +129,27 @@ async function openDoors(
   const doors = httpDepsOf(config, { gateway, contexts, rest, redis, metrics, tracer, log });
   const http = await createHttpServer(httpConfigOf(config), doors);
   for (const stray of strayOverrides(config, gateway.current?.subgraphNames ?? [])) log.warn({}, stray);
-  const graphqlUrl = await http.listen(options.port ?? config.server.port, options.host ?? config.server.host);
+  const close = async () => {
+    await http.close({ readinessMs: config.timeouts.readinessMs, timeoutMs: config.timeouts.drainMs });
+    rest?.close();
+    await authentication.close();
+    await gateway.stop();
+    await tracer?.close();
+    metrics.close();
+    await admin?.close();
+  };
+  const admin = await openAdmin(config.admin, { ...parts, health: doors.health, drain: options.drain ?? close });
+  const graphqlUrl = await http.listen(config.server.port, config.server.host).catch(async (error: unknown) => {
+    await admin?.close();
+    throw error;
+  });
   log.info({ url: graphqlUrl, subgraphs: gateway.current?.subgraphNames, generation: gateway.current?.id }, 'ready');
   return {
     url: new URL(graphqlUrl).origin,
     graphqlUrl,
+    adminUrl: admin?.url,
     log,
-    close: async () => {
-      await http.close({ readinessMs: config.timeouts.readinessMs, timeoutMs: config.timeouts.drainMs });
-      rest?.close();
-      await authentication.close();
-      await gateway.stop();
-      await tracer?.close();
-      metrics.close();
-    },
+    close,
   };
 }
 

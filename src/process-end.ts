@@ -19,8 +19,11 @@ export interface ProcessEnd {
 /** The terminal signals the whole group, and npm and npx hand the same signal on: that is still the first. */
 const sameSignalMs = 500;
 
-/** Listens for SIGINT, SIGTERM and uncaught errors; exits with 0 after a signal, 1 after an error or a failed close. */
-export function endProcess({ process, close, log, tell, now = () => performance.now() }: ProcessEnd): void {
+/**
+ * Listens for SIGINT, SIGTERM and uncaught errors; exits with 0 after a signal, 1 after an error or a failed close.
+ * What it answers does the same as the first signal.
+ */
+export function endProcess({ process, close, log, tell, now = () => performance.now() }: ProcessEnd): () => void {
   let closingSince: number | undefined;
   let status = 0;
 
@@ -49,4 +52,7 @@ export function endProcess({ process, close, log, tell, now = () => performance.
     fail(error, 'Something failed unexpectedly: the process ends');
     if (closingSince === undefined) end();
   });
+  return () => {
+    if (closingSince === undefined) end();
+  };
 }

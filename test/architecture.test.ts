@@ -7,6 +7,7 @@ const source = join(root, 'src');
 const stages = ['client', 'context', 'operation', 'policy', 'query-plan', 'subgraph', 'supergraph'];
 const floor = ['config', 'config.ts', 'errors.ts', 'redis.ts', 'slices.ts', 'telemetry'];
 const joints = [
+  'admin-routes.ts',
   'cli.ts',
   'doors.ts',
   'gateway.ts',

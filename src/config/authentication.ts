@@ -2,7 +2,7 @@
  * The `authentication` and `subgraphIdentity` sections: whose tokens count, and what subgraphs are told of who asks.
  */
 import { z } from 'zod';
-import { headerName, httpUrl, list, milliseconds, secret, text } from './values';
+import { headerName, hidden, httpUrl, list, milliseconds, secret, text } from './values';
 
 const asymmetricAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512'] as const;
 const symmetricAlgorithms = ['HS256', 'HS384', 'HS512'] as const;
@@ -29,7 +29,7 @@ export const issuerSchema = z
     jwksUrl: httpUrl().optional().describe('A JWK set to fetch. Give exactly one of the four sources of keys.'),
     jwksFile: text().optional().describe('A JWK set; the path is relative to this file.'),
     publicKeyFile: text().optional().describe('Public keys or certificates as PEM; the path is relative to this file.'),
-    sharedSecret: secret().optional().describe('For HS algorithms alone.'),
+    sharedSecret: hidden(secret()).optional().describe('For HS algorithms alone.'),
     clockToleranceMs: z.int().min(0).max(60_000).default(5_000).describe('How far clocks may differ.'),
     subjectClaim: text()
       .exactOptional()
@@ -131,7 +131,7 @@ export const authenticationSchema = z
   .prefault({});
 
 export const subgraphIdentitySchema = z.strictObject({
-  secret: secret().describe('Signs the header that tells subgraphs who asks.'),
+  secret: hidden(secret()).describe('Signs the header that tells subgraphs who asks.'),
   lifetimeMs: z.int().min(2_000).max(60_000).default(60_000).describe('How long such a header is good.'),
   claims: list(text()).describe('Claims of the token to pass on besides subject, roles and scopes.'),
 });

@@ -5,7 +5,8 @@
 import type { Environment, Origin, ParsedYaml, Path } from './yaml-file';
 
 interface Overlay {
-  readonly variable: string;
+  /** `environment variable PORT`, `option --port`. */
+  readonly source: string;
   readonly path: readonly string[];
   readonly value: unknown;
 }
@@ -16,32 +17,50 @@ const variables: Readonly<Record<string, readonly string[]>> = {
   LOG_LEVEL: ['telemetry', 'logLevel'],
   REDIS_URL: ['redis', 'url'],
   SUPERGATE_IDENTITY_SECRET: ['subgraphIdentity', 'secret'],
+  SUPERGATE_ADMIN_TOKEN: ['admin', 'token'],
 };
 
-/** Lays the variables over what the file says. A value from a variable is located by the variable's name. */
-export function overlayEnvironment(parsed: ParsedYaml, env: Environment): { value: unknown; origin: Origin } {
+/** Options of the command line that stand above everything else. */
+export interface Flags {
+  readonly port?: number | undefined;
+  readonly host?: string | undefined;
+}
+
+/** Lays variables, and options above them, over what the file says. Such a value is located by its variable's name. */
+export function overlayEnvironment(
+  parsed: ParsedYaml,
+  env: Environment,
+  flags: Flags = {},
+): { value: unknown; origin: Origin } {
   const root = structuredClone(parsed.value);
-  const overlays = [...namedOverlays(env), ...subgraphOverlays(env, root), ...productionDefaults(env, root)];
+  const overlays = [
+    ...namedOverlays(env),
+    ...subgraphOverlays(env, root),
+    ...productionDefaults(env, root),
+    ...Object.entries(flags).flatMap(([key, value]) =>
+      value === undefined ? [] : [{ source: `option --${key}`, path: ['server', key], value }],
+    ),
+  ];
   const applied = new Map<string, string>();
-  for (const { variable, path, value } of overlays) {
-    if (setAt(root, path, value)) applied.set(path.join('\0'), variable);
+  for (const { source, path, value } of overlays) {
+    if (setAt(root, path, value)) applied.set(path.join('\0'), source);
   }
-  const variableAt = (path: Path) => applied.get(path.join('\0'));
+  const sourceAt = (path: Path) => applied.get(path.join('\0'));
   return {
     value: root,
     origin: {
       locate(path, part) {
-        const variable = variableAt(path);
-        return variable === undefined ? parsed.origin.locate(path, part) : { file: `environment variable ${variable}` };
+        const file = sourceAt(path);
+        return file === undefined ? parsed.origin.locate(path, part) : { file };
       },
-      isText: (path) => variableAt(path) !== undefined || parsed.origin.isText(path),
+      isText: (path) => sourceAt(path) !== undefined || parsed.origin.isText(path),
     },
   };
 }
 
 function namedOverlays(env: Environment): Overlay[] {
   return Object.entries(variables).flatMap(([variable, path]) =>
-    env[variable] ? [{ variable, path, value: env[variable] }] : [],
+    env[variable] ? [{ source: sourceOf(variable), path, value: env[variable] }] : [],
   );
 }
 
@@ -56,7 +75,7 @@ function subgraphOverlays(env: Environment, root: unknown): Overlay[] {
     if (name === undefined || !value) return [];
     const keys = inFile.filter((key) => variableKey(key) === name.toLowerCase());
     return (keys.length > 0 ? keys : [name.toLowerCase()]).map((key) => ({
-      variable,
+      source: sourceOf(variable),
       path: ['subgraphs', 'overrides', key, isList ? 'instances' : 'url'],
       value: isList ? value.split(',').map((url) => ({ url: url.trim() })) : value,
     }));
@@ -69,8 +88,12 @@ function productionDefaults(env: Environment, root: unknown): Overlay[] {
   const server = (root as { server?: object } | null)?.server;
   return ['introspection', 'explorer'].flatMap((key) => {
     const isGiven = typeof server === 'object' && server !== null && Object.hasOwn(server, key);
-    return isGiven ? [] : [{ variable: 'NODE_ENV', path: ['server', key], value: false }];
+    return isGiven ? [] : [{ source: sourceOf('NODE_ENV'), path: ['server', key], value: false }];
   });
+}
+
+function sourceOf(variable: string): string {
+  return `environment variable ${variable}`;
 }
 
 /** How a subgraph's name is written in a variable, in lower case: `my-users` -> `my_users`. */

@@ -2,7 +2,7 @@
  * The `supergraph` section: how newer supergraphs are noticed. Where the first one is, the command line says.
  */
 import { z } from 'zod';
-import { count, milliseconds, text } from './values';
+import { count, hidden, milliseconds, text } from './values';
 
 export const supergraphSchema = z
   .strictObject({
@@ -11,8 +11,7 @@ export const supergraphSchema = z
       .default(10_000)
       .describe('How often a supergraph URL, and subgraphs that are introspected, are asked for changes.'),
     timeoutMs: milliseconds().default(10_000).describe('Time for one such question.'),
-    headers: z
-      .record(z.string(), z.string())
+    headers: hidden(z.record(z.string(), z.string()))
       .default({})
       .describe('Headers of the request for a supergraph URL, such as `authorization`.'),
     lastGoodFile: text()

@@ -2,7 +2,7 @@
  * The `telemetry` section.
  */
 import { z } from 'zod';
-import { httpUrl, text } from './values';
+import { hidden, httpUrl, text } from './values';
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export const telemetrySchema = z
@@ -12,7 +12,7 @@ export const telemetrySchema = z
     tracing: z
       .strictObject({
         otlpUrl: httpUrl().describe('Where spans are sent over OTLP/HTTP: `http://127.0.0.1:4318/v1/traces`.'),
-        headers: z.record(z.string(), z.string()).default({}).describe('Sent with them.'),
+        headers: hidden(z.record(z.string(), z.string())).default({}).describe('Sent with them.'),
         sampleRatio: z
           .number()
           .min(0)

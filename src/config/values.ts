@@ -20,6 +20,9 @@ export const secret = () =>
     error: `a secret needs at least ${minSecretBytes} bytes`,
   });
 
+/** A value that is shown to nobody: JSON Schema's own word for it is `writeOnly`. */
+export const hidden = <T extends z.ZodType>(value: T): T => value.meta({ writeOnly: true });
+
 /** Connection management belongs to the gateway, and a body's length and coding to the body. */
 const unforwardableHeaders = [
   'connection',

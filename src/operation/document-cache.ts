@@ -6,6 +6,7 @@
 import type { DocumentNode, GraphQLSchema } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { finish, type Slices } from '../slices';
+import type { CacheState } from '../telemetry/metrics';
 import {
   adoptDocument,
   type DocumentOptions,
@@ -27,6 +28,8 @@ export class DocumentCache {
   private readonly adopted = new WeakMap<DocumentNode, ValidDocument | Refused>();
   private readonly texts = new WeakMap<Operation, string>();
   private readonly underWay = new Map<string, Promise<void>>();
+  private hits = 0;
+  private misses = 0;
 
   /** `maxBytes`: of the accepted documents and all that is prepared for them. */
   constructor(
@@ -42,10 +45,25 @@ export class DocumentCache {
     });
   }
 
+  /** Of both kinds together. */
+  get state(): CacheState {
+    const { valid, refused, hits, misses } = this;
+    return { entries: valid.size + refused.size, bytes: valid.calculatedSize + refused.calculatedSize, hits, misses };
+  }
+
+  flush(): void {
+    this.valid.clear();
+    this.refused.clear();
+  }
+
   /** Parses, limits and validates `text`, once as long as it is remembered. Codes: see `readDocument`. */
   read(text: string): ValidDocument | Refused {
     const known = this.valid.get(text) ?? this.refused.get(text);
-    if (known) return known;
+    if (known) {
+      this.hits += 1;
+      return known;
+    }
+    this.misses += 1;
     const document = finish(readDocument(text, this.schema, this.options));
     this.remember(text, document);
     return document;

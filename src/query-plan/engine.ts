@@ -18,6 +18,7 @@ import type { Operation } from '../operation/document';
 import type { CheckedVariables } from '../operation/variables';
 import type { ExcludedFields, Reason } from '../policy/admission';
 import type { Slices } from '../slices';
+import type { CacheState } from '../telemetry/metrics';
 import { type Completed, complete } from './complete';
 import type { GatheredData } from './data';
 import { EntityLoader } from './entity-loader';
@@ -125,6 +126,16 @@ export class Engine {
   /** What was prepared and is used most, that first. */
   mostUsed(limit: number): readonly PreparedVariant<ExecutableOperation>[] {
     return this.prepared.mostUsed(limit);
+  }
+
+  get planCache(): CacheState {
+    return this.plans.state;
+  }
+
+  /** Forgets every plan. */
+  flush(): void {
+    this.plans.flush();
+    this.prepared.flush();
   }
 
   private async prepareNow(

@@ -80,6 +80,11 @@ export class PreparedOperations<Executable> {
       .slice(0, limit);
   }
 
+  /** Forgets those that are bounded together; the others go with their operations. */
+  flush(): void {
+    this.conditional.clear();
+  }
+
   private bound(variant: PreparedVariant<Executable>, executable: Executable): void {
     if (variant.key === '') return;
     this.conditional.set(variant, true, { size: Math.max(1, Math.ceil(this.bytesOf(executable))) });

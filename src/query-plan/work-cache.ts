@@ -3,10 +3,13 @@
  * In: keys and work. Out: the promise of its result. Clock: per document.
  */
 import { LRUCache } from 'lru-cache';
+import type { CacheState } from '../telemetry/metrics';
 
 export class WorkCache<Value> {
   private readonly underWay = new Map<string, Promise<Value>>();
   private readonly done: LRUCache<string, Promise<Value>>;
+  private hits = 0;
+  private misses = 0;
 
   /** `bytesOf`: what keeping a result costs, its key included. */
   constructor(
@@ -16,15 +19,24 @@ export class WorkCache<Value> {
     this.done = new LRUCache({ maxSize: maxBytes });
   }
 
-  /** The estimated bytes of all results that are kept. */
-  get bytes(): number {
-    return this.done.calculatedSize;
+  get state(): CacheState {
+    const { hits, misses, done } = this;
+    return { entries: done.size, bytes: done.calculatedSize, hits, misses };
+  }
+
+  /** Forgets every result; what is under way is still shared. */
+  flush(): void {
+    this.done.clear();
   }
 
   /** The result for `key`, of earlier work, of work under way, or of `work`. Rejects as `work` does. */
   get(key: string, work: () => Promise<Value>): Promise<Value> {
     const known = this.done.get(key) ?? this.underWay.get(key);
-    if (known) return known;
+    if (known) {
+      this.hits += 1;
+      return known;
+    }
+    this.misses += 1;
     const working = work();
     this.underWay.set(key, working);
     working.then(

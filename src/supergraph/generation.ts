@@ -21,6 +21,7 @@ import { type Answer, Engine, type EngineLimits } from '../query-plan/engine';
 import type { SharedExecutions } from '../query-plan/shared-executions';
 import type { FindSubgraphSource, SubgraphCall } from '../query-plan/subgraph-call';
 import { Slices } from '../slices';
+import type { CacheState } from '../telemetry/metrics';
 import { type OverrideDependencies, OverrideLabels } from './override-labels';
 import { type SharedPlansOptions, sharePlans } from './plan-store';
 import type { PlannerHandle, PlannerThread } from './planner-client';
@@ -166,6 +167,17 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
   /** The text of the document that an operation is part of, where it is known. */
   sourceOf(operation: Operation): string | undefined {
     return this.documents.textOf(operation);
+  }
+
+  /** By name. */
+  get caches(): Readonly<Record<'documents' | 'plans', CacheState>> {
+    return { documents: this.documents.state, plans: this.engine.planCache };
+  }
+
+  /** Everything is read and planned anew when it is asked next. */
+  flushCaches(): void {
+    this.documents.flush();
+    this.engine.flush();
   }
 
   /** What is asked most, that first. */

@@ -37,6 +37,8 @@ export interface GenerationsOptions<Transport extends GenerationTransport> {
 export class Generations<Transport extends GenerationTransport> {
   /** What new operations run under; undefined until `load`, and after `stop`. */
   current: Generation<Transport> | undefined;
+  /** Since when, in milliseconds since the epoch. */
+  currentSince = 0;
   private lastStatus: SupergraphStatus | undefined;
   /** Every generation that is not closed yet, in the order of opening. */
   private readonly alive = new Set<Generation<Transport>>();
@@ -126,6 +128,7 @@ export class Generations<Transport extends GenerationTransport> {
 
   private serve(generation: Generation<Transport>): Promise<void> {
     this.current = generation;
+    this.currentSince = this.options.now();
     return this.options.onServed(generation);
   }
 

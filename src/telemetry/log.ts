@@ -16,12 +16,19 @@ export interface Log {
   readonly debug: Write;
 }
 
+/** A log whose level can be changed while it is used. */
+export interface AdjustableLog extends Log {
+  level: LogLevel;
+}
+
+export const logLevels: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
+
 /** A line waits at most so long: one write for many lines costs a busy gateway a fifth of one write for each. */
 const flushIntervalMs = 200;
 const blockLength = 8_192;
 
 /** A log that writes JSON lines to standard output, at `level` and above. */
-export function createLog(level: LogLevel): Log {
+export function createLog(level: LogLevel): AdjustableLog {
   const lines = new LineBuffer();
   setInterval(() => lines.flush(), flushIntervalMs).unref();
   process.once('exit', () => lines.flush());
@@ -36,7 +43,22 @@ export function createLog(level: LogLevel): Log {
       else log[name](fields, message);
     };
   };
-  return { error: writer('error'), warn: writer('warn'), info: writer('info'), debug: writer('debug') };
+  const writers = () => ({
+    error: writer('error'),
+    warn: writer('warn'),
+    info: writer('info'),
+    debug: writer('debug'),
+  });
+  return {
+    ...writers(),
+    get level() {
+      return log.level as LogLevel;
+    },
+    set level(next) {
+      log.level = next;
+      Object.assign(this, writers());
+    },
+  };
 }
 
 /** Gathers lines into blocks. Pino's own buffer counts the bytes of all that it holds again with each line. */

@@ -41,6 +41,15 @@ export interface Metrics {
   close(): void;
 }
 
+/** How a cache fares, since it was made. */
+export interface CacheState {
+  readonly entries: number;
+  /** Estimated. */
+  readonly bytes: number;
+  readonly hits: number;
+  readonly misses: number;
+}
+
 /** How a subgraph and its instances fare. */
 export interface SubgraphState {
   readonly retries: number;

@@ -33,7 +33,7 @@ describe('defaults', () => {
   });
 
   it('are the same without a file and for an embedder', () => {
-    expect(loadConfig({ env: {} })).toEqual({ kind: 'config', config: createConfig() });
+    expect(loadConfig({ env: {} })).toMatchObject({ kind: 'config', config: createConfig() });
     expect(createConfig()).toEqual(configOf('# nothing\n'));
   });
 

@@ -9,7 +9,7 @@ describe('the cache of work', () => {
     settle('result');
     expect(await Promise.all([first, second])).toEqual(['result', 'result']);
     expect(await cache.get('a', () => Promise.reject(new Error('done twice')))).toBe('result');
-    expect(cache.bytes).toBe(6);
+    expect(cache.state.bytes).toBe(6);
   });
 
   it('forgets failures', async () => {
@@ -22,7 +22,7 @@ describe('the cache of work', () => {
     const cache = new WorkCache<string>(100, (value) => value.length);
     const text = 'x'.repeat(40);
     for (const key of ['a', 'b', 'a', 'c']) await cache.get(key, async () => text);
-    expect(cache.bytes).toBe(80);
+    expect(cache.state.bytes).toBe(80);
     let made = '';
     for (const key of ['a', 'c', 'b']) {
       await cache.get(key, async () => {
@@ -32,6 +32,6 @@ describe('the cache of work', () => {
     }
     expect(made).toBe('b');
     expect(await cache.get('large', async () => 'x'.repeat(101))).toHaveLength(101);
-    expect(cache.bytes).toBe(80);
+    expect(cache.state.bytes).toBe(80);
   });
 });

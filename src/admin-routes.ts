@@ -1,0 +1,145 @@
+/**
+ * The endpoints for operators: what they read and change, over the parts of a server that runs. In: those parts.
+ * Out: routes for `client/admin.ts`. Clock: per admin request. Secrets are in no answer; addresses and reasons are.
+ */
+import { createHash } from 'node:crypto';
+import { type AdminRoute, createAdminDoor, refusal } from './client/admin';
+import { createHealthReporter, type HealthSource } from './client/health';
+import type { Config } from './config';
+import type { Setting } from './config/effective';
+import type { Gateway } from './gateway';
+import { type AdjustableLog, type LogLevel, logLevels } from './telemetry/log';
+import type { Metrics } from './telemetry/metrics';
+
+export interface AdminParts {
+  readonly gateway: Gateway;
+  readonly health: HealthSource;
+  readonly metrics: Metrics;
+  readonly settings: () => readonly Setting[];
+  readonly log: AdjustableLog;
+  /** Lets what runs finish and ends the process, as the first SIGTERM does. */
+  readonly drain: () => unknown;
+}
+
+export interface Admin {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Opens the door for operators, where one is configured. Rejects when its port cannot be had. */
+export async function openAdmin(config: Config['admin'], parts: AdminParts): Promise<Admin | undefined> {
+  if (!config) return undefined;
+  const door = createAdminDoor({ routes: createAdminRoutes(parts), token: config.token, log: parts.log });
+  const url = await door.listen(config.port, config.host);
+  parts.log.info({ url }, 'The endpoints for operators are open');
+  return { url, close: door.close };
+}
+
+/** Every endpoint of a server. */
+export function createAdminRoutes(parts: AdminParts): readonly AdminRoute[] {
+  const { gateway, log, drain } = parts;
+  return [
+    ...readingRoutes(parts),
+    {
+      method: 'POST',
+      path: '/caches/flush',
+      summary: 'Forgets every document and query plan of the generation that serves.',
+      handle() {
+        gateway.current?.flushCaches();
+        log.info({}, 'The caches were flushed by an operator');
+        return { json: gateway.current?.caches ?? {} };
+      },
+    },
+    {
+      method: 'PUT',
+      path: '/log-level',
+      summary: 'Sets the level of the log until the next start: {"level": "debug"}.',
+      handle({ body }) {
+        const { level } = (body ?? {}) as { level?: LogLevel };
+        if (level === undefined || !logLevels.includes(level))
+          return refusal(400, `Give {"level": ...}, one of ${logLevels.join(', ')}.`);
+        log.level = level;
+        return { json: { level } };
+      },
+    },
+    {
+      method: 'POST',
+      path: '/drain',
+      summary: 'Lets running requests finish and ends the process, as SIGTERM does.',
+      handle() {
+        drain();
+        return { status: 202, json: { draining: true } };
+      },
+    },
+  ];
+}
+
+/** Those that change nothing. */
+function readingRoutes({ gateway, health, metrics, settings, log }: AdminParts): readonly AdminRoute[] {
+  const report = createHealthReporter(health, () => health.ready());
+  return [
+    {
+      method: 'GET',
+      path: '/health',
+      summary: 'Tells how each part fares.',
+      async handle() {
+        const json = await report();
+        return { status: json.status === 'down' ? 503 : 200, json };
+      },
+    },
+    {
+      method: 'GET',
+      path: '/metrics',
+      summary: 'The metrics, for Prometheus.',
+      async handle() {
+        const { contentType, body } = await metrics.render();
+        return { contentType, text: body };
+      },
+    },
+    {
+      method: 'GET',
+      path: '/config',
+      summary: 'Every key of the configuration with its value and where that came from; secrets are hidden.',
+      handle: () => ({
+        json: Object.fromEntries(settings().map(({ path, value, source }) => [path, { value, source }])),
+      }),
+    },
+    {
+      method: 'GET',
+      path: '/generation',
+      summary: 'The supergraph that serves, and how the newest one fared that was offered.',
+      handle: () => ({ json: generationOf(gateway) }),
+    },
+    {
+      method: 'GET',
+      path: '/caches',
+      summary: 'Entries, bytes, hits and misses of each cache.',
+      handle: () => ({ json: gateway.current?.caches ?? {} }),
+    },
+    {
+      method: 'GET',
+      path: '/log-level',
+      summary: 'The level of the log.',
+      handle: () => ({ json: { level: log.level } }),
+    },
+    {
+      method: 'GET',
+      path: '/instances',
+      summary: 'The instances of each subgraph: circuit, requests under way, times left out.',
+      handle: () => ({ json: Object.fromEntries(gateway.current?.transport.resilience() ?? []) }),
+    },
+  ];
+}
+
+function generationOf({ current, currentSince, supergraphStatus }: Gateway) {
+  const time = (since: number) => new Date(since).toISOString();
+  return {
+    current: current && {
+      id: current.id,
+      sha256: createHash('sha256').update(current.supergraphSdl).digest('hex'),
+      since: time(currentSince),
+      subgraphs: current.subgraphNames,
+    },
+    newest: supergraphStatus && { ...supergraphStatus, since: time(supergraphStatus.since) },
+  };
+}

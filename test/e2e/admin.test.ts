@@ -1,0 +1,99 @@
+/**
+ * The endpoints for operators of a gateway as `supergate serve` starts it. Real: the process, its files, a subgraph.
+ * Observed: what the endpoints answer and change.
+ */
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createSubgraphServer, type SubgraphServer } from '../support/subgraph-server';
+import { type GatewayProcess, startGatewayProcess, writeGraph } from './rolling-restarts';
+
+jest.setTimeout(90_000);
+
+const secret = 'not-to-be-shown-not-to-be-shown-not';
+let subgraphs: SubgraphServer;
+let directory: string;
+let gateway: GatewayProcess;
+let adminUrl = '';
+
+beforeAll(async () => {
+  subgraphs = await createSubgraphServer();
+  directory = writeGraph(subgraphs, '{}');
+  writeFileSync(
+    join(directory, 'gateway.yaml'),
+    `server: { port: 0 }\nadmin: { port: 0 }\nsubgraphIdentity:\n  secret: ${secret}\ntimeouts: { readinessMs: 0, drainMs: 2000 }\n`,
+  );
+  gateway = await startGatewayProcess(directory);
+  while (adminUrl === '') {
+    adminUrl = /"url":"(\S+?)","msg":"The endpoints for operators are open"/.exec(gateway.output())?.[1] ?? '';
+    await sleep(20);
+  }
+});
+afterAll(async () => {
+  gateway?.child.kill('SIGKILL');
+  await subgraphs?.close();
+  rmSync(directory, { recursive: true });
+});
+
+const admin = (path: string, method = 'GET', body?: unknown) =>
+  fetch(adminUrl + path, { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
+const json = async (path: string, method?: string, body?: unknown) => (await admin(path, method, body)).json();
+const ask = (query: string) =>
+  fetch(gateway.graphqlUrl, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query }),
+  }).then((answer) => answer.json());
+
+describe('the endpoints for operators', () => {
+  it('tell health, metrics, the generation and the instances', async () => {
+    expect(await json('/health')).toMatchObject({ status: 'up', checks: { 'subgraph:a': { status: 'up' } } });
+    expect(await (await admin('/metrics')).text()).toContain('\nsupergate_requests_in_flight 0\n');
+    expect(await json('/generation')).toMatchObject({
+      current: { sha256: expect.stringMatching(/^[0-9a-f]{64}$/), subgraphs: ['a'] },
+      newest: { kind: 'served' },
+    });
+    expect(await json('/instances')).toMatchObject({
+      a: { instances: [{ host: expect.stringMatching(/^127/), circuit: 'closed', outstanding: 0 }] },
+    });
+  });
+
+  it('show where each value of the configuration comes from, and no secret', async () => {
+    const answer = await admin('/config');
+    const text = await answer.text();
+    expect(text).not.toContain(secret);
+    expect(JSON.parse(text)).toMatchObject({
+      'server.port': { value: 0, source: expect.stringMatching(/gateway\.yaml:1$/) },
+      'subgraphIdentity.secret': { value: '(hidden)', source: expect.stringMatching(/gateway\.yaml:4$/) },
+      'server.graphqlPath': { value: '/graphql', source: 'default' },
+    });
+  });
+
+  it('show what is cached, and forget it', async () => {
+    await ask('{ hello }');
+    await ask('{ hello }');
+    const before = (await json('/caches')) as Record<string, { entries: number; hits: number }>;
+    expect(before).toMatchObject({ documents: { entries: 1 }, plans: { entries: 1, misses: 1 } });
+    expect(before.documents?.hits).toBeGreaterThan(0);
+    expect(await json('/caches/flush', 'POST')).toMatchObject({ documents: { entries: 0 }, plans: { entries: 0 } });
+    expect(await ask('{ hello }')).toEqual({ data: { hello: 'world' } });
+    expect(await json('/caches')).toMatchObject({ plans: { entries: 1, misses: 2 } });
+  });
+
+  it('change the level of the log', async () => {
+    expect((await admin('/log-level', 'PUT', { level: 'loud' })).status).toBe(400);
+    expect(await json('/log-level', 'PUT', { level: 'error' })).toEqual({ level: 'error' });
+    expect(await json('/log-level')).toEqual({ level: 'error' });
+    await ask('query Quiet { hello }');
+    expect(await json('/log-level', 'PUT', { level: 'info' })).toEqual({ level: 'info' });
+    await ask('query Loud { hello }');
+    while (!gateway.output().includes('"operation":"Loud"')) await sleep(20);
+    expect(gateway.output()).not.toContain('"operation":"Quiet"');
+  });
+
+  it('end the process as SIGTERM does', async () => {
+    const ended = new Promise((resolve) => gateway.child.once('exit', resolve));
+    expect(await json('/drain', 'POST')).toEqual({ draining: true });
+    expect(await ended).toBe(0);
+  });
+});
