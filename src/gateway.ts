@@ -42,6 +42,7 @@ import { openRedis, type RedisConnection } from './redis';
 import { systemClock } from './subgraph/call';
 import { EventSources } from './subgraph/event-sources';
 import type { SubgraphTransport } from './subgraph/pools';
+import { SharedPools } from './subgraph/shared-pools';
 import { openSubscriptions } from './subscribe';
 import type { Generation } from './supergraph/generation';
 import { Generations, type SupergraphStatus, type UpdateOutcome } from './supergraph/generations';
@@ -141,6 +142,7 @@ class Supergate implements Gateway {
   private readonly sharedQueries: SharedExecutions<Answer> | undefined;
   private readonly eventSources: EventSources;
   private readonly live: LiveSubscriptions;
+  private readonly pools = new SharedPools();
   private planner: PlannerThread | undefined;
   private redis: RedisConnection | undefined;
   private createPolicies: CreatePolicies = () => undefined;
@@ -247,9 +249,9 @@ class Supergate implements Gateway {
   }
 
   private openGeneration(supergraphSdl: string): Promise<Generation<SubgraphTransport>> {
-    const { config, dependencies, planner, redis, log, sharedQueries, createPolicies, eventSources } = this;
+    const { config, dependencies, planner, redis, log, sharedQueries, createPolicies, eventSources, pools } = this;
     if (!planner) throw new InternalError('a supergraph is opened without a planner thread');
-    const parts = { planner, redis, log, sharedQueries, createPolicies, eventSources, ...dependencies };
+    const parts = { planner, redis, log, sharedQueries, createPolicies, eventSources, pools, ...dependencies };
     return openGeneration(supergraphSdl, config, parts);
   }
 

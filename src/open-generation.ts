@@ -10,6 +10,7 @@ import type { RedisConnection } from './redis';
 import type { CallRecord } from './subgraph/call';
 import type { EventSources } from './subgraph/event-sources';
 import { createSubgraphTransport, type SubgraphTransport } from './subgraph/pools';
+import type { SharedPools } from './subgraph/shared-pools';
 import { defaultTransportOptions, resilienceOptions } from './subgraph/transport-options';
 import { Generation } from './supergraph/generation';
 import type { OverrideDependencies } from './supergraph/override-labels';
@@ -36,6 +37,7 @@ interface GenerationParts extends TransportDependencies, OverrideDependencies {
   readonly sharedQueries: SharedExecutions<Answer> | undefined;
   readonly createPolicies: CreatePolicies;
   readonly eventSources: EventSources;
+  readonly pools: SharedPools;
 }
 
 /** Rejects when the supergraph cannot be served. */
@@ -63,7 +65,7 @@ export function openGeneration(
 function openTransport(
   subgraphs: readonly { readonly name: string; readonly url: string }[],
   config: Config,
-  { ownHeaders, onSubgraphCall, subgraphHealthHeaders, eventSources, log }: GenerationParts,
+  { ownHeaders, onSubgraphCall, subgraphHealthHeaders, eventSources, pools, log }: GenerationParts,
 ): SubgraphTransport {
   const endpoints = subgraphs.map(({ name, url }) => {
     const { url: override, instances, forwardHeaders, ...settings } = subgraphSettings(config, name);
@@ -77,6 +79,7 @@ function openTransport(
   return createSubgraphTransport(endpoints, options, {
     log,
     eventSources,
+    pools,
     ...(subgraphHealthHeaders && { healthHeaders: subgraphHealthHeaders }),
     ...(onSubgraphCall && { onCall: onSubgraphCall }),
   });

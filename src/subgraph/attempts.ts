@@ -4,10 +4,11 @@
  * Clock: per request. Never tells who waits of more than one outcome, never leaves an attempt behind.
  */
 import { SubgraphError } from '../errors';
+import type { Instance } from './balancing';
 import type { CallClock } from './call';
 import type { Verdict } from './circuit';
 import type { Exchange, ExchangeOutcome, StartExchange, StartedExchange } from './http';
-import type { Instance, Instances } from './instances';
+import type { Instances } from './instances';
 import type { RetryBudget } from './retry-budget';
 
 export interface RetrySettings {
@@ -22,11 +23,14 @@ export interface RetrySettings {
   readonly anotherAfterMs: number;
 }
 
+/** How an instance is asked. */
+export interface AskedInstance {
+  readonly start: StartExchange;
+}
+
 export interface AttemptsOptions {
   readonly subgraph: string;
-  readonly instances: Instances;
-  /** How each instance is asked, by its index. */
-  readonly starts: readonly StartExchange[];
+  readonly instances: Instances<AskedInstance>;
   readonly retries: RetrySettings;
   readonly budget: RetryBudget;
   readonly timeoutMs: number;
@@ -62,7 +66,7 @@ export function createAttempts(options: AttemptsOptions): StartExchange {
 }
 
 interface Attempt {
-  readonly instance: Instance;
+  readonly instance: Instance<AskedInstance>;
   readonly isProbe: boolean;
   readonly startedAt: number;
   started: StartedExchange | undefined;
@@ -108,23 +112,23 @@ class Attempts implements StartedExchange {
     for (const attempt of this.#made) this.#abandon(attempt, isLate, now);
   }
 
-  #pick(now: number): Instance | undefined {
+  #pick(now: number): Instance<AskedInstance> | undefined {
     const { instances, hashHeader } = this.options;
-    const { kind, headers } = this.exchange;
+    const { kind, headers, affinity = '' } = this.exchange;
     const isMutation = kind === 'mutation';
-    const key = hashHeader === undefined ? '' : headerValue(headers, hashHeader);
+    const key = hashHeader === undefined ? affinity : headerValue(headers, hashHeader);
     if (this.#made.length === 0) return instances.pick(now, none, isMutation, key);
     const tried = this.#made.map((attempt) => attempt.instance);
     return instances.pick(now, tried, isMutation, key) ?? instances.pick(now, none, isMutation, key);
   }
 
-  #ask(instance: Instance, now: number): void {
-    const { instances, starts } = this.options;
+  #ask(instance: Instance<AskedInstance>, now: number): void {
+    const { instances } = this.options;
     const isProbe = instances.begin(instance, now);
     const attempt: Attempt = { instance, isProbe, startedAt: now, started: undefined, isOver: false };
     this.#made.push(attempt);
     this.#running++;
-    attempt.started = starts[instance.index]?.(this.exchange, (outcome) => this.#onOutcome(attempt, outcome));
+    attempt.started = instance.target.start(this.exchange, (outcome) => this.#onOutcome(attempt, outcome));
     if (!attempt.isOver) this.#watch();
   }
 
@@ -227,7 +231,7 @@ class Attempts implements StartedExchange {
   }
 }
 
-const none: readonly Instance[] = [];
+const none: readonly Instance<AskedInstance>[] = [];
 
 /** GraphQL errors and answers of a wrong form come from an instance that lives. */
 function verdictOf(outcome: ExchangeOutcome): Verdict {

@@ -33,6 +33,10 @@ export class Circuit {
   #inARow = 0;
   #doublings = 0;
   #nextProbeAt = 0;
+  /** Active probes say that it is down: calls do not try. */
+  #isHeld = false;
+  /** Above 0: so many good active probes in a row; below: bad ones. */
+  #probesInARow = 0;
   readonly #recent = new RollingCounts();
 
   constructor(
@@ -44,7 +48,7 @@ export class Circuit {
 
   /** Whether a call may try if the instance is back. */
   isProbeDue(now: number): boolean {
-    return this.phase !== 'closed' && now >= this.#nextProbeAt;
+    return this.phase !== 'closed' && !this.#isHeld && now >= this.#nextProbeAt;
   }
 
   /** A call begins; true when it is a probe, which its end must tell. */
@@ -55,15 +59,15 @@ export class Circuit {
     return true;
   }
 
-  /** A call ended. True: the circuit should open, which `open` does. */
-  end(verdict: Verdict, isProbe: boolean, now: number): boolean {
+  /** A call ended. True: the circuit should open, which `open` does. `isAlone`: failures in a row do not count. */
+  end(verdict: Verdict, isProbe: boolean, now: number, isAlone = false): boolean {
     if (isProbe) this.#endProbe(verdict, now);
     // What began before it opened says nothing of the time since.
     if (isProbe || this.phase !== 'closed' || verdict === 'none') return false;
     const isBad = verdict === 'bad';
     this.#recent.add(now, isBad);
     this.#inARow = isBad ? this.#inARow + 1 : 0;
-    return isBad && this.#isTripped();
+    return isBad && this.#isTripped(isAlone);
   }
 
   open(now: number): void {
@@ -75,24 +79,47 @@ export class Circuit {
     this.#doublings = Math.min(this.#doublings + 1, 30);
   }
 
+  /** An active probe ended; returns how many in a row ended so. */
+  countProbe(isGood: boolean): number {
+    const inARow = this.#probesInARow;
+    this.#probesInARow = isGood ? Math.max(inARow, 0) + 1 : Math.min(inARow, 0) - 1;
+    return Math.abs(this.#probesInARow);
+  }
+
+  /** Opens it until `release`: calls do not try meanwhile. */
+  hold(now: number): void {
+    if (this.phase === 'closed') this.open(now);
+    this.#isHeld = true;
+  }
+
+  /** Closes it. */
+  release(now: number): void {
+    this.#isHeld = false;
+    if (this.phase !== 'closed') this.#close(now);
+  }
+
   #endProbe(verdict: Verdict, now: number): void {
     if (this.phase === 'closed') return;
     if (verdict === 'bad') this.open(now);
-    else if (verdict === 'none') {
+    else if (verdict === 'none' || this.#isHeld) {
       this.phase = 'open';
       this.#nextProbeAt = now;
-    } else {
-      this.phase = 'closed';
-      this.closedAt = now;
-      this.#inARow = 0;
-      this.#recent.clear();
-    }
+    } else this.#close(now);
   }
 
-  #isTripped(): boolean {
+  #close(now: number): void {
+    this.phase = 'closed';
+    this.closedAt = now;
+    this.#inARow = 0;
+    this.#recent.clear();
+  }
+
+  #isTripped(isAlone: boolean): boolean {
     const { consecutiveFailures, failureShare, minimumCalls } = this.settings;
     const { calls, failures } = this.#recent;
-    return this.#inARow >= consecutiveFailures || (calls >= minimumCalls && failures >= failureShare * calls);
+    return (
+      (!isAlone && this.#inARow >= consecutiveFailures) || (calls >= minimumCalls && failures >= failureShare * calls)
+    );
   }
 }
 

@@ -16,6 +16,8 @@ export interface Exchange {
   readonly kind: 'query' | 'mutation';
   /** Name, value, name, value, ... of the headers of this request, lower case names, already filtered. */
   readonly headers: readonly string[];
+  /** The policy `hash` keeps exchanges of equal affinity together. */
+  readonly affinity?: string;
 }
 
 /** `status` may be one of failure: then the text counts only if it is a GraphQL response with errors. */

@@ -6,11 +6,12 @@
 import { SubgraphError } from '../errors';
 import type { FindSubgraphSource, SubgraphCall, SubgraphSource } from '../query-plan/subgraph-call';
 import { type CallClock, createSubgraphCall, systemClock } from './call';
-import type { Connections, ConnectionsStats } from './connections';
+import type { ConnectionsStats } from './connections';
 import { type Exchange, type ExchangeOutcome, httpError, type StartExchange } from './http';
 import { shareInFlight } from './in-flight';
+import type { SubgraphResilience } from './instance-pool';
 import { readResponse } from './response';
-import { createSubgraph, type Subgraph, type SubgraphResilience, type TransportDependencies } from './subgraph';
+import { createSubgraph, type Subgraph, type TransportDependencies } from './subgraph';
 import type { SubgraphEndpoint, SubgraphTransportOptions } from './transport-options';
 
 export interface SubgraphHealth {
@@ -27,9 +28,9 @@ export interface SubgraphTransport {
   stats(): ReadonlyMap<string, ConnectionsStats>;
   /** By subgraph name. */
   resilience(): ReadonlyMap<string, SubgraphResilience>;
-  /** Takes no more calls, waits for those under way, closes all sockets. */
+  /** Gives back its pools; those that no other generation uses take no more calls, and close when they are idle. */
   close(): Promise<void>;
-  /** Closes all sockets at once; calls under way fail with SUBREQUEST_HTTP_ERROR. */
+  /** The same at once: calls under way there fail with SUBREQUEST_HTTP_ERROR. */
   destroy(): Promise<void>;
 }
 
@@ -50,11 +51,11 @@ export function createSubgraphTransport(
       dependencies.log.warn({ subgraph: endpoint.name }, 'A subgraph has no usable URL: every call to it will fail.');
   }
   const startAny: StartExchange = (exchange, done) =>
-    (subgraphs.get(exchange.subgraph)?.start ?? failUnreachable)(exchange, done);
+    (subgraphs.get(exchange.subgraph)?.lease.pool.start ?? failUnreachable)(exchange, done);
   const checkAny: StartExchange = (exchange, done) =>
-    (subgraphs.get(exchange.subgraph)?.check ?? failUnreachable)(exchange, done);
+    (subgraphs.get(exchange.subgraph)?.lease.pool.check ?? failUnreachable)(exchange, done);
   const settings = new Map([...subgraphs].map(([name, subgraph]) => [name, subgraph.settings] as const));
-  const all = [...subgraphs.values()].flatMap((subgraph) => subgraph.connections);
+  const leases = [...subgraphs].map(([name, { lease }]) => [name, lease] as const);
   const deadlineHeaders = [...settings.values()].flatMap(({ deadlineHeader = [] }) => deadlineHeader);
   let health: Promise<ReadonlyMap<string, SubgraphHealth>> | undefined;
   return {
@@ -79,13 +80,13 @@ export function createSubgraphTransport(
       });
       return health;
     },
-    stats: () => new Map([...subgraphs].map(([name, { connections }]) => [name, sumStats(connections)] as const)),
-    resilience: () => new Map([...subgraphs].map(([name, subgraph]) => [name, subgraph.resilience()] as const)),
+    stats: () => new Map(leases.map(([name, { pool }]) => [name, pool.stats] as const)),
+    resilience: () => new Map(leases.map(([name, { pool }]) => [name, pool.resilience] as const)),
     close: async () => {
-      await Promise.all(all.map((connections) => connections.close()));
+      await Promise.all(leases.map(([, lease]) => lease.release('close')));
     },
     destroy: async () => {
-      await Promise.all(all.map((connections) => connections.destroy()));
+      await Promise.all(leases.map(([, lease]) => lease.release('destroy')));
     },
   };
 }
@@ -103,16 +104,6 @@ function unreachableSource(subgraph: string): SubgraphSource {
       };
     },
   };
-}
-
-function sumStats(all: readonly Connections[]): ConnectionsStats {
-  const sum = { sockets: 0, running: 0, waiting: 0 };
-  for (const { stats } of all) {
-    sum.sockets += stats.sockets;
-    sum.running += stats.running;
-    sum.waiting += stats.waiting;
-  }
-  return sum;
 }
 
 const failUnreachable: StartExchange = (exchange, done) => {

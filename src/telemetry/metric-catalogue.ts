@@ -106,13 +106,13 @@ export const metricCatalogue = {
     type: 'counter',
     unit: 'events',
     labels: ['subgraph', 'instance'],
-    help: 'How often an instance of a subgraph was left out after failures; starts anew with each supergraph.',
+    help: 'How often an instance of a subgraph was left out after failures; starts anew when a supergraph brings another endpoint.',
   },
   supergate_subgraph_repetitions_total: {
     type: 'counter',
     unit: 'requests',
     labels: ['subgraph', 'reason'],
-    help: 'Queries asked once more: after a failure (retry), or beside an attempt that is slow (hedge); starts anew with each supergraph.',
+    help: 'Queries asked once more: after a failure (retry), or beside an attempt that is slow (hedge); starts anew when a supergraph brings another endpoint.',
   },
   supergate_supergraph_updates_total: {
     type: 'counter',

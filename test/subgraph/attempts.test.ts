@@ -1,7 +1,7 @@
 /** No sockets: exchanges are ended by hand, time and chance are ours. */
 import { SubgraphError } from '../../src/errors';
-import { createAttempts, type RetrySettings } from '../../src/subgraph/attempts';
-import type { ExchangeOutcome, StartedExchange } from '../../src/subgraph/http';
+import { type AskedInstance, createAttempts, type RetrySettings } from '../../src/subgraph/attempts';
+import type { ExchangeOutcome, StartExchange, StartedExchange } from '../../src/subgraph/http';
 import { Instances } from '../../src/subgraph/instances';
 import { RetryBudget } from '../../src/subgraph/retry-budget';
 import { defaultTransportOptions } from '../../src/subgraph/transport-options';
@@ -37,19 +37,11 @@ function setUp(count: number, more: Partial<RetrySettings> & { share?: number; b
   };
   const { retries, balancing } = defaultTransportOptions;
   const roundRobin = { ...balancing, policy: 'roundRobin' as const };
-  const instances = new Instances(
-    Array.from({ length: count }, () => 1),
-    roundRobin,
-    () => 0.5,
-    0,
-  );
-  const counts = { retries: 0, hedges: 0, refused: 0 };
-  const { share = 0.08, burst = 30, ...settings } = more;
-  const start = createAttempts({
-    subgraph: 'users',
-    instances,
-    starts: instances.all.map(({ index }) => (_exchange, end) => {
-      const one: Asked = { instance: index, cancelled: false, end };
+  const instances = new Instances<AskedInstance>(roundRobin, () => 0.5);
+  const placements = Array.from({ length: count }, (_, instance) => ({ id: `${instance}`, weight: 1, tier: 0 }));
+  instances.replace(placements, 0, ({ id }) => ({
+    start: (_exchange, end) => {
+      const one: Asked = { instance: Number(id), cancelled: false, end };
       asked.push(one);
       return {
         shared: false,
@@ -57,7 +49,13 @@ function setUp(count: number, more: Partial<RetrySettings> & { share?: number; b
           one.cancelled = true;
         },
       };
-    }),
+    },
+  }));
+  const counts = { retries: 0, hedges: 0, refused: 0 };
+  const { share = 0.08, burst = 30, ...settings } = more;
+  const start = createAttempts({
+    subgraph: 'users',
+    instances,
     retries: { ...retries, ...settings },
     budget: new RetryBudget({ share, burst }),
     timeoutMs: 10_000,
@@ -311,17 +309,16 @@ describe('an exchange with a subgraph of several instances', () => {
 
   it('ends once though an instance fails before it could be told to', () => {
     const { instances } = setUp(1);
+    const answersAtOnce: StartExchange = (_exchange, end) => {
+      end(good);
+      return { shared: false, cancel: () => {} };
+    };
+    instances.replace([{ id: 'another', weight: 1, tier: 0 }], 0, () => ({ start: answersAtOnce }));
     const outcomes: ExchangeOutcome[] = [];
     const { retries } = defaultTransportOptions;
     createAttempts({
       subgraph: 'users',
       instances,
-      starts: [
-        (_exchange, end) => {
-          end(good);
-          return { shared: false, cancel: () => {} };
-        },
-      ],
       retries,
       budget: new RetryBudget(retries.budget),
       timeoutMs: 1_000,

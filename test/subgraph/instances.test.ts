@@ -1,5 +1,6 @@
 /** Pure: no sockets, time and chance are ours. */
-import { type BalancingSettings, type Instance, Instances } from '../../src/subgraph/instances';
+import type { Instance } from '../../src/subgraph/balancing';
+import { type BalancingSettings, Instances } from '../../src/subgraph/instances';
 
 const settings: BalancingSettings = {
   policy: 'powerOfTwo',
@@ -18,19 +19,26 @@ function chance(): () => number {
 }
 
 function setUp(weights: readonly number[], more: Partial<BalancingSettings> = {}) {
-  const instances = new Instances(weights, { ...settings, ...more }, chance(), 0);
-  const call = (now: number, latencyMs: (instance: Instance) => number = () => 10, key?: string) => {
+  const instances = new Instances<number>({ ...settings, ...more }, chance());
+  const place = (index: number, weight = 1, tier = 0) => ({ id: `http://users-${index}/`, index, weight, tier });
+  const replace = (placements: readonly ReturnType<typeof place>[], now: number) =>
+    instances.replace(placements, now, ({ index }) => index).map(({ target }) => target);
+  replace(
+    weights.map((weight, index) => place(index, weight)),
+    0,
+  );
+  const call = (now: number, latencyMs: (instance: Instance<number>) => number = () => 10, key?: string) => {
     const instance = instances.pick(now, [], false, key);
     if (instance === undefined) return undefined;
     const isProbe = instances.begin(instance, now);
     instances.end(instance, 'good', isProbe, latencyMs(instance), now);
-    return instance.index;
+    return instance.target;
   };
   const fail = (index: number, now: number, times = 3) => {
     const instance = instances.all[index]!;
     for (let i = 0; i < times; i++) instances.end(instance, 'bad', instances.begin(instance, now), 5, now);
   };
-  const tally = (calls: number, now: number, latencyMs?: (instance: Instance) => number) => {
+  const tally = (calls: number, now: number, latencyMs?: (instance: Instance<number>) => number) => {
     const counts = weights.map(() => 0);
     for (let i = 0; i < calls; i++) {
       const index = call(now, latencyMs);
@@ -38,7 +46,7 @@ function setUp(weights: readonly number[], more: Partial<BalancingSettings> = {}
     }
     return counts;
   };
-  return { instances, call, fail, tally };
+  return { instances, place, replace, call, fail, tally };
 }
 
 describe('the instances of a subgraph', () => {
@@ -56,7 +64,7 @@ describe('the instances of a subgraph', () => {
 
   it('that are slow get few calls, but some', () => {
     const { tally } = setUp([1, 1, 1]);
-    const [slow] = tally(3_000, 0, ({ index }) => (index === 0 ? 500 : 5)) as [number];
+    const [slow] = tally(3_000, 0, ({ target }) => (target === 0 ? 500 : 5)) as [number];
     expect(slow).toBeLessThan(500);
     expect(slow).toBeGreaterThan(100);
   });
@@ -71,7 +79,7 @@ describe('the instances of a subgraph', () => {
     const { instances } = setUp([1, 1, 1], { policy: 'leastOutstanding' });
     instances.begin(instances.all[0]!, 0);
     instances.begin(instances.all[2]!, 0);
-    expect(instances.pick(0, [])?.index).toBe(1);
+    expect(instances.pick(0, [])?.target).toBe(1);
   });
 
   it('keep the keys of the others when one fails', () => {
@@ -152,7 +160,7 @@ describe('the instances of a subgraph', () => {
 
   it('are tried at most twice a second, however many failed', () => {
     const { instances, fail } = setUp(Array.from({ length: 20 }, () => 1));
-    for (const { index } of instances.all) fail(index, 0);
+    for (const { target } of instances.all) fail(target, 0);
     let tries = 0;
     for (let now = 0; now < 10_000; now += 10) {
       const picked = instances.pick(now, []);
@@ -181,8 +189,8 @@ describe('the instances of a subgraph', () => {
   it('do not try one that failed with a mutation while another is there', () => {
     const { instances, fail } = setUp([1, 1]);
     fail(0, 0);
-    expect(instances.pick(5_000, [], true)?.index).toBe(1);
-    expect(instances.pick(5_000, [])?.index).toBe(0);
+    expect(instances.pick(5_000, [], true)?.target).toBe(1);
+    expect(instances.pick(5_000, [])?.target).toBe(0);
   });
 
   it('let what began before a failure say nothing of the time after it', () => {
@@ -208,5 +216,140 @@ describe('the instances of a subgraph', () => {
   it('begin with equal shares', () => {
     const { tally } = setUp([1, 1, 1], { policy: 'roundRobin' });
     expect(tally(300, 0)).toEqual([100, 100, 100]);
+  });
+
+  it('keep the calls of a key together, and go by load without a key', () => {
+    const { instances, call } = setUp([1, 1, 1], { policy: 'hash' });
+    const asked = Array.from({ length: 100 }, () => call(0, undefined, ''));
+    expect(new Set(asked).size).toBe(3);
+    const [first] = instances.all;
+    for (let i = 0; i < 50; i++) instances.begin(first!, 0);
+    const busy = Array.from({ length: 100 }, () => call(0, undefined, ''));
+    expect(busy.filter((index) => index === 0).length).toBeLessThan(20);
+  });
+
+  it('pass a key on to the same next one while the first has more than its bound of calls', () => {
+    const { instances, call } = setUp([1, 1, 1], { policy: 'hash', hashLoadFactor: 1.25 });
+    const first = call(0, undefined, 'user-1')!;
+    const begun = Array.from({ length: 9 }, () => instances.pick(0, [], false, 'user-1')!);
+    for (const instance of begun) instances.begin(instance, 0);
+    // Nine begin one after the other: none ever has more than ceil(1.25 * 9 / 3).
+    expect(call(0, undefined, 'user-1')).not.toBe(first);
+    for (const instance of begun) instances.end(instance, 'none', false, 1, 0);
+    for (let calls = 1; calls <= 30; calls++) {
+      instances.begin(instances.pick(0, [], false, 'user-1')!, 0);
+      const most = Math.max(...instances.all.map(({ outstanding }) => outstanding));
+      expect(most).toBeLessThanOrEqual(Math.ceil((1.25 * calls) / 3));
+    }
+    for (const instance of instances.all) instance.outstanding = 0;
+    expect(call(0, undefined, 'user-1')).toBe(first);
+  });
+
+  it('of a higher tier are asked only while fewer than half of the lower ones are there', () => {
+    const { instances, place, replace, fail, tally } = setUp([1, 1, 1, 1], { policy: 'roundRobin' });
+    replace([place(0), place(1), place(2, 1, 1), place(3, 1, 1)], 0);
+    expect(tally(100, 0)).toEqual([50, 50, 0, 0]);
+    fail(0, 0);
+    expect(tally(100, 0)).toEqual([0, 100, 0, 0]);
+    fail(1, 0);
+    expect(tally(100, 0)).toEqual([0, 0, 50, 50]);
+    const back = instances.pick(1_000, [])!;
+    expect(back.target).toBe(0);
+    instances.end(back, 'good', instances.begin(back, 1_000), 5, 1_000);
+    expect(tally(100, 1_001)).toEqual([100, 0, 0, 0]);
+  });
+
+  it('of a higher tier help out before a failed attempt is repeated where it failed', () => {
+    const { instances, place, replace } = setUp([1, 1]);
+    replace([place(0), place(1, 1, 1)], 0);
+    expect(instances.pick(0, [])?.target).toBe(0);
+    expect(instances.pick(0, [instances.all[0]!])?.target).toBe(1);
+  });
+
+  it('keep what is known of those that stay when others come and go', () => {
+    const { instances, place, replace, fail } = setUp([1, 1, 1]);
+    fail(1, 0);
+    instances.all[0]!.latencyMs = 70;
+    const [first, second] = instances.all;
+    expect(replace([place(1, 5), place(0), place(3)], 100)).toEqual([2]);
+    expect(instances.all.slice(0, 2)).toEqual([second, first]);
+    expect(second).toMatchObject({ weight: 5, circuit: { phase: 'open' } });
+    expect(first!.latencyMs).toBe(70);
+    expect(instances.available).toBe(2);
+    for (let i = 0; i < 100; i++) expect(instances.pick(100, [])?.target).not.toBe(2);
+  });
+
+  it('let calls to one that left end, and count it no more', () => {
+    const { instances, place, replace } = setUp([1, 1]);
+    const gone = instances.all[1]!;
+    const calls = Array.from({ length: 30 }, () => instances.begin(gone, 0));
+    replace([place(0)], 0);
+    for (const isProbe of calls) instances.end(gone, 'bad', isProbe, 5, 10);
+    expect([gone.outstanding, instances.available, instances.all.length]).toEqual([0, 1, 1]);
+  });
+
+  it('may all leave and come back, and those that come to none have their full share at once', () => {
+    const { instances, place, replace, tally } = setUp([1, 1], { policy: 'roundRobin' });
+    replace([], 0);
+    expect(instances.pick(0, [])).toBeUndefined();
+    replace([place(0), place(1)], 0);
+    expect(tally(100, 0)).toEqual([50, 50]);
+  });
+
+  it('give one that is new its share by degrees, and take it for as quick as the others', () => {
+    const { instances, place, replace, tally } = setUp([1, 1], { policy: 'powerOfTwo' });
+    tally(100, 0, () => 20);
+    replace([place(0), place(1)], 0);
+    expect(instances.all[1]!.latencyMs).toBeCloseTo(20);
+    replace([place(0)], 0);
+    replace([place(0), place(1)], 1_000);
+    expect(instances.all[1]!.latencyMs).toBeCloseTo(20);
+    const [, cold] = tally(1_000, 1_100, () => 20) as [number, number];
+    const [, warm] = tally(1_000, 11_000, () => 20) as [number, number];
+    expect(cold).toBeLessThan(250);
+    expect(warm).toBeGreaterThan(400);
+  });
+
+  it('take the same address twice for one', () => {
+    const { instances, place, replace } = setUp([1]);
+    replace([place(0), place(0)], 0);
+    expect(instances.all).toHaveLength(1);
+  });
+
+  it('are left out and taken back by active probes that agree, and no call tries them meanwhile', () => {
+    const { instances } = setUp([1, 1]);
+    const [first] = instances.all;
+    const probe = (isGood: boolean, now: number) =>
+      instances.probed(first!, isGood, { failures: 2, successes: 2 }, now);
+    probe(false, 0);
+    probe(true, 0);
+    probe(false, 0);
+    expect(instances.available).toBe(2);
+    probe(false, 0);
+    expect(instances.available).toBe(1);
+    for (let now = 0; now < 60_000; now += 1_000) expect(instances.pick(now, [])?.target).toBe(1);
+    probe(true, 60_000);
+    expect(instances.available).toBe(1);
+    probe(true, 60_000);
+    expect(instances.available).toBe(2);
+  });
+
+  it('are not left out by active probes beyond the configured share', () => {
+    const { instances } = setUp([1, 1], { maxEjectedShare: 0.5 });
+    for (const instance of instances.all) instances.probed(instance, false, { failures: 1, successes: 1 }, 0);
+    expect(instances.available).toBe(1);
+  });
+
+  it('tell who came, left, was left out and came back, each once', () => {
+    const told: string[] = [];
+    const onEvent = (event: string, { id }: Instance) => told.push(`${event} ${id}`);
+    const instances = new Instances<undefined>(settings, chance(), { onEvent });
+    const place = (id: string) => ({ id, weight: 1, tier: 0 });
+    instances.replace([place('a'), place('b')], 0, () => undefined);
+    const [, b] = instances.all;
+    for (let i = 0; i < 5; i++) instances.end(b!, 'bad', instances.begin(b!, 0), 5, 0);
+    instances.end(b!, 'good', instances.begin(b!, 1_000), 5, 1_000);
+    instances.replace([place('a')], 2_000, () => undefined);
+    expect(told).toEqual(['added a', 'added b', 'ejected b', 'returned b', 'removed b']);
   });
 });
