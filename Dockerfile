@@ -1,20 +1,29 @@
-# The gateway alone: the supergraph and gateway.yaml are mounted into /etc/supergate. It writes nothing to its disk:
-# docker run --read-only -v ./deploy/etc:/etc/supergate:ro -p 4000:4000 supergate
+# `docker build .` makes the gateway alone: the supergraph and gateway.yaml are mounted into /etc/supergate, and it writes
+# nothing to its disk: docker run --read-only -v ./deploy/etc:/etc/supergate:ro -p 4000:4000 supergate
+# `docker build --target reference .` makes the subgraphs of the reference graph, for docker-compose.yml.
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
+
+FROM build AS reference
+COPY supergraph.yaml ./
+COPY subgraphs subgraphs
+USER node
+ENTRYPOINT ["node", "--import", "tsx", "subgraphs/serve.ts"]
+
+FROM build AS production
 RUN npm run build && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:24-bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/*
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000
 WORKDIR /app
-COPY --from=build /app/package.json ./
-COPY --from=build /app/node_modules node_modules
-COPY --from=build /app/dist dist
+COPY --from=production /app/package.json ./
+COPY --from=production /app/node_modules node_modules
+COPY --from=production /app/dist dist
 USER node
 EXPOSE 4000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \

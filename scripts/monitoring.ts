@@ -1,6 +1,6 @@
 /**
  * Writes the alert rules and the dashboard from the metrics catalogue: `npm run monitoring`.
- * `test/monitoring.test.ts` tells when they have drifted. Out: deploy/alerts.yaml (Prometheus), deploy/dashboard.json (Grafana).
+ * `test/deploy/monitoring.test.ts` tells when they have drifted. Out: deploy/alerts.yaml (Prometheus), deploy/dashboard.json (Grafana).
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
