@@ -9,6 +9,7 @@ import type {
   LiveSubscription,
   RefusedOperation,
   RequestScope,
+  Rights,
   SocketContexts,
   SocketIdentity,
 } from './client/door';
@@ -64,7 +65,7 @@ export function httpDepsOf(config: Config, parts: DoorParts): HttpDeps {
     createContext: (request) => contexts.openHttp(request),
     ...explorersOf(config),
     sockets: socketContextsOf(contexts),
-    expiryOf: (scope) => expiryOf((scope as RequestScope & RequestContext).identity),
+    rights: rightsOf(contexts),
     rest: rest && restDepsOf(config, { table: rest, gateway, redis }),
     health: healthOf(gateway),
     metrics,
@@ -148,6 +149,14 @@ function isTold({ cost }: Config): boolean {
 /** Of an identity, in milliseconds since the epoch. */
 function expiryOf(identity: Identity): number {
   return identity.kind === 'anonymous' ? Number.POSITIVE_INFINITY : identity.expiresAt;
+}
+
+/** How long clients may go on, in the words of their doors. */
+function rightsOf(contexts: RequestContexts): Rights {
+  return {
+    expiryOf: (scope) => expiryOf((scope as RequestScope & RequestContext).identity),
+    renew: (scope) => contexts.renew(scope as RequestScope & RequestContext),
+  };
 }
 
 interface ConnectedIdentity extends SocketIdentity {

@@ -105,6 +105,10 @@ class PlannedOperation implements PlannedSubscription {
     this.subgraphSource = generation.transport.findSource({ subgraph: primary.subgraph, body, scope });
   }
 
+  get extensions(): PlannedSubscription['extensions'] {
+    return this.admitted.extensions;
+  }
+
   get source(): string {
     return this.subgraphSource.key;
   }

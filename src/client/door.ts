@@ -87,6 +87,8 @@ export type SubscriptionEnd =
 /** A subscription that goes on. */
 export interface LiveSubscription {
   readonly kind: 'live';
+  /** What policies tell of its beginning, to this client alone. Never empty. */
+  readonly extensions?: Readonly<Record<string, unknown>> | undefined;
   /** The client is told nothing more: it left, wants no more, or reads too slowly. May be called twice. */
   stop(reason: StopReason): void;
   /** Ends it for the client: `sink.end` is told this error. */
@@ -124,6 +126,17 @@ export interface GraphQLDoor {
     context: RequestScope,
     sink: SubscriptionSink,
   ): Promise<LiveSubscription | RefusedOperation>;
+}
+
+/** How long what was asked may go on. */
+export interface Rights {
+  /** When the credential behind a context expires, in milliseconds since the epoch; infinite where it does not. */
+  expiryOf(scope: RequestScope): number;
+  /**
+   * Who asks now: undefined when nothing has changed, else a context with what the credential gives by now. Rejects with
+   * a `ClientError` when it gives nothing any more (UNAUTHENTICATED) or nobody can tell (AUTHENTICATION_UNAVAILABLE).
+   */
+  renew(scope: RequestScope): Promise<RequestScope | undefined>;
 }
 
 /** Who speaks on a socket; the door knows no more of it. */

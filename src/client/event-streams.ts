@@ -3,14 +3,14 @@
  * (github.com/enisdenjo/graphql-sse, PROTOCOL.md), and the multipart subscriptions that Apollo's clients speak.
  * In: a prepared operation. Out: `HttpStream`, which `serve-graphql.ts` connects to the response. Clock: per stream.
  */
-import { ClientError, type ErrorCode } from '../errors';
+import type { ErrorCode } from '../errors';
 import type { ClientMetrics } from '../telemetry/metrics';
 import type { GraphQLDoor, GraphQLParams, LiveSubscription, PreparedOperation, RequestScope } from './door';
 import { codeOf, type ErrorSink, formatErrors } from './error-format';
-import { errorCodeOf, markGap, textOf } from './event-text';
-import { onExpiry, scheduleTimer } from './expiry';
+import { type Aside, asideOf, errorCodeOf, eventText, textOf } from './event-text';
 import { stringifyResult } from './graphql-response';
 import { Outbox, type OutboxConnection, type OutboxLimits } from './outbox';
+import type { RightsWatch, Watched } from './rights-watch';
 import { dataSecurityHeaders } from './security-headers';
 
 export type StreamProtocol = 'sse' | 'multipart';
@@ -45,9 +45,7 @@ export interface StreamDeps {
   readonly limits: OutboxLimits;
   readonly heartbeatMs: number;
   readonly metrics: ClientMetrics;
-  /** When the credential behind a context expires, in milliseconds since the epoch; infinite where it does not. */
-  readonly expiryOf: (context: RequestScope) => number;
-  readonly now: () => number;
+  readonly watch: Pick<RightsWatch, 'watch'>;
 }
 
 interface Framing {
@@ -123,6 +121,9 @@ class OperationStream implements RunningStream {
   private readonly outbox: Outbox;
   private readonly heartbeat: NodeJS.Timeout;
   private live: LiveSubscription | undefined;
+  private watched: Watched | undefined;
+  /** Told with the first event. */
+  private aside: Aside | undefined;
   private isOver = false;
 
   constructor(
@@ -181,24 +182,21 @@ class OperationStream implements RunningStream {
     context.dispose();
     if (live.kind === 'refused') return this.fail(live.errors);
     this.live = live;
+    this.aside = asideOf(live, context);
     if (this.isOver) live.stop('client');
-    else this.watchExpiry();
+    else this.watched = this.deps.watch.watch(live, context);
     return over;
   }
-
-  private watchExpiry(): void {
-    const { expiryOf, now } = this.deps;
-    const expire = () => this.live?.fail(new ClientError('SUBSCRIPTION_JWT_EXPIRED', 'The token has expired.'));
-    this.cancelExpiry = onExpiry(expiryOf(this.request.context), { now, schedule: scheduleTimer }, expire);
-  }
-
-  private cancelExpiry: () => void = () => {};
 
   private onOver: (code: ErrorCode | undefined) => void = () => {};
 
   private sendEvent(payload: string, hasExtensions: boolean): void {
     if (this.isOver) return;
-    const write = (hasGap: boolean) => this.framing.next(hasGap ? markGap(payload, hasExtensions) : payload);
+    const write = (isAfterLoss: boolean) => {
+      const { aside } = this;
+      this.aside = undefined;
+      return this.framing.next(eventText(payload, hasExtensions, isAfterLoss, aside));
+    };
     this.outbox.sendEvent({ id: onlyId, bytes: payload.length, write });
   }
 
@@ -211,7 +209,7 @@ class OperationStream implements RunningStream {
     if (this.isOver) return;
     this.isOver = true;
     clearInterval(this.heartbeat);
-    this.cancelExpiry();
+    this.watched?.stop();
     this.outbox.sendLast(() => this.wire.end(last + this.framing.ending));
   }
 
@@ -219,7 +217,7 @@ class OperationStream implements RunningStream {
     if (reason === 'slow') this.wire.destroy();
     this.isOver = true;
     clearInterval(this.heartbeat);
-    this.cancelExpiry();
+    this.watched?.stop();
     this.outbox.clear();
     this.live?.stop(reason);
     this.request.context.clientLeft();

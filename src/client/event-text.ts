@@ -3,7 +3,7 @@
  * What HTTP would say in headers is in `extensions`.
  */
 import type { ErrorCode } from '../errors';
-import type { Execution, RequestScope } from './door';
+import type { Execution, LiveSubscription, RequestScope } from './door';
 import { codeOf, formatErrors } from './error-format';
 import { stringifyResult } from './graphql-response';
 import { rateLimitExtension } from './rate-limit-headers';
@@ -36,7 +36,25 @@ export function errorCodeOf(execution: Execution): ErrorCode | undefined {
   return first === undefined ? undefined : codeOf(first);
 }
 
-/** An execution result with the mark that events before it were lost; one that has `extensions` says it already. */
-export function markGap(payload: string, hasExtensions: boolean): string {
-  return hasExtensions ? payload : `${payload.slice(0, -1)},"extensions":{"gap":{"reason":"SLOW_CONSUMER"}}}`;
+/** What one client is told beside the first event of a subscription: extensions that others do not share. */
+export type Aside = Readonly<Record<string, unknown>>;
+
+/** What policies tell of the beginning of a subscription, undefined when that is nothing. */
+export function asideOf({ extensions }: LiveSubscription, { told }: RequestScope): Aside | undefined {
+  if (!told?.rateLimits) return extensions;
+  return { ...extensions, rateLimit: rateLimitExtension(told.rateLimits) };
 }
+
+/**
+ * The text of an event for one client. `isAfterLoss`: events before it were lost to the client alone; one that has
+ * `extensions` says of a gap already.
+ */
+export function eventText(payload: string, hasExtensions: boolean, isAfterLoss: boolean, aside?: Aside): string {
+  const gap = isAfterLoss && !hasExtensions ? slowConsumerGap : undefined;
+  if (!gap && !aside) return payload;
+  const members = JSON.stringify({ ...gap, ...aside }).slice(1, -1);
+  // They come last in the text of every result.
+  return hasExtensions ? `${payload.slice(0, -2)},${members}}}` : `${payload.slice(0, -1)},"extensions":{${members}}}`;
+}
+
+const slowConsumerGap = { gap: { reason: 'SLOW_CONSUMER' } };

@@ -16,9 +16,10 @@ import type { Tracer } from '../telemetry/traces';
 import { type ApolloServerPlugin, createApolloLane } from './apollo-lane';
 import { createClientAddress } from './client-address';
 import { type ConnectionLimits, type Connections, createConnections, type DrainOptions } from './connections';
-import type { CreateContext, GraphQLDoor, RequestScope, SocketContexts } from './door';
+import type { CreateContext, GraphQLDoor, RequestScope, Rights, SocketContexts } from './door';
 import { type StreamDeps, StreamRegistry, type StreamRegistryLimits } from './event-streams';
 import { createExchangeObserver } from './exchange';
+import { scheduleTimer } from './expiry';
 import { createFrameworkErrorHandler, createNotFoundHandler, sendError } from './fastify-replies';
 import { createGraphQLHandler, type GraphQLHandler } from './graphql-handler';
 import { addHealthRoutes, type HealthSource } from './health';
@@ -27,6 +28,7 @@ import { prefersHtml } from './negotiation';
 import type { OutboxLimits, SlowConsumerPolicy } from './outbox';
 import { addRestPages, docsPath, openApiPath, type RestPagesOptions } from './rest/pages';
 import { createRestDoor, type RestDoor, type RestOptions } from './rest/serve-rest';
+import { RightsWatch } from './rights-watch';
 import { readSecurityHeaders } from './security-headers';
 import { createServeGraphQL, type ServeGraphQL } from './serve-graphql';
 import { openWebSocketDoor, type WebSocketDoor } from './websocket';
@@ -57,6 +59,7 @@ export interface SubscriptionsConfig extends StreamRegistryLimits {
   readonly initTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly pingIntervalMs: number;
+  readonly recheckMs: number;
   readonly slowConsumers: SlowConsumerPolicy;
   readonly maxQueuedMessages: number;
   readonly maxQueuedBytes: number;
@@ -68,8 +71,7 @@ export interface HttpDeps {
   /** Whether whoever asks is shown the explorer's pages; without it, everybody is. */
   readonly mayExplore?: (context: RequestScope) => boolean;
   readonly sockets: SocketContexts;
-  /** When the credential behind a context expires, in milliseconds since the epoch; infinite where it does not. */
-  readonly expiryOf: (context: RequestScope) => number;
+  readonly rights: Rights;
   /** Absent: there are no REST routes. */
   readonly rest?: RestDeps | undefined;
   readonly health: HealthSource;
@@ -111,17 +113,18 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
   await apolloLane.start();
 
   const securityHeaders = await readSecurityHeaders(fastify());
+  const watch = createRightsWatch(config, deps);
   const handle = createGraphQLHandler({
     door: deps.door,
     createContext: deps.createContext,
     apolloLane,
     expressLane: config.expressLane && plugins.every((plugin) => plugin.requestDidStart === undefined),
     maxBodyBytes: config.maxBodyBytes,
-    streams: config.subscriptions.eventStreams ? streamDeps(config, deps) : undefined,
+    streams: config.subscriptions.eventStreams ? streamDeps(config, deps, watch) : undefined,
   });
   const streams = new StreamRegistry(config.subscriptions);
   const { app, connections, serve, rest } = createApp(config, deps, securityHeaders, handle, streams);
-  const sockets = config.subscriptions.websocket ? openSockets(connections.server, config, deps) : undefined;
+  const sockets = config.subscriptions.websocket ? openSockets(connections.server, config, deps, watch) : undefined;
   metrics.clients.observeQueues(() => streams.queueDepth + (sockets?.queueDepth ?? 0));
   if (config.compression) {
     await app.register(compress, {
@@ -152,6 +155,7 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
     if (readinessMs > 0 && connections.server.listening) await sleep(readinessMs);
     streams.shutDown(timeoutMs * streamsShare);
     await Promise.all([connections.drain({ timeoutMs, idleGraceMs }), sockets?.close(timeoutMs)]);
+    watch.close();
     await apolloLane.stop();
     await app.close();
   };
@@ -177,18 +181,21 @@ function outboxLimits({ subscriptions }: HttpConfig): OutboxLimits {
   return { maxMessages, maxBytes, slowConsumers };
 }
 
-function streamDeps(config: HttpConfig, { door, metrics, expiryOf }: HttpDeps): StreamDeps {
+function createRightsWatch({ subscriptions: { recheckMs } }: HttpConfig, { rights }: HttpDeps): RightsWatch {
+  return new RightsWatch({ rights, recheckMs, now: Date.now, schedule: scheduleTimer });
+}
+
+function streamDeps(config: HttpConfig, { door, metrics }: HttpDeps, watch: RightsWatch): StreamDeps {
   return {
     door,
     limits: outboxLimits(config),
     heartbeatMs: config.subscriptions.pingIntervalMs,
     metrics: metrics.clients,
-    expiryOf,
-    now: Date.now,
+    watch,
   };
 }
 
-function openSockets(server: Server, config: HttpConfig, deps: HttpDeps): WebSocketDoor {
+function openSockets(server: Server, config: HttpConfig, deps: HttpDeps, watch: RightsWatch): WebSocketDoor {
   const { subscriptions, graphqlPath, cors } = config;
   const clientAddress = createClientAddress(config.trustedProxies);
   return openWebSocketDoor(
@@ -206,7 +213,7 @@ function openSockets(server: Server, config: HttpConfig, deps: HttpDeps): WebSoc
       ipOf: (request) => clientAddress(request, request.socket.remoteAddress ?? ''),
       metrics: deps.metrics.clients,
       log: deps.log,
-      now: Date.now,
+      watch,
     },
   );
 }

@@ -14,6 +14,7 @@ import type { GraphQLDoor, SocketContexts } from './door';
 import { nextMessage } from './event-text';
 import { scheduleTimer } from './expiry';
 import { bareRefusal } from './graphql-response';
+import type { RightsWatch } from './rights-watch';
 import { SocketConnection, type SocketDeps, type SocketLimits, type Wire } from './socket-connection';
 
 export interface WebSocketConfig extends SocketLimits {
@@ -34,7 +35,7 @@ export interface WebSocketDeps {
   readonly ipOf: (request: IncomingMessage) => string;
   readonly metrics: ClientMetrics;
   readonly log: Log;
-  readonly now: () => number;
+  readonly watch: RightsWatch;
   readonly random?: () => number;
 }
 
@@ -94,17 +95,17 @@ class Sockets implements WebSocketDoor {
   }
 
   private createConnectionDeps(): SocketDeps {
-    const { door, contexts, metrics, now } = this.deps;
+    const { door, contexts, metrics, watch } = this.deps;
     return {
       door,
       contexts,
+      watch,
       observer: {
         operationStarted: (operation) => metrics.operationStarted('websocket', operation),
         operationEnded: (operation, code) => metrics.operationEnded('websocket', operation, code),
         dropped: (events) => metrics.eventsDropped('websocket', events),
       },
       frameOf: createFrameCache(),
-      now,
       schedule: scheduleTimer,
     };
   }

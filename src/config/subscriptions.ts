@@ -17,6 +17,9 @@ export const subscriptionsSchema = z
     pingIntervalMs: milliseconds()
       .default(12_000)
       .describe('Between two signs of life; a WebSocket that does not answer one is cut.'),
+    recheckMs: milliseconds()
+      .default(15_000)
+      .describe('Between two looks at the API keys of those who listen: what a revoked one began ends then.'),
     slowConsumers: z
       .enum(['dropOldest', 'latestOnly', 'disconnect'])
       .default('dropOldest')

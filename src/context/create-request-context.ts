@@ -53,6 +53,11 @@ export interface RequestContexts {
     /** Of the request that the connection began with: some are forwarded to subgraphs. */
     readonly rawHeaders?: readonly string[];
   }): OpenRequest;
+  /**
+   * For what lives longer than a request: undefined while its credential gives what it gave, else the same request as
+   * who asks now. Rejects like `openHttp`, with UNAUTHENTICATED when the credential was revoked or has expired.
+   */
+  renew(context: RequestContext): Promise<OpenRequest | undefined>;
   /** Who speaks on a WebSocket: what `open` is given. */
   readonly connections: ConnectionIdentities;
 }
@@ -98,6 +103,12 @@ export function createRequestContexts(options: RequestContextOptions): RequestCo
       const forwarded = readForwarded(rawHeaders, options.forwardHeaders ?? []);
       const asksCost = asksForCost(rawHeaders, options);
       return openRequest(options, { id, identity, arrivedAt, log, forwarded, clientAddress, asksCost });
+    },
+    async renew({ id, identity, log, subgraphHeaders, clientAddress = '', asksCost = false }) {
+      const next = await authenticator.renew(identity, { log, ip: clientAddress });
+      if (next === identity) return undefined;
+      const again = { id, identity: next, arrivedAt: now(), log, forwarded: subgraphHeaders, clientAddress, asksCost };
+      return openRequest(options, again);
     },
   };
 }

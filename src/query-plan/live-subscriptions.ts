@@ -86,13 +86,15 @@ export class LiveSubscriptions {
     context: RequestContext,
     sink: SubscriptionSink,
   ): Promise<ClientSubscription | RefusedOperation> {
-    for (;;) {
+    let extensions: LiveSubscription['extensions'];
+    for (let occasion: PlanningOccasion = 'begin'; ; occasion = 'again') {
       const { epoch } = this;
-      const planned = await this.options.plan(request, context, 'begin');
+      const planned = await this.options.plan(request, context, occasion);
       if (planned.kind === 'refused') return planned;
-      // Another generation serves since.
+      extensions ??= planned.extensions;
+      // Another generation serves since; what was charged is charged.
       if (epoch !== this.epoch) continue;
-      const member = new LiveMember(request, context, sink, this);
+      const member = new LiveMember(request, context, sink, this, extensions);
       this.members.add(member);
       this.options.observer?.started(planned.subgraph);
       const topic = this.topicOf(planned, member, context);
@@ -185,6 +187,7 @@ class LiveMember implements Member, ClientSubscription {
     public wanted: RequestContext,
     readonly sink: SubscriptionSink,
     private readonly owner: LiveSubscriptions,
+    readonly extensions: LiveSubscription['extensions'],
   ) {}
 
   /** Gets the events of `topic` from now on, after what is left of those of the one before. */

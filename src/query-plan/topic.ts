@@ -17,6 +17,8 @@ export interface PlannedSubscription {
   readonly subgraph: string;
   /** Equal sources send the same events. */
   readonly source: string;
+  /** What policies tell of its beginning. */
+  readonly extensions?: Readonly<Record<string, unknown>> | undefined;
   /** As `SubgraphSource.open`. */
   open(whoAsks: () => RequestContext, isPatient: boolean, events: SubgraphEvents): () => void;
   /** The payload of an event, for all who ask as `context` does. Never rejects. */

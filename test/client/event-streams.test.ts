@@ -1,4 +1,5 @@
 import type { HttpConfig } from '../../src/client/http';
+import { ClientError } from '../../src/errors';
 import { httpDefaults, startTestServer, stopTestServer, type TestServer } from './http-server';
 
 /**
@@ -120,6 +121,24 @@ describe('an event stream', () => {
     server.door.expiresAt = Date.now() + 50;
     const expired = await ask(subscription, sse);
     expect(await expired.text).toMatch(/SUBSCRIPTION_JWT_EXPIRED/);
+  });
+
+  it('tells what policies say of its beginning with the first event', async () => {
+    await start();
+    const stream = await ask(subscription, sse, { variables: { told: { cost: { estimated: 3 } } } });
+    await server.door.subscribed(1);
+    const { sink } = server.door.subscriptions[0]!;
+    for (const number of [1, 2]) sink.next(tick(number), false);
+    const text = await stream.until(`data: ${tick(2)}\n\n`);
+    expect(text).toContain('data: {"data":{"ticks":1},"extensions":{"cost":{"estimated":3}}}\n\n');
+  });
+
+  it('ends when its credential was revoked', async () => {
+    await start({ recheckMs: 20 });
+    const stream = await ask(subscription, sse);
+    await server.door.subscribed(1);
+    server.door.renewal = () => Promise.reject(new ClientError('UNAUTHENTICATED', 'The credentials were refused.'));
+    expect(await stream.text).toMatch(/event: next\ndata: \{"errors".*UNAUTHENTICATED.*\n\nevent: complete/);
   });
 
   it('is refused over HTTP itself for a credential that is refused, and for what is no GraphQL request', async () => {

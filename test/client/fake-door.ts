@@ -20,6 +20,7 @@ import type {
   PreparedOperation,
   RefusedOperation,
   RequestScope,
+  Rights,
   SocketContexts,
   StopReason,
   SubscriptionSink,
@@ -61,6 +62,9 @@ export interface FakeDoor extends GraphQLDoor {
   readonly sockets: SocketContexts;
   /** Of every credential that comes over HTTP. */
   expiresAt: number;
+  readonly rights: Rights;
+  /** What the credential behind a scope gives by now, as `Rights.renew` says it. */
+  renewal: (scope: RequestScope) => Promise<RequestScope | undefined>;
   /** The subscriptions so far, newest last. */
   readonly subscriptions: readonly FakeSubscription[];
   /** Resolves when there were so many. */
@@ -74,6 +78,10 @@ export interface FakeSubscription {
   stopped: StopReason | undefined;
   /** How often another identity took it over. */
   renewed: number;
+}
+
+interface FakeScope extends RequestScope {
+  readonly expiresAt: number;
 }
 
 interface Prepared extends PreparedOperation {
@@ -139,7 +147,22 @@ export function createFakeDoor(options: { introspection?: boolean } = {}): FakeD
     },
   };
 
-  return {
+  const openScope = (id: string, expiresAt: number): FakeScope => {
+    const request = { left: false };
+    requests.push(request);
+    return {
+      id,
+      log: silentLog,
+      calls: { count: 2, failed: 0 },
+      expiresAt,
+      clientLeft: () => {
+        request.left = true;
+      },
+      dispose: () => void counts.disposed++,
+    };
+  };
+
+  const door: FakeDoor = {
     counts,
     requests,
     openGate: () => openGate(),
@@ -162,8 +185,10 @@ export function createFakeDoor(options: { introspection?: boolean } = {}): FakeD
       const subscription: FakeSubscription = { sink, stopped: undefined, renewed: 0 };
       subscriptions.push(subscription);
       for (const check of subscribers.splice(0)) check();
+      const extensions = params.variables?.told as Readonly<Record<string, unknown>> | undefined;
       return {
         kind: 'live',
+        extensions,
         stop: (reason) => {
           subscription.stopped ??= reason;
         },
@@ -178,6 +203,11 @@ export function createFakeDoor(options: { introspection?: boolean } = {}): FakeD
       while (subscriptions.length < count) await new Promise<void>((resolve) => subscribers.push(resolve));
     },
     expiresAt: Number.POSITIVE_INFINITY,
+    renewal: async () => undefined,
+    rights: {
+      expiryOf: (scope) => (scope as FakeScope).expiresAt,
+      renew: (scope) => door.renewal(scope),
+    },
     sockets: {
       async connect(_upgrade, payload) {
         const { token } = (payload ?? {}) as { token?: string };
@@ -190,19 +220,9 @@ export function createFakeDoor(options: { introspection?: boolean } = {}): FakeD
         if (token === 'bad') throw new ClientError('UNAUTHENTICATED', 'The credentials were refused.');
         return token === undefined ? identity : { expiresAt: Number(token) };
       },
-      async open({ expiresAt }, { id, log }) {
+      async open({ expiresAt }, { id }) {
         if (expiresAt < Date.now()) throw new ClientError('UNAUTHENTICATED', 'The credentials have expired.');
-        const request = { left: false };
-        requests.push(request);
-        return {
-          id,
-          log,
-          calls: { count: 0, failed: 0 },
-          clientLeft: () => {
-            request.left = true;
-          },
-          dispose: () => void counts.disposed++,
-        };
+        return openScope(id, expiresAt);
       },
     },
     async createContext({ id, headers }) {
@@ -210,19 +230,10 @@ export function createFakeDoor(options: { introspection?: boolean } = {}): FakeD
         throw new ClientError('UNAUTHENTICATED', 'The credentials were refused.');
       }
       if (headers.authorization === 'Bearer crash') throw new Error(`cannot reach ${secret}`);
-      const request = { left: false };
-      requests.push(request);
-      return {
-        id,
-        log: silentLog,
-        calls: { count: 2, failed: 0 },
-        clientLeft: () => {
-          request.left = true;
-        },
-        dispose: () => void counts.disposed++,
-      };
+      return openScope(id, this.expiresAt);
     },
   };
+  return door;
 
   function prepare(source: string, operationName: string | undefined): Prepared | RefusedOperation {
     let document: DocumentNode;

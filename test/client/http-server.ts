@@ -30,6 +30,7 @@ export const httpDefaults: HttpConfig = {
     initTimeoutMs: 3_000,
     idleTimeoutMs: 60_000,
     pingIntervalMs: 12_000,
+    recheckMs: 15_000,
     slowConsumers: 'dropOldest',
     maxQueuedMessages: 100,
     maxQueuedBytes: 1_000_000,
@@ -67,7 +68,7 @@ export async function startTestServer(
     {
       createContext: (request) => door.createContext(request),
       sockets: door.sockets,
-      expiryOf: () => door.expiresAt,
+      rights: door.rights,
       health: { ready: () => health.ready, checks: async () => ({ gateway: { status: 'up', generation: 1 } }) },
       metrics,
       log: { error: write('error'), warn: write('warn'), info: write('info'), debug: write('debug') },

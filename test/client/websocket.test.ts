@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { WebSocket } from 'ws';
 import type { HttpConfig } from '../../src/client/http';
+import { ClientError } from '../../src/errors';
 import { httpDefaults, startTestServer, stopTestServer, type TestServer } from './http-server';
 
 /**
@@ -427,6 +428,56 @@ describe('a token that expires', () => {
     });
     client.send(subscribe('1', '{ hello }'));
     expect(await client.next()).toMatchObject({ type: 'next' });
+  });
+});
+
+describe('a credential that is looked at again', () => {
+  it('ends what it began once it was revoked, and nothing of another socket', async () => {
+    await start({ recheckMs: 20 });
+    const [client, other] = [await ready({ token: String(Date.now() + 60_000) }), await ready()];
+    for (const one of [client, other]) one.send(subscribe('1'));
+    await server.door.subscribed(2);
+    server.door.renewal = async (scope) => {
+      if (Number.isFinite(server.door.rights.expiryOf(scope)))
+        throw new ClientError('UNAUTHENTICATED', 'The credentials were refused.');
+      return undefined;
+    };
+    expect(await client.next()).toMatchObject({
+      id: '1',
+      type: 'error',
+      payload: [{ extensions: { code: 'UNAUTHENTICATED' } }],
+    });
+    client.send({ type: 'ping' });
+    expect(await client.next()).toEqual({ type: 'pong' });
+    server.door.subscriptions[1]?.sink.next(tick(1), false);
+    expect(await other.next()).toMatchObject({ id: '1', type: 'next' });
+  });
+});
+
+describe('what policies tell of the beginning of a subscription', () => {
+  const told = { cost: { estimated: 3 } };
+  const begin = async () => {
+    await start();
+    const client = await ready();
+    client.send(subscribe('1', 'subscription { ticks }', { told }));
+    await server.door.subscribed(1);
+    const { sink } = server.door.subscriptions[0]!;
+    return { client, sink };
+  };
+
+  it('comes with its first event, and with no other', async () => {
+    const { client, sink } = await begin();
+    sink.next(tick(1), false);
+    sink.next(tick(2), false);
+    expect(await client.next()).toMatchObject({ payload: { data: { ticks: 1 }, extensions: told } });
+    expect(await client.next()).toEqual({ id: '1', type: 'next', payload: { data: { ticks: 2 } } });
+  });
+
+  it('stands beside a gap', async () => {
+    const { client, sink } = await begin();
+    const gap = { reason: 'RECONNECTED' };
+    sink.next(JSON.stringify({ data: { ticks: 1 }, extensions: { gap } }), true);
+    expect(await client.next()).toMatchObject({ payload: { data: { ticks: 1 }, extensions: { gap, ...told } } });
   });
 });
 
