@@ -166,6 +166,7 @@ class Supergate implements Gateway {
         timeoutMs: this.config.timeouts.operationMs,
       }),
       observer: dependencies.subscriptions,
+      admitEvents: this.config.subscriptions.admitEvents,
       schedule: systemClock.schedule,
     });
   }

@@ -77,6 +77,8 @@ export interface Admitted {
   readonly executable: ExecutableOperation;
   readonly variables: CheckedVariables;
   readonly exclusions: Exclusions | undefined;
+  /** Of them, those of authorization. */
+  readonly unauthorized?: Exclusions | undefined;
   /** What policies tell beside the answer. */
   readonly extensions: Readonly<Record<string, unknown>> | undefined;
   /** Told instead, once the data of the answer is counted. Absent: it is not. */
@@ -165,7 +167,8 @@ export async function admit(
   const weighed = policies.weigh?.(request, readable);
   if (weighed?.kind === 'refused') return weighed;
   const executable = await engine.prepare(target, variables, readable?.fields, overrideLabels);
-  const first = { kind: 'admitted', executable, variables, exclusions: readable, count: weighed?.count } as const;
+  const judged = { exclusions: readable, unauthorized: readable, count: weighed?.count };
+  const first = { kind: 'admitted', executable, variables, ...judged } as const;
   const limit = policies.limit?.(request, readable, weighed?.estimated ?? 0);
   const limited = limit instanceof Promise ? await limit : limit;
   const extensions = joinExtensions(authorized, weighed, limited);
@@ -187,6 +190,32 @@ function joinExtensions(
 ): Readonly<Record<string, unknown>> | undefined {
   const told = verdicts.flatMap((verdict) => verdict?.extensions ?? []);
   return told.length === 0 ? undefined : Object.assign({}, ...told);
+}
+
+/**
+ * Asks the policies once more for something that goes on, as a new operation would be asked: `changed` when authorization
+ * does not say what it said of `admitted`; otherwise the limits charge for it.
+ */
+export async function admitAgain(
+  { target, generation }: PreparedRequest,
+  { variables, unauthorized }: Admitted,
+  context: RequestContext,
+): Promise<'admitted' | 'limited' | 'changed'> {
+  const { policies } = generation;
+  const request: AdmissionRequest = { operation: target, variables, context };
+  const authorized = await policies?.authorize?.(request);
+  if (authorized?.kind === 'refused') return 'changed';
+  const readable = authorized?.kind === 'partly' ? authorized.exclusions : undefined;
+  if (textOfExclusions(readable) !== textOfExclusions(unauthorized)) return 'changed';
+  const weighed = policies?.weigh?.(request, readable);
+  if (weighed?.kind === 'refused') return 'limited';
+  const limited = await policies?.limit?.(request, readable, weighed?.estimated ?? 0);
+  return limited === undefined || limited.kind === 'allowed' ? 'admitted' : 'limited';
+}
+
+/** Equal texts exclude the same fields of one operation for the same reasons. */
+export function textOfExclusions(exclusions: Exclusions | undefined): string {
+  return exclusions ? JSON.stringify([exclusions.fields.key, exclusions.reasons]) : '';
 }
 
 /** Checks variables, admits and runs; whatever refuses the operation on the way is an answer too. */

@@ -12,9 +12,21 @@ import type { SubscriptionContexts } from './context/subscription-contexts';
 import { ClientError, InternalError } from './errors';
 import type { Refused } from './operation/document';
 import { checkVariables } from './operation/variables';
-import { type Admitted, admit, describe, maskedError, notReady, prepareSource, reasonsOf } from './pipeline';
+import {
+  type Admitted,
+  admit,
+  admitAgain,
+  describe,
+  maskedError,
+  notReady,
+  type PreparedRequest,
+  prepareSource,
+  reasonsOf,
+  textOfExclusions,
+} from './pipeline';
 import type { Completed } from './query-plan/complete';
 import { primaryFetchOf } from './query-plan/engine';
+import type { EventVerdict } from './query-plan/event-gate';
 import type { Gap } from './query-plan/event-queue';
 import { type CompiledFetch, rootBody } from './query-plan/fetch';
 import {
@@ -32,6 +44,8 @@ export interface SubscriptionsOptions {
   readonly current: () => Generation | undefined;
   readonly contexts: SubscriptionContexts;
   readonly observer: SubscriptionObserver | undefined;
+  /** Whether each event is admitted like an operation of its own. */
+  readonly admitEvents: boolean;
   /** Returns what cancels it. */
   readonly schedule: (callback: () => void, delayMs: number) => () => void;
 }
@@ -40,9 +54,10 @@ export interface SubscriptionsOptions {
 const topicLimits = { maxJoiningEvents: 8, maxWaitingEvents: 256, establishMs: 5_000 };
 
 /** All subscriptions of one gateway. */
-export function openSubscriptions({ current, contexts, observer, schedule }: SubscriptionsOptions): LiveSubscriptions {
+export function openSubscriptions(options: SubscriptionsOptions): LiveSubscriptions {
+  const { current, observer, schedule } = options;
   return new LiveSubscriptions({
-    plan: (request, context, occasion) => planSubscription(current(), request, context, occasion, contexts),
+    plan: (request, context, occasion) => planSubscription(current(), request, context, occasion, options),
     topics: { ...topicLimits, schedule },
     observer,
   });
@@ -54,7 +69,7 @@ export async function planSubscription(
   request: SubscriptionRequest,
   context: RequestContext,
   occasion: PlanningOccasion,
-  contexts: SubscriptionContexts,
+  options: Pick<SubscriptionsOptions, 'contexts' | 'admitEvents'>,
 ): Promise<PlannedSubscription | RefusedOperation> {
   if (!generation || generation.isClosed) return refusal(notReady());
   await generation.readAhead(request.source);
@@ -72,7 +87,7 @@ export async function planSubscription(
     if (admitted.kind === 'refused') return admitted;
     const primary = primaryFetchOf(admitted.executable);
     if (!primary) return { kind: 'refused', errors: nothingLeft(admitted) };
-    return new PlannedOperation(generation, request, admitted, primary, contexts, contexts.scopeOf(context));
+    return new PlannedOperation(prepared, request, admitted, primary, options, options.contexts.scopeOf(context));
   } catch (error) {
     if (error instanceof ClientError) return refusal(error);
     context.log.error({ error: describe(error) }, 'A subscription could not be planned for a reason that is ours');
@@ -89,16 +104,24 @@ class PlannedOperation implements PlannedSubscription {
   readonly subgraph: string;
   private readonly subgraphSource: SubgraphSource;
 
+  private readonly generation: Generation;
+  private readonly contexts: SubscriptionContexts;
+  readonly admitEvent: PlannedSubscription['admitEvent'];
+
   constructor(
-    private readonly generation: Generation,
+    prepared: PreparedRequest,
     request: SubscriptionRequest,
     private readonly admitted: Admitted,
     primary: CompiledFetch,
-    private readonly contexts: SubscriptionContexts,
+    { contexts, admitEvents }: Pick<SubscriptionsOptions, 'contexts' | 'admitEvents'>,
     scope: string,
   ) {
+    const { generation } = prepared;
+    this.generation = generation;
+    this.contexts = contexts;
+    if (admitEvents && generation.policies) this.admitEvent = (whoAsks) => this.admitNext(prepared, whoAsks);
     const { source, operationName, variables } = request;
-    const exclusions = admitted.exclusions && [admitted.exclusions.fields.key, admitted.exclusions.reasons];
+    const exclusions = textOfExclusions(admitted.exclusions);
     this.topic = JSON.stringify([scope, exclusions, operationName, variables, source]);
     this.subgraph = primary.subgraph;
     const body = rootBody(primary, variables);
@@ -135,6 +158,20 @@ class PlannedOperation implements PlannedSubscription {
       context.log.error({ error: describe(error) }, 'An event could not be joined for a reason that is ours');
       const errors = formatErrors([maskedError(context.id)], context);
       return stringifyResult({ errors, data: null, ...(extensions && { extensions }) });
+    } finally {
+      context.dispose();
+    }
+  }
+
+  private async admitNext(prepared: PreparedRequest, whoAsks: RequestContext): Promise<EventVerdict> {
+    // Another generation serves, and plans it again already.
+    if (this.generation.isClosed) return 'changed';
+    const context = this.contexts.reopen(whoAsks);
+    try {
+      return await admitAgain(prepared, this.admitted, context);
+    } catch (error) {
+      context.log.error({ error: describe(error) }, 'An event could not be admitted for a reason that is ours');
+      return 'limited';
     } finally {
       context.dispose();
     }

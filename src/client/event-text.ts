@@ -50,11 +50,17 @@ export function asideOf({ extensions }: LiveSubscription, { told }: RequestScope
  * `extensions` says of a gap already.
  */
 export function eventText(payload: string, hasExtensions: boolean, isAfterLoss: boolean, aside?: Aside): string {
-  const gap = isAfterLoss && !hasExtensions ? slowConsumerGap : undefined;
-  if (!gap && !aside) return payload;
-  const members = JSON.stringify({ ...gap, ...aside }).slice(1, -1);
+  const isMarked = isAfterLoss && !hasExtensions;
+  const marked = isMarked ? gapText(payload, 'SLOW_CONSUMER') : payload;
+  if (!aside) return marked;
+  const members = JSON.stringify(aside).slice(1, -1);
   // They come last in the text of every result.
-  return hasExtensions ? `${payload.slice(0, -2)},${members}}}` : `${payload.slice(0, -1)},"extensions":{${members}}}`;
+  return hasExtensions || isMarked
+    ? `${marked.slice(0, -2)},${members}}}`
+    : `${marked.slice(0, -1)},"extensions":{${members}}}`;
 }
 
-const slowConsumerGap = { gap: { reason: 'SLOW_CONSUMER' } };
+/** The text of an event without `extensions`, with the mark that events before it are missing. */
+export function gapText(payload: string, reason: 'SLOW_CONSUMER' | 'NOT_ADMITTED'): string {
+  return `${payload.slice(0, -1)},"extensions":{"gap":{"reason":"${reason}"}}}`;
+}

@@ -4,7 +4,7 @@
  * Queries and mutations come the same way as over HTTP. A bad document ends its operation, never the socket.
  */
 import type { SubscribeMessage } from 'graphql-ws';
-import { ClientError } from '../errors';
+import type { ClientError } from '../errors';
 import type { Log } from '../telemetry/log';
 import type {
   GraphQLDoor,
@@ -181,7 +181,8 @@ export class SocketOperations implements ErrorSink {
     if (operation.isOver) live.stop('client');
     else operation.watched = watch.watch(live, scope);
     // The token was refreshed while it began.
-    if (identity !== this.whoAsks()) await this.reauthoriseOne(operation).catch((error: ClientError) => live.fail(error));
+    if (identity !== this.whoAsks())
+      await this.reauthoriseOne(operation).catch((error: ClientError) => live.fail(error));
   }
 
   /** Ends an operation for the client, unless it has ended it itself. */

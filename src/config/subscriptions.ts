@@ -20,6 +20,10 @@ export const subscriptionsSchema = z
     recheckMs: milliseconds()
       .default(15_000)
       .describe('Between two looks at the API keys of those who listen: what a revoked one began ends then.'),
+    admitEvents: z
+      .boolean()
+      .default(false)
+      .describe('Each event is admitted like an operation: rights are asked and rate limits charged for each client.'),
     slowConsumers: z
       .enum(['dropOldest', 'latestOnly', 'disconnect'])
       .default('dropOldest')

@@ -9,8 +9,9 @@ import { GraphQLError } from 'graphql';
 import type { LiveSubscription, RefusedOperation, StopReason, SubscriptionEnd, SubscriptionSink } from '../client/door';
 import { codeOf } from '../client/error-format';
 import type { RequestContext } from '../context/request-context';
-import { ClientError, type ErrorCode } from '../errors';
+import { ClientError, type ErrorCode, errorTable } from '../errors';
 import type { RawVariables } from '../operation/variables';
+import { EventGate } from './event-gate';
 import type { Gap } from './event-queue';
 import { failureOf } from './fetch';
 import type { SubgraphStreamEnd } from './subgraph-call';
@@ -133,7 +134,7 @@ export class LiveSubscriptions {
     refuse: (refused: RefusedOperation) => readonly GraphQLError[],
   ): Promise<void> {
     const turn = member.takeTurn(context);
-    const planned = await this.options.plan(member.request, context, 'again');
+    const planned = await this.planAgain(member, context, turn);
     if (!member.hasTurn(turn)) return;
     if (planned.kind === 'refused') {
       member.end({ kind: 'error', errors: refuse(planned) });
@@ -149,6 +150,22 @@ export class LiveSubscriptions {
     if (!member.hasTurn(turn)) to.remove(member);
     else if (end) member.end(endForClient(end, to.subgraph));
     else member.enter(to, context);
+  }
+
+  /** What may go well in a moment is tried again, while the events are joined by the plan that there is. */
+  private async planAgain(
+    member: LiveMember,
+    context: RequestContext,
+    turn: number,
+  ): Promise<PlannedSubscription | RefusedOperation> {
+    const { plan, topics } = this.options;
+    for (const delayMs of retryDelaysMs) {
+      const planned = await plan(member.request, context, 'again');
+      if (planned.kind === 'planned' || !mayPassLater(planned) || !member.hasTurn(turn)) return planned;
+      await new Promise<void>((resolve) => topics.schedule(resolve, delayMs));
+      if (!member.hasTurn(turn)) return planned;
+    }
+    return plan(member.request, context, 'again');
   }
 
   forget(member: LiveMember, reason: EndReason): void {
@@ -171,12 +188,25 @@ export class LiveSubscriptions {
   }
 }
 
+/** Between attempts to plan a subscription again that fail for a reason that may pass. */
+const retryDelaysMs: readonly number[] = [250, 500, 1_000, 2_000, 4_000, 8_000];
+
+/** A planner that is busy or gone, a store that does not answer, a defect of ours: none is the client's doing. */
+function mayPassLater({ errors }: RefusedOperation): boolean {
+  return errors.every((error) => {
+    const code = codeOf(error);
+    return code === 'INTERNAL_SERVER_ERROR' || errorTable[code].retry;
+  });
+}
+
 class LiveMember implements Member, ClientSubscription {
   readonly kind = 'live';
   topic: Topic | undefined;
   /** The topic before the present one, while events of it are joined still; and what has come from the present one. */
   private leaving: Topic | undefined;
   private readonly held: { readonly payload: string; readonly hasGap: boolean }[] = [];
+  /** Where each event is admitted by itself. */
+  private gate: EventGate | undefined;
   private isOver = false;
   /** Counts attempts to plan it again: the last one counts. */
   private turn = 0;
@@ -205,13 +235,26 @@ class LiveMember implements Member, ClientSubscription {
     if (topic === this.topic && this.leaving) {
       this.held.push({ payload, hasGap });
       if (this.held.length > maxHeldEvents) this.takeHeld();
-    } else this.sink.next(payload, hasGap);
+    } else this.hand(payload, hasGap);
+  }
+
+  private hand(payload: string, hasGap: boolean): void {
+    const admit = this.topic?.planned.admitEvent;
+    if (!admit) {
+      this.sink.next(payload, hasGap);
+      return;
+    }
+    this.gate ??= new EventGate({
+      deliver: (admitted, isMarked) => this.sink.next(admitted, isMarked),
+      onChanged: () => void this.reauthorise(this.wanted),
+    });
+    this.gate.push(payload, hasGap, () => admit(this.wanted));
   }
 
   private takeHeld(): void {
     this.leaving?.remove(this);
     this.leaving = undefined;
-    for (const { payload, hasGap } of this.held.splice(0)) if (!this.isOver) this.sink.next(payload, hasGap);
+    for (const { payload, hasGap } of this.held.splice(0)) if (!this.isOver) this.hand(payload, hasGap);
   }
 
   takeTurn(wanted: RequestContext): number {
@@ -237,14 +280,20 @@ class LiveMember implements Member, ClientSubscription {
   }
 
   end(end: SubscriptionEnd): void {
-    const reason = end.kind === 'complete' ? 'complete' : codeOf(end.errors[0]);
-    if (this.leave(reason)) this.sink.end(end);
+    const finish = () => {
+      const reason = end.kind === 'complete' ? 'complete' : codeOf(end.errors[0]);
+      if (this.leave(reason)) this.sink.end(end);
+    };
+    // What came before its end is the client's.
+    if (end.kind === 'complete' && this.gate) this.gate.whenDecided(finish);
+    else finish();
   }
 
   private leave(reason: EndReason): boolean {
     if (this.isOver) return false;
     this.isOver = true;
     this.owner.forget(this, reason);
+    this.gate?.close();
     this.topic?.remove(this);
     this.leaving?.remove(this);
     return true;

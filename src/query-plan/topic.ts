@@ -6,6 +6,7 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { RequestContext } from '../context/request-context';
 import { InternalError } from '../errors';
+import type { EventVerdict } from './event-gate';
 import { EventQueue, type Gap } from './event-queue';
 import type { SubgraphEvents, SubgraphResponse, SubgraphStreamEnd } from './subgraph-call';
 
@@ -19,6 +20,8 @@ export interface PlannedSubscription {
   readonly source: string;
   /** What policies tell of its beginning. */
   readonly extensions?: Readonly<Record<string, unknown>> | undefined;
+  /** Whether the next event may go to who asks as `context` does; absent: nobody has to ask. Never rejects. */
+  readonly admitEvent?: ((context: RequestContext) => Promise<EventVerdict>) | undefined;
   /** As `SubgraphSource.open`. */
   open(whoAsks: () => RequestContext, isPatient: boolean, events: SubgraphEvents): () => void;
   /** The payload of an event, for all who ask as `context` does. Never rejects. */
@@ -92,6 +95,11 @@ export class Topic {
       maxWaiting: options.maxWaitingEvents,
     });
     this.feed = this.open(planned, false);
+  }
+
+  /** By what events that come now are joined. */
+  get planned(): PlannedSubscription {
+    return this.feed.planned;
   }
 
   get subgraph(): string {

@@ -8,6 +8,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, createClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
 import { createApiKey } from '../../src/context/api-key';
 import { type RunningGateway, serve } from '../../src/main';
 import { SEED_PASSWORD } from '../../subgraphs/users/seed';
@@ -21,6 +23,7 @@ const directory = mkdtempSync(join(tmpdir(), 'supergate-api-keys-'));
 let users: RunningUsers;
 let gateway: RunningGateway;
 let adminToken: string;
+const clients: Client[] = [];
 
 beforeAll(async () => {
   users = await startUsers();
@@ -45,6 +48,7 @@ authentication:
     url: ${users.url}/.well-known/api-keys
     issuer: ${DEFAULT_TOKEN_ISSUER}
     cacheMs: 1000
+subscriptions: { recheckMs: 200 }
 `,
   );
   const env = { LOG_LEVEL: 'silent', SUPERGATE_IDENTITY_SECRET: TEST_SECRET };
@@ -56,6 +60,7 @@ authentication:
 });
 
 afterAll(async () => {
+  await Promise.all(clients.map((client) => client.dispose()));
   await gateway?.close();
   await users?.close();
   rmSync(directory, { recursive: true, force: true });
@@ -118,6 +123,36 @@ describe('an API key', () => {
     await asAdmin(`mutation { revokeApiKey(id: "${id}") { revokedAt } }`);
     await until(async () => (await withKey(next)).status === 401);
     expect(await withKey(next)).toEqual(refusal);
+  });
+
+  it('ends the subscriptions that it began when it is revoked, and no others', async () => {
+    const [lost, kept] = [await makeKey(), await makeKey()];
+    const told: string[] = [];
+    const listen = ({ key }: { key: string }, name: string) => {
+      const client = createClient({
+        url: gateway.graphqlUrl.replace('http', 'ws'),
+        webSocketImpl: WebSocket,
+        connectionParams: { 'x-api-key': key },
+        retryAttempts: 0,
+      });
+      clients.push(client);
+      const query = `subscription { presenceChanged(userIds: ["${adaId}"]) { online } }`;
+      client.subscribe(
+        { query },
+        {
+          next: () => {},
+          error: (error) => told.push(`${name}: ${JSON.stringify(error)}`),
+          complete: () => told.push(`${name} is complete`),
+        },
+      );
+    };
+    listen(lost, 'lost');
+    listen(kept, 'kept');
+    await until(async () => users.events.listeners('users:presenceChanged') === 2);
+    await asAdmin(`mutation { revokeApiKey(id: "${lost.id}") { revokedAt } }`);
+    await until(async () => told.length > 0);
+    expect(told).toEqual([expect.stringMatching(/^lost: .*UNAUTHENTICATED/)]);
+    await until(async () => users.events.listeners('users:presenceChanged') === 1);
   });
 
   it('has the roles of the key, not all of its owner, and manages no keys', async () => {

@@ -2,6 +2,7 @@
  * The reference graph live, as a client sees it: a gateway as `supergate serve` starts it, over graphql-ws.
  * Real: Postgres, the three subgraphs, the gateway, the tokens of users. Observed: events, joined with other subgraphs.
  */
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,7 +27,12 @@ const directory = mkdtempSync(join(tmpdir(), 'supergate-live-'));
 const events = createLocalEvents();
 let subgraphs: TestSubgraph[] = [];
 let gateway: RunningGateway;
-const sockets: Client[] = [];
+const sockets: Pick<Client, 'dispose'>[] = [];
+
+/** The clock of tokens, for all who read it: some keep `Date.now` from the start. */
+let laterMs = 0;
+const realNow = Date.now;
+Date.now = () => realNow() + laterMs;
 
 beforeAll(async () => {
   const env = { SIGNING_KEYS_DIR: join(directory, 'keys') };
@@ -63,6 +69,7 @@ telemetry: { logLevel: silent }`,
 });
 
 afterAll(async () => {
+  Date.now = realNow;
   await Promise.all(sockets.map((socket) => socket.dispose()));
   await gateway?.close();
   await Promise.all(subgraphs.map((subgraph) => subgraph.close()));
@@ -103,6 +110,25 @@ function subscribe(token: string, query: string, variables: Record<string, unkno
     { next: (event) => told.push(event), error: (error) => told.push(error), complete: () => told.push('complete') },
   );
   return { told };
+}
+
+/** A client that can send a `ping` with a payload. */
+function openSocket() {
+  const socket = new WebSocket(gateway.graphqlUrl.replace('http', 'ws'), 'graphql-transport-ws');
+  const messages: Data[] = [];
+  socket.on('message', (data) => messages.push(JSON.parse(String(data))));
+  const opened = once(socket, 'open');
+  sockets.push({ dispose: () => socket.terminate() });
+  return {
+    send: async (message: object) => {
+      await opened;
+      socket.send(JSON.stringify(message));
+    },
+    next: async () => {
+      await until(() => messages.length > 0);
+      return messages.shift();
+    },
+  };
 }
 
 const start = 'mutation ($input: StartConversationInput!) { startConversation(input: $input) { id } }';
@@ -174,5 +200,35 @@ describe('the reference graph', () => {
     await until(() => told.length > 0);
     expect(JSON.stringify(told[0])).toContain('NOT_FOUND');
     expect(events.listeners(`content:messageAdded:${startConversation.id}`)).toBe(0);
+  });
+
+  it('goes on over ten refreshed tokens on one socket, long after the first has expired', async () => {
+    const ada = await signIn('ada');
+    const signedIn =
+      'mutation { it: login(input: { username: "grace", password: "supergate-demo" }) { accessToken refreshToken } }';
+    let { it: tokens } = await ask(undefined, signedIn);
+    const input = { title: 'Long', participantIds: [seedUserId(2)], message: 'First' };
+    const { id } = (await ask(ada, start, { input })).startConversation;
+    const socket = openSocket();
+    await socket.send({ type: 'connection_init', payload: { authorization: `Bearer ${tokens.accessToken}` } });
+    expect(await socket.next()).toEqual({ type: 'connection_ack' });
+    const query = 'subscription ($id: ID!) { messageAdded(conversationId: $id) { body sender { displayName } } }';
+    await socket.send({ type: 'subscribe', id: '1', payload: { query, variables: { id } } });
+    await until(() => events.listeners(`content:messageAdded:${id}`) === 1);
+    for (let round = 1; round <= 10; round++) {
+      // Tokens live 15 minutes.
+      laterMs += 600_000;
+      const refresh = 'mutation ($token: String!) { it: refresh(refreshToken: $token) { accessToken refreshToken } }';
+      tokens = (await ask(undefined, refresh, { token: tokens.refreshToken })).it;
+      await socket.send({ type: 'ping', payload: { authorization: `Bearer ${tokens.accessToken}` } });
+      expect(await socket.next()).toMatchObject({ type: 'pong', payload: { refreshed: true } });
+      await ask(tokens.accessToken, send, { id, body: `Message ${round}` });
+      expect(await socket.next()).toEqual({
+        type: 'next',
+        id: '1',
+        payload: { data: { messageAdded: { body: `Message ${round}`, sender: { displayName: 'Grace Hopper' } } } },
+      });
+    }
+    expect(events.listeners(`content:messageAdded:${id}`)).toBe(1);
   });
 });

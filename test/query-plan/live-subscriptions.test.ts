@@ -29,6 +29,8 @@ let generation: string;
 let forbidden: Set<string>;
 /** The key of the source, by generation and subject. */
 let sourceOf: (generation: string, subject: string) => string;
+/** Attempts to plan that fail for a reason that may pass. */
+let failures: ClientError[];
 let sources: OpenSource[];
 let joins: Join[];
 /** Joins settle at once, unless the test holds them. */
@@ -75,6 +77,8 @@ class Planned implements PlannedSubscription {
 const plan: PlanSubscription = async ({ source }, context) => {
   await Promise.resolve();
   const subject = subjectOf(context);
+  const failure = failures.shift();
+  if (failure) return { kind: 'refused', errors: [failure] };
   if (forbidden.has(subject) || source === `not in ${generation}`) {
     return { kind: 'refused', errors: [new ClientError('UNAUTHENTICATED', `${subject} may not.`)] };
   }
@@ -86,6 +90,7 @@ beforeEach(() => {
   generation = 'one';
   forbidden = new Set();
   sourceOf = (_generation, subject) => subject;
+  failures = [];
   sources = [];
   joins = [];
   areJoinsHeld = false;
@@ -312,6 +317,48 @@ describe('another generation', () => {
     await reload('two');
     expect(lost.code).toBe('SUBSCRIPTION_SCHEMA_RELOAD');
     expect(kept.code).toBeUndefined();
+  });
+
+  it('that cannot be planned for a moment keeps the plan that there is, and tries again', async () => {
+    const client = await open('ada');
+    const times = ['QUERY_PLAN_TIMEOUT', 'SUPERGRAPH_NOT_READY', 'INTERNAL_SERVER_ERROR'] as const;
+    failures = times.map((code) => new ClientError(code, 'Not now.'));
+    const reloaded = reload('two');
+    for (const number of [1, 2, 3]) {
+      await settled();
+      send(0, `event ${number}`);
+      await settled();
+      fireTimers();
+    }
+    await reloaded;
+    send(0, 'event 4');
+    await settled();
+    expect(client.told).toEqual(['event 1 one', 'event 2 one', 'event 3 one', 'event 4 two']);
+    expect(sources).toHaveLength(1);
+  });
+
+  it('that cannot be planned for long ends what it cannot go on with', async () => {
+    const client = await open('ada');
+    failures = Array.from({ length: 20 }, () => new ClientError('QUERY_PLAN_TIMEOUT', 'Not now.'));
+    const reloaded = reload('two');
+    while (client.code === undefined) {
+      await settled();
+      fireTimers();
+    }
+    await reloaded;
+    expect(client.code).toBe('SUBSCRIPTION_SCHEMA_RELOAD');
+    expect(failures).toHaveLength(13);
+  });
+
+  it('does not wait to plan for a client that has left', async () => {
+    const client = await open('ada');
+    failures = [new ClientError('QUERY_PLAN_TIMEOUT', 'Not now.')];
+    const reloaded = reload('two');
+    await settled();
+    client.subscription.stop('client');
+    fireTimers();
+    await reloaded;
+    expect(sources).toHaveLength(1);
   });
 
   it('parts members of a topic whom it treats differently', async () => {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '../../src/telemetry/log';
 import { type Database, openDatabase } from '../../subgraphs/shared/database';
+import { createLocalEvents, type Events } from '../../subgraphs/shared/events';
 import type { Caller } from '../../subgraphs/shared/identity';
 import { startSubgraph } from '../../subgraphs/shared/subgraph';
 import { createPasswords } from '../../subgraphs/users/passwords';
@@ -24,6 +25,7 @@ export interface RunningUsers {
   readonly db: Database;
   /** The SQL statements that the subgraph ran so far. */
   readonly queries: string[];
+  readonly events: Events;
   ask(caller: Caller, query: string, variables?: Record<string, unknown>): Promise<Answer>;
   close(): Promise<void>;
 }
@@ -34,6 +36,7 @@ export async function startUsers(): Promise<RunningUsers> {
   const database = await createTestDatabase();
   const db = openDatabase(database.url);
   const queries: string[] = [];
+  const events = createLocalEvents();
   // Cheap hashes, for there are many sign-ins; the recommended cost has its own test.
   const passwords = createPasswords({ ln: 10, r: 8, p: 1 });
   const subgraph = await startSubgraph(
@@ -43,6 +46,7 @@ export async function startUsers(): Promise<RunningUsers> {
       port: 0,
       identitySecret: TEST_SECRET,
       log: silentLog,
+      events,
       onQuery: (sql) => queries.push(sql),
     },
   );
@@ -50,6 +54,7 @@ export async function startUsers(): Promise<RunningUsers> {
     url: subgraph.url,
     db,
     queries,
+    events,
     ask: (caller, query, variables) => call(subgraph.url, caller, query, variables),
     async close() {
       await subgraph.close();
