@@ -20,6 +20,7 @@ import { subgraphsSchema } from './config/subgraphs';
 import { subscriptionsSchema } from './config/subscriptions';
 import { supergraphSchema } from './config/supergraph';
 import { telemetrySchema } from './config/telemetry';
+import { trustedDocumentsSchema } from './config/trusted-documents';
 import {
   checkValue,
   type Environment,
@@ -36,6 +37,7 @@ const configSchema = z.strictObject({
   supergraph: supergraphSchema,
   subscriptions: subscriptionsSchema,
   rest: restSchema,
+  trustedDocuments: trustedDocumentsSchema,
   server: serverSchema,
   authentication: authenticationSchema,
   authorization: authorizationSchema,
@@ -174,14 +176,19 @@ function readConfigFile(file: string, env: Environment): ParsedYaml {
 
 /** Paths in the file are relative to the file, not to where the process was started: made absolute in place. */
 function resolvePaths(value: unknown, directory: string): void {
-  const { authentication, supergraph, rest } = (value ?? {}) as {
+  const { authentication, supergraph, rest, trustedDocuments } = (value ?? {}) as {
     authentication?: { issuers?: unknown; apiKeys?: unknown } | null;
     supergraph?: { lastGoodFile?: unknown } | null;
     rest?: { operations?: unknown } | null;
+    trustedDocuments?: { files?: unknown } | null;
   };
   if (typeof supergraph?.lastGoodFile === 'string')
     supergraph.lastGoodFile = resolve(directory, supergraph.lastGoodFile);
   if (typeof rest?.operations === 'string') rest.operations = resolve(directory, rest.operations);
+  if (trustedDocuments && Array.isArray(trustedDocuments.files))
+    trustedDocuments.files = trustedDocuments.files.map((file: unknown) =>
+      typeof file === 'string' ? resolve(directory, file) : file,
+    );
   const issuers: readonly unknown[] = Array.isArray(authentication?.issuers) ? authentication.issuers : [];
   for (const owner of [...issuers, authentication?.apiKeys] as (Record<string, unknown> | null | undefined)[]) {
     for (const key of ['jwksFile', 'publicKeyFile', 'file']) {

@@ -16,18 +16,18 @@ import type {
 import type { HealthCheck, HealthSource } from './client/health';
 import type { HttpConfig, HttpDeps, RestDeps } from './client/http';
 import { createIdempotentRequests } from './client/rest/idempotency';
-import { type Config, ConfigError } from './config';
+import type { Config } from './config';
 import { costHeader } from './config/cost';
 import type { Authentication } from './context/create-authentication';
 import { createRequestContexts, type RequestContexts } from './context/create-request-context';
 import type { Identity, RequestContext } from './context/request-context';
 import type { SubgraphIdentity } from './context/subgraph-identity';
 import type { Gateway } from './gateway';
-import { readOperationFiles } from './operation/operation-files';
+import type { KnownOperations } from './open-operations';
 import type { PreparedRequest } from './pipeline';
 import { isOfAudience } from './policy/requirements';
 import type { RedisConnection } from './redis';
-import { RestRouteTable, readOperationDirectory } from './supergraph/rest-routes';
+import type { RestRouteTable } from './supergraph/rest-routes';
 import type { Log } from './telemetry/log';
 import type { Metrics } from './telemetry/metrics';
 import type { Tracer } from './telemetry/traces';
@@ -38,7 +38,7 @@ const healthTimeoutMs = 1_500;
 export interface DoorParts {
   readonly gateway: Gateway;
   readonly contexts: RequestContexts;
-  readonly rest: RestRouteTable | undefined;
+  readonly operations: KnownOperations;
   readonly redis: RedisConnection | undefined;
   readonly metrics: Metrics;
   readonly tracer: Tracer | undefined;
@@ -59,35 +59,20 @@ export function httpConfigOf({ server, telemetry, subscriptions }: Config): Http
 
 /** What the HTTP door, with the sockets and routes on it, works with. */
 export function httpDepsOf(config: Config, parts: DoorParts): HttpDeps {
-  const { gateway, contexts, rest, redis, metrics, tracer, log } = parts;
+  const { gateway, contexts, operations, redis, metrics, tracer, log } = parts;
   return {
     door: doorOf(gateway),
     createContext: (request) => contexts.openHttp(request),
     ...explorersOf(config),
     sockets: socketContextsOf(contexts),
     rights: rightsOf(contexts),
-    rest: rest && restDepsOf(config, { table: rest, gateway, redis }),
-    health: healthOf(gateway),
+    trusted: operations.trusted,
+    rest: operations.rest && restDepsOf(config, { table: operations.rest, gateway, redis }),
+    health: healthOf(gateway, operations),
     metrics,
     log,
     tracer,
   };
-}
-/** Reads the operation files and makes routes of them. Throws `ConfigError` with every problem. */
-export async function openRest({ rest }: Config, gateway: Gateway, log: Log): Promise<RestRouteTable | undefined> {
-  const { operations: directory } = rest;
-  if (directory === undefined) return undefined;
-  const files = await readOperationDirectory(directory).catch((error: unknown) => {
-    throw new ConfigError([{ file: directory, path: 'rest.operations', message: `cannot be read: ${error}` }]);
-  });
-  const { operations, problems } = readOperationFiles(files);
-  const table = new RestRouteTable(operations, gateway, log);
-  const wrong = problems.length > 0 ? problems : await table.open();
-  if (wrong.length > 0) {
-    table.close();
-    throw new ConfigError(wrong.map((problem) => ({ ...problem, path: '' })));
-  }
-  return table;
 }
 
 function restDepsOf(
@@ -212,7 +197,7 @@ function doorOf(gateway: Gateway): GraphQLDoor {
 }
 
 /** What the health endpoints tell. */
-export function healthOf(gateway: Gateway): HealthSource {
+function healthOf(gateway: Gateway, { rest }: KnownOperations): HealthSource {
   return {
     ready: () => gateway.current !== undefined,
     async checks() {
@@ -228,6 +213,7 @@ export function healthOf(gateway: Gateway): HealthSource {
         const status = kind === 'served' ? 'up' : 'degraded';
         checks.supergraph = { status, newest: kind, since: new Date(since).toISOString() };
       }
+      if (rest && rest.problems.length > 0) checks.operations = { status: 'degraded', misfits: rest.problems.length };
       if (gateway.redisStatus) checks.redis = { status: gateway.redisStatus };
       for (const [name, { healthy, durationMs }] of subgraphs) {
         const { instances = [] } = resilience.get(name) ?? {};

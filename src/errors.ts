@@ -46,6 +46,13 @@ export const errorTable = {
     'The hash of an automatic persisted query is unknown: send it again with the text.',
     { retry: true },
   ),
+  PERSISTED_QUERY_NOT_IN_LIST: define(404, 'There is no trusted document with the id that the request names.'),
+  PERSISTED_QUERY_ID_REQUIRED: define(
+    400,
+    'Operations must be sent by the id of a trusted document, and this one is sent as text.',
+  ),
+  QUERY_NOT_IN_SAFELIST: define(403, 'The document is not one of the trusted documents, and nothing else may run.'),
+  CANNOT_SEND_PQ_ID_AND_BODY: define(400, 'The request has both the id of a trusted document and a text.'),
   CSRF_PREVENTED: define(
     400,
     'A simple request that a foreign page could have made: send a content type of JSON or a preflight header.',

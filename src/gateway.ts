@@ -46,6 +46,7 @@ import { SharedPools } from './subgraph/shared-pools';
 import { openSubscriptions } from './subscribe';
 import type { Generation } from './supergraph/generation';
 import { Generations, type SupergraphStatus, type UpdateOutcome } from './supergraph/generations';
+import type { KnownDocuments } from './supergraph/known-documents';
 import {
   checkSubgraphs,
   createDataSource,
@@ -81,6 +82,8 @@ export interface GatewayDependencies extends PolicyDependencies, OverrideDepende
   readonly subscriptions?: SubscriptionObserver;
   /** How subgraphs are told who asks, where `ownHeaders` say it: the events of a subscription need it anew. */
   readonly subgraphIdentity?: SubgraphIdentity | undefined;
+  /** Prepares what is known before anybody asks; see `GenerationsOptions.makeReady`. */
+  readonly knownDocuments?: Pick<KnownDocuments, 'makeReady'> | undefined;
   /** The request context behind a context value of Apollo Server; without it one is made for each operation. */
   readonly contextOf?: (contextValue: unknown) => RequestContext;
 }
@@ -181,6 +184,7 @@ class Supergate implements Gateway {
       retireMs: Math.max(timeouts.drainMs, timeouts.operationMs),
       maxDraining: supergraph.maxDraining,
       log: this.log,
+      makeReady: async (generation, isFirst) => this.dependencies.knownDocuments?.makeReady(generation, isFirst),
       onServed: (generation) => this.served(generation),
       onStatus: (status) => this.dependencies.onSupergraphStatus?.(status),
       now: Date.now,

@@ -11,9 +11,12 @@ import { authenticationProblems, createAuthentication } from './context/create-a
 import { requestIdHeader } from './context/create-request-context';
 import type { RequestContext } from './context/request-context';
 import { createSubgraphIdentity, type SubgraphIdentity, subgraphIdentityHeader } from './context/subgraph-identity';
-import { createContexts, httpConfigOf, httpDepsOf, openRest } from './doors';
+import { createContexts, httpConfigOf, httpDepsOf } from './doors';
 import { createGateway, type Gateway } from './gateway';
+import { openLibrary, openOperations } from './open-operations';
+import type { OperationLibrary } from './operation/operation-library';
 import { openRedis, type RedisConnection } from './redis';
+import { KnownDocuments } from './supergraph/known-documents';
 import { PlannerThread } from './supergraph/planner-client';
 import { watchSupergraph } from './supergraph/watched-source';
 import { type AdjustableLog, createLog, type Log } from './telemetry/log';
@@ -51,8 +54,9 @@ export async function serve(options: ServeOptions): Promise<RunningGateway> {
   const { config, settings } = loaded;
   const log = createLog(config.telemetry.logLevel);
   const identity = config.subgraphIdentity && createSubgraphIdentity({ ...config.subgraphIdentity, now: Date.now });
+  const library = await openLibrary(config, log);
   const planner = new PlannerThread({ ...config.planner, rateLimitTiers: Object.keys(config.rateLimits.tiers), log });
-  return open(options, config, { planner, identity, log, settings });
+  return open(options, config, { planner, library, identity, log, settings });
 }
 
 /** What a call of the gateway itself carries, so that subgraphs know it. */
@@ -62,6 +66,7 @@ function identityHeaders(identity: SubgraphIdentity | undefined): Readonly<Recor
 
 /** What is there before the gateway. */
 interface BaseParts {
+  readonly library: OperationLibrary | undefined;
   readonly identity: SubgraphIdentity | undefined;
   readonly log: AdjustableLog;
   readonly settings: () => readonly Setting[];
@@ -72,7 +77,7 @@ async function open(
   config: Config,
   { planner, ...base }: BaseParts & { readonly planner: PlannerThread },
 ): Promise<RunningGateway> {
-  const { identity, log } = base;
+  const { library, identity, log } = base;
   const metrics = createMetrics();
   const supergraph = watchSupergraph({
     ...config.supergraph,
@@ -88,6 +93,7 @@ async function open(
       log,
       planner,
       ...(redis && { redis }),
+      knownDocuments: library && knownDocumentsOf(library, config, log),
       onSupergraphStatus: ({ kind }) => metrics.supergraphUpdate(kind),
       ownHeaders: [requestIdHeader, subgraphIdentityHeader],
       subgraphHealthHeaders: () => identityHeaders(identity),
@@ -117,21 +123,21 @@ async function openDoors(
   config: Config,
   parts: BaseParts & { gateway: Gateway; redis: RedisConnection | undefined; metrics: Metrics },
 ): Promise<RunningGateway> {
-  const { gateway, redis, metrics, identity, log } = parts;
+  const { gateway, library, redis, metrics, identity, log } = parts;
   const authentication = createAuthentication(config.authentication, {
     subgraphIdentity: identity,
     log,
     now: Date.now,
   });
   const contexts = createContexts(config, authentication, identity, log);
-  const rest = await openRest(config, gateway, log);
+  const operations = await openOperations(config, library, gateway, log);
   const tracer = config.telemetry.tracing && loadTracer(config.telemetry.tracing);
-  const doors = httpDepsOf(config, { gateway, contexts, rest, redis, metrics, tracer, log });
+  const doors = httpDepsOf(config, { gateway, contexts, operations, redis, metrics, tracer, log });
   const http = await createHttpServer(httpConfigOf(config), doors);
   for (const stray of strayOverrides(config, gateway.current?.subgraphNames ?? [])) log.warn({}, stray);
   const close = async () => {
     await http.close({ readinessMs: config.timeouts.readinessMs, timeoutMs: config.timeouts.drainMs });
-    rest?.close();
+    await operations.close();
     await authentication.close();
     await gateway.stop();
     await tracer?.close();
@@ -151,6 +157,10 @@ async function openDoors(
     log,
     close,
   };
+}
+
+function knownDocumentsOf(library: OperationLibrary, { trustedDocuments, planner }: Config, log: Log): KnownDocuments {
+  return new KnownDocuments(library, { misfits: trustedDocuments.misfits, timeoutMs: planner.warmTimeoutMs, log });
 }
 
 /** Loaded here, because it is much, and most gateways trace nothing. */

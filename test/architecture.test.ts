@@ -13,6 +13,7 @@ const joints = [
   'gateway.ts',
   'main.ts',
   'open-generation.ts',
+  'open-operations.ts',
   'pipeline.ts',
   'process-end.ts',
   'subscribe.ts',

@@ -255,6 +255,23 @@ async function subscribed(befall: (gateway: Gateway, subscription: ClientSubscri
   return { code: code as string, status: undefined };
 }
 
+/** One request to a gateway that knows a single document, `one`. */
+async function listed(body: object, requireId = false): Promise<Observed> {
+  const [config, manifest] = [join(directory, 'listed.yaml'), join(directory, 'manifest.json')];
+  writeFileSync(manifest, '{"one":"query One { thing { id } }"}');
+  const section = `{ files: [./manifest.json], mode: only, requireId: ${requireId} }`;
+  writeFileSync(config, `server: { port: 0 }\ntrustedDocuments: ${section}\n`);
+  const supergraph = join(directory, 'supergraph.graphql');
+  const gateway = await serve({ supergraph, config, env: { LOG_LEVEL: 'silent' } });
+  try {
+    return await observe(
+      await fetch(gateway.graphqlUrl, { method: 'POST', headers: json, body: JSON.stringify(body) }),
+    );
+  } finally {
+    await gateway.close();
+  }
+}
+
 const scenarios: Readonly<Record<ErrorCode, () => Promise<Observed>>> = {
   BAD_REQUEST: () => request('/graphql', { method: 'POST', headers: json, body: '{"query":' }),
   GRAPHQL_PARSE_FAILED: () => ask('{ thing '),
@@ -262,6 +279,10 @@ const scenarios: Readonly<Record<ErrorCode, () => Promise<Observed>>> = {
   BAD_USER_INPUT: () => post({ query: 'query($v: Int) { number(value: $v) }', variables: { v: 'one' } }),
   OPERATION_RESOLUTION_FAILURE: () => post({ query: 'query A { thing { id } }', operationName: 'B' }),
   PERSISTED_QUERY_NOT_FOUND: () => post({ extensions: { persistedQuery: { version: 1, sha256Hash: '0'.repeat(64) } } }),
+  PERSISTED_QUERY_NOT_IN_LIST: () => listed({ documentId: 'two' }),
+  PERSISTED_QUERY_ID_REQUIRED: () => listed({ query: '{ thing { id } }', variables: {} }, true),
+  QUERY_NOT_IN_SAFELIST: () => listed({ query: '{ thing { name } }' }),
+  CANNOT_SEND_PQ_ID_AND_BODY: () => listed({ documentId: 'one', query: '{ thing { id } }' }),
   CSRF_PREVENTED: () => request('/graphql?query={thing{id}}', { method: 'GET' }),
   MAX_TOKENS_LIMIT: () => ask(`{ ${repeat(500, () => 'number')} }`),
   MAX_DEPTH_LIMIT: () => ask(`{ thing ${'{ child '.repeat(10)} { id } ${'}'.repeat(10)} }`),

@@ -175,7 +175,7 @@ function toApolloRequest({ method, headers, params, negotiated }: LaneRequest): 
 }
 
 /** Apollo Server refuses a parameter that is there and undefined, but takes null. */
-function toBody(params: GraphQLParams): Readonly<Record<keyof GraphQLParams, unknown>> {
+function toBody(params: GraphQLParams): Readonly<Record<string, unknown>> {
   return {
     query: params.query ?? null,
     operationName: params.operationName ?? null,

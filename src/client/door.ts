@@ -16,6 +16,8 @@ export type OperationType = 'query' | 'mutation' | 'subscription';
 /** A GraphQL request after its transport is forgotten: GraphQL over HTTP, section 5.1 "Request parameters". */
 export interface GraphQLParams {
   readonly query: string | undefined;
+  /** The id of a trusted document, instead of its text. */
+  readonly documentId?: string | undefined;
   readonly operationName: string | undefined;
   readonly variables: Readonly<Record<string, unknown>> | undefined;
   readonly extensions: Readonly<Record<string, unknown>> | undefined;

@@ -5,7 +5,8 @@
 import type { IncomingMessage } from 'node:http';
 import { ClientError } from '../errors';
 import type { ApolloLane, LaneRequest } from './apollo-lane';
-import type { CreateContext, GraphQLDoor, PreparedOperation } from './door';
+import { chooseDocument, type TrustedDocuments } from './document-choice';
+import type { CreateContext, GraphQLDoor, PreparedOperation, RefusedOperation } from './door';
 import {
   type HttpStream,
   isStream,
@@ -15,7 +16,7 @@ import {
   streamRefusal,
 } from './event-streams';
 import type { Exchange } from './exchange';
-import { checkHeaders, persistedQueryOf, readGet, readPost } from './graphql-request';
+import { checkHeaders, readGet, readPost } from './graphql-request';
 import { answerErrors, answerExecution, answerRefusal, type HttpAnswer } from './graphql-response';
 import { negotiate, negotiateStream } from './negotiation';
 import { type RateLimitReport, rateLimitHeaders } from './rate-limit-headers';
@@ -40,6 +41,8 @@ export interface GraphQLHandlerOptions {
   /** Whether a prepared POST may skip Apollo Server. */
   readonly expressLane: boolean;
   readonly maxBodyBytes: number;
+  /** Absent: no document has an id but that of an automatic persisted query. */
+  readonly trusted?: TrustedDocuments | undefined;
   /** Absent when streams are not served. */
   readonly streams?: StreamDeps | undefined;
 }
@@ -96,11 +99,7 @@ async function answer(options: GraphQLHandlerOptions, request: GraphQLHttpReques
   const method = request.message.method === 'POST' ? 'POST' : 'GET';
   const negotiated = exchange.negotiated ?? { mediaType: 'application/json', jsonByName: false };
   const read = method === 'POST' ? readPost(headers, request.body, options.maxBodyBytes) : readGet(searchOf(url));
-  const params = read instanceof Promise ? await read : read;
-  const hash = persistedQueryOf(params);
-  if (!params.query && hash === undefined) {
-    throw new ClientError('BAD_REQUEST', 'The request has no "query": it must be a non-empty string.');
-  }
+  const { params, hash, isTrusted } = chooseDocument(read instanceof Promise ? await read : read, options.trusted);
   const { trace } = exchange;
   trace?.enter('context');
   const context = await options.createContext({
@@ -119,8 +118,9 @@ async function answer(options: GraphQLHandlerOptions, request: GraphQLHttpReques
   if (source === undefined) return apolloLane.answer(laneRequest);
 
   trace?.enter('operation');
-  const prepared = await door.prepare(source, params.operationName);
   const { streams } = options;
+  const refusal = isTrusted ? undefined : options.trusted?.judge(source, params.operationName);
+  const prepared = refusal ? refused(refusal) : await door.prepare(source, params.operationName);
   if (prepared.kind === 'refused') {
     if (streams && exchange.stream === 'sse') return streamRefusal('sse', prepared.errors, context);
     return answerRefusal(prepared.errors, negotiated, exchange);
@@ -133,6 +133,10 @@ async function answer(options: GraphQLHandlerOptions, request: GraphQLHttpReques
     return answerExecution(await door.execute(prepared, params, context), negotiated, exchange);
   }
   return apolloLane.answer(laneRequest);
+}
+
+function refused(error: ClientError): RefusedOperation {
+  return { kind: 'refused', errors: [error] };
 }
 
 function searchOf(url: string): string {

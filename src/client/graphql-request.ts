@@ -52,6 +52,9 @@ export function readGet(search: string): GraphQLParams {
   const given = new URLSearchParams(search);
   return narrowParams({
     query: single(given, 'query'),
+    documentId: single(given, 'documentId'),
+    doc_id: single(given, 'doc_id'),
+    id: single(given, 'id'),
     operationName: single(given, 'operationName'),
     variables: jsonOf(given, 'variables'),
     extensions: jsonOf(given, 'extensions'),
@@ -74,11 +77,18 @@ function narrowParams(given: Readonly<Record<string, unknown>>): GraphQLParams {
   const { query, operationName, variables, extensions } = given;
   return {
     query: stringOr('query', query),
+    documentId: documentIdOf(given),
     // Some clients send an empty name for "no name"; no operation can have it.
     operationName: stringOr('operationName', operationName) || undefined,
     variables: objectOr('variables', variables),
     extensions: objectOr('extensions', extensions),
   };
+}
+
+/** `documentId` is that of GraphQL over HTTP; Relay's networks send the others, and never a text beside them. */
+function documentIdOf({ query, documentId, doc_id, id }: Readonly<Record<string, unknown>>): string | undefined {
+  const given = stringOr('documentId', documentId) ?? (query ? undefined : (doc_id ?? id));
+  return typeof given === 'string' && given !== '' ? given : undefined;
 }
 
 function stringOr(name: string, value: unknown): string | undefined {

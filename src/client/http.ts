@@ -16,6 +16,7 @@ import type { Tracer } from '../telemetry/traces';
 import { type ApolloServerPlugin, createApolloLane } from './apollo-lane';
 import { createClientAddress } from './client-address';
 import { type ConnectionLimits, type Connections, createConnections, type DrainOptions } from './connections';
+import type { TrustedDocuments } from './document-choice';
 import type { CreateContext, GraphQLDoor, RequestScope, Rights, SocketContexts } from './door';
 import { type StreamDeps, StreamRegistry, type StreamRegistryLimits } from './event-streams';
 import { createExchangeObserver } from './exchange';
@@ -72,6 +73,8 @@ export interface HttpDeps {
   readonly mayExplore?: (context: RequestScope) => boolean;
   readonly sockets: SocketContexts;
   readonly rights: Rights;
+  /** Documents that clients may name by an id. */
+  readonly trusted?: TrustedDocuments | undefined;
   /** Absent: there are no REST routes. */
   readonly rest?: RestDeps | undefined;
   readonly health: HealthSource;
@@ -120,6 +123,7 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
     apolloLane,
     expressLane: config.expressLane && plugins.every((plugin) => plugin.requestDidStart === undefined),
     maxBodyBytes: config.maxBodyBytes,
+    trusted: deps.trusted,
     streams: config.subscriptions.eventStreams ? streamDeps(config, deps, watch) : undefined,
   });
   const streams = new StreamRegistry(config.subscriptions);
@@ -210,6 +214,7 @@ function openSockets(server: Server, config: HttpConfig, deps: HttpDeps, watch: 
     {
       door: deps.door,
       contexts: deps.sockets,
+      trusted: deps.trusted,
       ipOf: (request) => clientAddress(request, request.socket.remoteAddress ?? ''),
       metrics: deps.metrics.clients,
       log: deps.log,

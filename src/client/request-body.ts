@@ -101,7 +101,7 @@ export function tooLarge(maxBytes: number): ClientError {
 }
 
 /** Two readers of one request (a firewall and this gateway) must never see two different ones of these. */
-const parameters: readonly string[] = ['query', 'operationName', 'variables', 'extensions'];
+const parameters: readonly string[] = ['query', 'documentId', 'operationName', 'variables', 'extensions'];
 
 /** The JSON object that a body holds. Throws BAD_REQUEST for anything else, and for a parameter that is given twice. */
 export function parseJsonBody(body: Buffer | undefined): Readonly<Record<string, unknown>> {

@@ -3,13 +3,14 @@
  * In: frames. Out: messages, or the close codes of the protocol. Clock: per connection.
  * What is asked on it is run by `socket-operations.ts`.
  */
-import { parseMessage, type SubscribeMessage } from 'graphql-ws';
+import type { SubscribeMessage } from 'graphql-ws';
 import { ClientError, errorTable } from '../errors';
 import type { Log } from '../telemetry/log';
 import type { SocketIdentity, SocketUpgrade, StopReason } from './door';
 import { type ErrorSink, formatErrors } from './error-format';
 import type { Schedule } from './expiry';
 import { Outbox, type OutboxConnection, type OutboxLimits } from './outbox';
+import { closeCodes, readMessage } from './socket-messages';
 import { SocketOperations, type SocketOperationsDeps } from './socket-operations';
 
 export interface SocketLimits extends OutboxLimits {
@@ -28,17 +29,6 @@ export interface Wire extends OutboxConnection {
 export interface SocketDeps extends SocketOperationsDeps {
   readonly schedule: Schedule;
 }
-
-/** The protocol's close codes. */
-const closeCodes = {
-  badMessage: 4400,
-  unauthorized: 4401,
-  initTimeout: 4408,
-  duplicateId: 4409,
-  secondInit: 4429,
-  goingAway: 1001,
-  tooSlow: 1013,
-} as const;
 
 type Phase = 'opened' | 'initialising' | 'ready' | 'closed';
 
@@ -80,9 +70,9 @@ export class SocketConnection implements ErrorSink {
   /** A message of the client; undefined for one that is not text. */
   receive(text: string | undefined): void {
     if (this.phase === 'closed') return;
-    let message: ReturnType<typeof parseMessage>;
+    let message: ReturnType<typeof readMessage>;
     try {
-      message = parseMessage(text ?? '');
+      message = readMessage(text ?? '');
     } catch {
       this.close(closeCodes.badMessage, 'This is no message of graphql-transport-ws.');
       return;

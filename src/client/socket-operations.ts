@@ -6,6 +6,7 @@
 import type { SubscribeMessage } from 'graphql-ws';
 import type { ClientError } from '../errors';
 import type { Log } from '../telemetry/log';
+import type { TrustedDocuments } from './document-choice';
 import type {
   GraphQLDoor,
   LiveSubscription,
@@ -20,6 +21,7 @@ import { codeOf, type ErrorSink, formatErrors } from './error-format';
 import { type Aside, asideOf, errorCodeOf, eventText, nextMessage, textOf } from './event-text';
 import type { Outbox } from './outbox';
 import type { RightsWatch, Watched } from './rights-watch';
+import { readSubscribe } from './socket-messages';
 
 export interface SocketObserver {
   operationStarted(operation: PreparedOperation['operation']): void;
@@ -31,6 +33,7 @@ export interface SocketObserver {
 export interface SocketOperationsDeps {
   readonly door: Pick<GraphQLDoor, 'prepare' | 'execute' | 'subscribe'>;
   readonly contexts: SocketContexts;
+  readonly trusted?: TrustedDocuments | undefined;
   readonly watch: Pick<RightsWatch, 'watch'>;
   readonly observer: SocketObserver;
   /** The frame of an event, made once for all clients that have the same id for it. */
@@ -120,17 +123,12 @@ export class SocketOperations implements ErrorSink {
   private async answer(
     id: string,
     operation: Operation,
-    { query, operationName, variables, extensions }: SubscribeMessage['payload'],
+    payload: SubscribeMessage['payload'],
     scope: RequestScope,
   ): Promise<void> {
-    const { door, observer } = this.deps;
-    const params = {
-      query,
-      operationName: operationName ?? undefined,
-      variables: variables ?? undefined,
-      extensions: extensions ?? undefined,
-    };
-    const prepared = await door.prepare(query, params.operationName);
+    const { door, observer, trusted } = this.deps;
+    const { params, source } = readSubscribe(payload, trusted);
+    const prepared = await door.prepare(source, params.operationName);
     if (prepared.kind === 'refused') {
       this.end(id, operation, () => this.sendErrors(id, prepared.errors));
       return;

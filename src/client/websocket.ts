@@ -10,6 +10,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { ErrorCode } from '../errors';
 import type { Log } from '../telemetry/log';
 import type { ClientMetrics } from '../telemetry/metrics';
+import type { TrustedDocuments } from './document-choice';
 import type { GraphQLDoor, SocketContexts } from './door';
 import { nextMessage } from './event-text';
 import { scheduleTimer } from './expiry';
@@ -31,6 +32,7 @@ export interface WebSocketConfig extends SocketLimits {
 export interface WebSocketDeps {
   readonly door: GraphQLDoor;
   readonly contexts: SocketContexts;
+  readonly trusted: TrustedDocuments | undefined;
   /** The client's address, behind proxies that are trusted. */
   readonly ipOf: (request: IncomingMessage) => string;
   readonly metrics: ClientMetrics;
@@ -95,10 +97,11 @@ class Sockets implements WebSocketDoor {
   }
 
   private createConnectionDeps(): SocketDeps {
-    const { door, contexts, metrics, watch } = this.deps;
+    const { door, contexts, trusted, metrics, watch } = this.deps;
     return {
       door,
       contexts,
+      trusted,
       watch,
       observer: {
         operationStarted: (operation) => metrics.operationStarted('websocket', operation),

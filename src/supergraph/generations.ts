@@ -28,6 +28,8 @@ export interface GenerationsOptions<Transport extends GenerationTransport> {
   /** Replaced generations that may still drain; the oldest beyond it is closed, whatever runs. */
   readonly maxDraining: number;
   readonly log: Log;
+  /** Called before a generation serves, to prepare it. Resolves with why it must not replace another, or nothing. */
+  readonly makeReady: (generation: Generation<Transport>, isFirst: boolean) => Promise<string | undefined>;
   /** A generation serves from now on; called once for each. The one before is retired when it has resolved. */
   readonly onServed: (generation: Generation<Transport>) => Promise<void>;
   readonly onStatus: (status: SupergraphStatus) => void;
@@ -61,6 +63,7 @@ export class Generations<Transport extends GenerationTransport> {
 
   private async loadNow(supergraphSdl: string): Promise<void> {
     const first = await this.open(supergraphSdl);
+    await this.options.makeReady(first, true);
     await this.refuseIfStopped(first);
     await this.serve(first);
     // One that was kept from before may serve because the newest cannot be had.
@@ -101,8 +104,13 @@ export class Generations<Transport extends GenerationTransport> {
   }
 
   private async replace(old: Generation<Transport>, supergraphSdl: string): Promise<UpdateOutcome> {
-    const { warmOperations, warmTimeoutMs, log } = this.options;
+    const { warmOperations, warmTimeoutMs, makeReady, log } = this.options;
     const next = await this.open(supergraphSdl);
+    const reason = await makeReady(next, false);
+    if (reason !== undefined) {
+      await next.retire(0);
+      throw new Error(reason);
+    }
     const warmed = await next.warm(old.hotOperations(warmOperations), warmTimeoutMs);
     await this.refuseIfStopped(next);
     const served = this.serve(next);

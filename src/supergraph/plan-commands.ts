@@ -7,6 +7,7 @@ import { relative } from 'node:path';
 import { type Config, ConfigError, createConfig, loadConfig, processEnvironment } from '../config';
 import { type Arguments, type Command, messageOf, UsageError } from '../config/command-line';
 import type { Environment } from '../config/yaml-file';
+import { listOperationFiles } from '../operation/operation-library';
 import {
   compareReports,
   costOf,
@@ -14,7 +15,6 @@ import {
   type OperationReport,
   OperationReporter,
 } from './operation-report';
-import { readOperationDirectory } from './rest-routes';
 
 const defaultSupergraph = './supergraph.yaml';
 
@@ -178,11 +178,11 @@ function readText(command: string, file: string): string {
 
 /** The operations of a directory, by their paths in it. */
 async function readOperations(directory: string): Promise<ReadonlyMap<string, string>> {
-  const files = await readOperationDirectory(directory).catch((error: unknown) => {
+  const files = await listOperationFiles(directory).catch((error: unknown) => {
     throw new UsageError(`check: ${directory} cannot be read: ${messageOf(error)}`);
   });
-  if (files.size === 0) throw new UsageError(`check: ${directory} has no .graphql file`);
-  return new Map([...files].map(([file, text]) => [relative(directory, file), text]));
+  if (files.length === 0) throw new UsageError(`check: ${directory} has no .graphql file`);
+  return new Map(files.map((file) => [relative(directory, file), readText('check', file)]));
 }
 
 function print(text: string): void {

@@ -2,8 +2,6 @@
  * The REST routes of a supergraph: operation files in, routes with typed variables out, or why an operation cannot be
  * served. Clock: per supergraph.
  */
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import {
   type GraphQLInputType,
   type GraphQLSchema,
@@ -16,7 +14,6 @@ import {
 } from 'graphql';
 import { type RestRoute, RestRoutes, type RestVariable } from '../client/rest/routes';
 import type { FileOperation, FileProblem } from '../operation/operation-files';
-import type { Log } from '../telemetry/log';
 import type { Generation } from './generation';
 
 export interface RestRoutesResult {
@@ -38,10 +35,10 @@ export class RestRouteTable {
   problems: readonly FileProblem[] = [];
   private stop: () => void = () => {};
 
+  /** `library`: the operations as they are now. */
   constructor(
-    private readonly operations: readonly FileOperation[],
+    private readonly library: { readonly current: { readonly operations: readonly FileOperation[] } },
     private readonly source: RouteSource,
-    private readonly log: Log,
   ) {}
 
   /** Builds the routes, and builds them again for each supergraph. Resolves with what the first one does not allow. */
@@ -55,16 +52,16 @@ export class RestRouteTable {
     return this.problems;
   }
 
-  private async build(): Promise<void> {
+  /** Builds the routes of the operations, and the supergraph, that are served by now. */
+  async build(): Promise<void> {
     const { current } = this.source;
     if (!current) return;
-    const { routes, problems } = await buildRestRoutes(this.operations, current);
-    // Another supergraph came meanwhile, and its own build with it.
-    if (current !== this.source.current) return;
+    const { operations } = this.library.current;
+    const { routes, problems } = await buildRestRoutes(operations, current);
+    // Another supergraph, or another set of operations, came meanwhile, and its own build with it.
+    if (current !== this.source.current || operations !== this.library.current.operations) return;
     this.routes = new RestRoutes(routes);
     this.problems = problems;
-    for (const { file, line, message } of problems)
-      this.log.error({ file, line, message }, 'An operation does not fit the supergraph: it has no route');
   }
 
   close(): void {
@@ -124,18 +121,4 @@ function isSole(node: OperationDefinitionNode, path: readonly string[]): boolean
     set = only.selectionSet;
   }
   return true;
-}
-
-/** Every `.graphql` file of a directory and those below it, by its path. Rejects when the directory cannot be read. */
-export async function readOperationDirectory(directory: string): Promise<ReadonlyMap<string, string>> {
-  const names = await readdir(directory, { recursive: true });
-  const files = names.filter((name) => /\.(graphql|gql)$/.test(name)).sort();
-  return new Map(
-    await Promise.all(
-      files.map(async (name): Promise<[string, string]> => {
-        const file = join(directory, name);
-        return [file, await readFile(file, 'utf8')];
-      }),
-    ),
-  );
 }
