@@ -11,6 +11,7 @@ import { authorizationSchema } from './config/authorization';
 import { costSchema } from './config/cost';
 import { effectiveSettings, type Setting } from './config/effective';
 import { type Flags, overlayEnvironment, variableKey } from './config/environment';
+import { headersSchema } from './config/headers';
 import { limitsSchema, sharingSchema, timeoutsSchema } from './config/operations';
 import { plannerSchema, redisSchema } from './config/planner';
 import { rateLimitsSchema } from './config/rate-limits';
@@ -51,6 +52,7 @@ const configSchema = z.strictObject({
   redis: redisSchema
     .optional()
     .describe('Where gateways share query plans and counters of rate limits. Absent: each has its own.'),
+  headers: headersSchema,
   subgraphs: subgraphsSchema,
   telemetry: telemetrySchema,
   admin: adminSchema.optional().describe('Absent: there are no endpoints for operators.'),
@@ -151,15 +153,21 @@ function withoutUndefined(value: object): object {
 }
 
 /** What is set for subgraphs that the supergraph does not have, one sentence each: it composes without them. */
-export function strayOverrides({ subgraphs: { overrides } }: Config, names: readonly string[]): readonly string[] {
+export function strayOverrides({ subgraphs, headers }: Config, names: readonly string[]): readonly string[] {
   const known = new Set(names.flatMap((name) => [name, variableKey(name)]));
-  return Object.keys(overrides)
-    .filter((key) => !known.has(key))
-    .map((key) => {
-      const nearest = nearestName(key, names);
-      const hint = nearest === undefined ? `it has ${names.join(', ')}` : `did you mean "${nearest}"?`;
-      return `settings for "${key}", which the supergraph does not have; ${hint}`;
-    });
+  const ruled = [...headers.requests, ...headers.responses].flatMap((rule) => rule.subgraphs ?? []);
+  const hintFor = (key: string) => {
+    const nearest = nearestName(key, names);
+    return nearest === undefined ? `it has ${names.join(', ')}` : `did you mean "${nearest}"?`;
+  };
+  return [
+    ...Object.keys(subgraphs.overrides)
+      .filter((key) => !known.has(key))
+      .map((key) => `settings for "${key}", which the supergraph does not have; ${hintFor(key)}`),
+    ...[...new Set(ruled)]
+      .filter((name) => !names.includes(name))
+      .map((name) => `header rules for "${name}", which the supergraph does not have; ${hintFor(name)}`),
+  ];
 }
 
 const emptyFile: ParsedYaml = {

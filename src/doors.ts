@@ -18,8 +18,10 @@ import type { HttpConfig, HttpDeps, RestDeps } from './client/http';
 import { createIdempotentRequests } from './client/rest/idempotency';
 import type { Config } from './config';
 import { costHeader } from './config/cost';
+import { compileClientHeaders } from './context/client-headers';
 import type { Authentication } from './context/create-authentication';
 import { createRequestContexts, type RequestContexts } from './context/create-request-context';
+import { compileHeaderSources, type ReadHeaderSources } from './context/header-sources';
 import type { Identity, RequestContext } from './context/request-context';
 import type { SubgraphIdentity } from './context/subgraph-identity';
 import type { Gateway } from './gateway';
@@ -118,7 +120,8 @@ export function createContexts(
     authenticator,
     credentials,
     ...(identity && { subgraphIdentity: identity }),
-    forwardHeaders: forwardedHeaders(config),
+    readHeaderSources: headerSourcesOf(config),
+    createClientHeaders: compileClientHeaders(config.headers.responses),
     ...(isTold(config) && { costHeader }),
     log,
     now: Date.now,
@@ -168,10 +171,9 @@ function socketContextsOf(contexts: RequestContexts): SocketContexts {
   };
 }
 
-/** The client's headers that at least one subgraph gets. */
-function forwardedHeaders({ subgraphs: { defaults, overrides } }: Config): readonly string[] {
-  const all = [defaults, ...Object.values(overrides)].flatMap(({ forwardHeaders }) => forwardHeaders ?? []);
-  return [...new Set(all)];
+/** What a pattern of header rules never matches: credentials. */
+function headerSourcesOf({ headers, authentication: { apiKeys } }: Config): ReadHeaderSources {
+  return compileHeaderSources(headers.requests, apiKeys ? [apiKeys.header] : []);
 }
 
 function doorOf(gateway: Gateway): GraphQLDoor {

@@ -16,8 +16,10 @@ import type { RefusedOperation, SubscriptionSink } from './client/door';
 import { withStatus } from './client/error-format';
 import { type Config, createConfig } from './config';
 import { type Asker, type AskerOptions, askerOf } from './context/asker';
+import { mayQueriesSetCookies } from './context/client-headers';
 import { headersWithoutSay } from './context/create-request-context';
 import { openDeadline } from './context/deadline';
+import { compileHeaderSources, type ReadHeaderSources } from './context/header-sources';
 import { anonymous, type RequestContext } from './context/request-context';
 import type { SubgraphIdentity } from './context/subgraph-identity';
 import { createSubscriptionContexts } from './context/subscription-contexts';
@@ -144,6 +146,7 @@ class Supergate implements Gateway {
   /** One for all generations: who asks after a mutation under an old one must not join a query from before it. */
   private readonly sharedQueries: SharedExecutions<Answer> | undefined;
   private readonly eventSources: EventSources;
+  private readonly readHeaderSources: ReadHeaderSources;
   private readonly live: LiveSubscriptions;
   private readonly pools = new SharedPools();
   private planner: PlannerThread | undefined;
@@ -158,8 +161,11 @@ class Supergate implements Gateway {
   ) {
     this.config = options.config ?? createConfig();
     this.log = dependencies.log ?? createLog(this.config.telemetry.logLevel);
-    this.sharedQueries = this.config.sharing.queries ? new SharedExecutions(headersWithoutSay) : undefined;
+    const { sharing, headers } = this.config;
+    const isShared = sharing.queries && !mayQueriesSetCookies(headers.responses);
+    this.sharedQueries = isShared ? new SharedExecutions(headersWithoutSay) : undefined;
     this.generations = this.createGenerations();
+    this.readHeaderSources = compileHeaderSources(this.config.headers.requests, []);
     this.eventSources = new EventSources({ clock: systemClock, random: Math.random, log: this.log });
     this.live = openSubscriptions({
       current: () => this.current,
@@ -349,8 +355,11 @@ class Supergate implements Gateway {
   private async withContext<T>(asker: Asker, use: (context: RequestContext) => Promise<T>): Promise<T> {
     const { deadline, dispose } = openDeadline(Date.now() + this.config.timeouts.operationMs, Date.now);
     const calls = { count: 0, failed: 0 };
+    const id = randomUUID();
     try {
-      return await use({ id: randomUUID(), ...asker, deadline, log: this.log, calls, told: {} });
+      const facts = this.readHeaderSources({ id, ...asker, rawHeaders: [] });
+      const subgraphHeaders = { ...asker.subgraphHeaders, ...facts };
+      return await use({ id, ...asker, subgraphHeaders, deadline, log: this.log, calls, told: {} });
     } finally {
       dispose();
     }

@@ -20,8 +20,8 @@ import type { Log } from './telemetry/log';
 /** What concerns the calls to subgraphs. */
 export interface TransportDependencies {
   /**
-   * Names of the headers that every subgraph gets; of all others in `subgraphHeaders` each gets what its
-   * `forwardHeaders` name. Without it, every subgraph gets all of them.
+   * Names of the headers that every subgraph gets; of all others in `subgraphHeaders` each gets what the rules of the
+   * configuration say. Without it, every subgraph gets all of them, and the rules are applied to that.
    */
   readonly ownHeaders?: readonly string[];
   /** Headers of the gateway's own calls to subgraphs: is it there? */
@@ -68,14 +68,16 @@ function openTransport(
   { ownHeaders, onSubgraphCall, subgraphHealthHeaders, eventSources, pools, log }: GenerationParts,
 ): SubgraphTransport {
   const endpoints = subgraphs.map(({ name, url }) => {
-    const { url: override, instances, forwardHeaders, ...settings } = subgraphSettings(config, name);
-    const forward = ownHeaders && { forwardHeaders: [...forwardHeaders, ...ownHeaders] };
+    const { url: override, instances, ...settings } = subgraphSettings(config, name);
     const deadlineHeader = settings.deadlineHeader || undefined;
-    const options = { ...settings, ...resilienceOptions(settings), deadlineHeader, ...forward };
+    const options = { ...settings, ...resilienceOptions(settings), deadlineHeader };
     return { name, url: override ?? instances?.[0]?.url ?? url, instances, options };
   });
   const sharing = config.sharing.subgraphQueries ? defaultTransportOptions.sharing : false;
-  const options = { ...defaultTransportOptions, sharing };
+  const reservedHeaders = subgraphs.flatMap(({ name }) => subgraphSettings(config, name).deadlineHeader || []);
+  const { requests: headerRules, responses: responseRules } = config.headers;
+  const headers = { headerRules, responseRules, ownHeaders: ownHeaders ?? ('all' as const), reservedHeaders };
+  const options = { ...defaultTransportOptions, sharing, ...headers };
   return createSubgraphTransport(endpoints, options, {
     log,
     eventSources,

@@ -41,8 +41,12 @@ export interface RequestScope {
   readonly id: string;
   readonly log: Log;
   readonly calls: { readonly count: number; readonly failed: number };
-  /** What the operation has used of its limits, once it was admitted. An object, for Apollo Server copies the scope. */
-  readonly told?: { readonly rateLimits?: RateLimitReport | undefined };
+  /** What the answer tells beside its data, once the operation was admitted. An object, for Apollo Server copies the scope. */
+  readonly told?: {
+    readonly rateLimits?: RateLimitReport | undefined;
+    /** What subgraphs say to the client: names and values in turn. */
+    readonly headers?: { list(failed: boolean): readonly string[] } | undefined;
+  };
   /** The client left before the answer was complete: what works for it may stop. */
   clientLeft(): void;
   /** The answer is made: nothing of this request may fire any more. */

@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import { ClientError } from '../errors';
 import type { ApolloLane, LaneRequest } from './apollo-lane';
 import { chooseDocument, type TrustedDocuments } from './document-choice';
-import type { CreateContext, GraphQLDoor, PreparedOperation, RefusedOperation } from './door';
+import type { CreateContext, GraphQLDoor, PreparedOperation, RefusedOperation, RequestScope } from './door';
 import {
   type HttpStream,
   isStream,
@@ -17,9 +17,9 @@ import {
 } from './event-streams';
 import type { Exchange } from './exchange';
 import { checkHeaders, readGet, readPost } from './graphql-request';
-import { answerErrors, answerExecution, answerRefusal, type HttpAnswer } from './graphql-response';
+import { answerErrors, answerExecution, answerRefusal, type HttpAnswer, withHeaders } from './graphql-response';
 import { negotiate, negotiateStream } from './negotiation';
-import { type RateLimitReport, rateLimitHeaders } from './rate-limit-headers';
+import { rateLimitHeaders } from './rate-limit-headers';
 
 export interface GraphQLHttpRequest {
   /** Its method is GET or POST. */
@@ -77,7 +77,7 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions): GraphQLHan
     let answered: HttpAnswer | HttpStream | undefined;
     try {
       answered = await answer(options, request);
-      return withRateLimits(answered, exchange.context?.told?.rateLimits);
+      return withTold(answered, exchange.context?.told);
     } catch (error) {
       return answerErrors([error], exchange.negotiated?.mediaType ?? 'application/json', exchange);
     } finally {
@@ -87,9 +87,12 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions): GraphQLHan
   };
 }
 
-function withRateLimits(answer: HttpAnswer | HttpStream, report: RateLimitReport | undefined): HttpAnswer | HttpStream {
-  if (report === undefined || isStream(answer)) return answer;
-  return { ...answer, headers: answer.headers.concat(rateLimitHeaders(report, answer.status >= 400)) };
+function withTold(answer: HttpAnswer | HttpStream, told: RequestScope['told']): HttpAnswer | HttpStream {
+  if (told === undefined || isStream(answer)) return answer;
+  const { rateLimits, headers } = told;
+  const over = headers ? withHeaders(answer, headers.list(answer.code !== undefined)) : answer;
+  if (rateLimits === undefined) return over;
+  return { ...over, headers: over.headers.concat(rateLimitHeaders(rateLimits, answer.status >= 400)) };
 }
 
 async function answer(options: GraphQLHandlerOptions, request: GraphQLHttpRequest): Promise<HttpAnswer | HttpStream> {

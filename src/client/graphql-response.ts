@@ -11,7 +11,7 @@ import { dataSecurityHeaders } from './security-headers';
 
 export interface HttpAnswer {
   readonly status: number;
-  /** Names (lower case, each once) and values in turn, as node writes them fastest. */
+  /** Names (lower case; several times only `set-cookie`) and values in turn, as node writes them fastest. */
   readonly headers: readonly string[];
   readonly body: string;
   /** The code of the first error, for the log and the metrics. */
@@ -37,6 +37,15 @@ export function responseHeaders(
     return name === undefined || !Object.hasOwn(more, name);
   });
   return [...kept, ...over];
+}
+
+/** An answer with what is told beside its data: `more` (names and values in turn) laid over its headers. */
+export function withHeaders<A extends HttpAnswer>(answer: A, more: readonly string[]): A {
+  if (more.length === 0) return answer;
+  const isName = (index: number) => index % 2 === 0;
+  const over = new Set(more.filter((_item, index) => isName(index)));
+  const kept = answer.headers.filter((_item, index, all) => !over.has(all[isName(index) ? index : index - 1] ?? ''));
+  return { ...answer, headers: [...kept, ...more] };
 }
 
 /** The text of a result, errors first, so that a reader of a long answer meets them (GraphQL specification, 7.1). */

@@ -27,7 +27,6 @@ const subgraphShape = {
   deadlineHeader: z
     .union([headerName(), z.literal(false)])
     .describe('Tells subgraphs how many milliseconds are left to answer; false: they are not told.'),
-  forwardHeaders: z.array(headerName()).describe("Headers of the client's request that subgraphs receive."),
 };
 
 const subscriptionDefaults = z
@@ -55,7 +54,6 @@ export const subgraphsSchema = z
         maxWaiting: subgraphShape.maxWaiting.default(1_000),
         http2: subgraphShape.http2.default(false),
         deadlineHeader: subgraphShape.deadlineHeader.default('x-deadline-ms'),
-        forwardHeaders: subgraphShape.forwardHeaders.default([]),
         ...resilienceDefaults,
         subscription: subscriptionDefaults,
       })

@@ -7,9 +7,11 @@ import { randomUUID } from 'node:crypto';
 import type { Log } from '../telemetry/log';
 import type { RequestTrace } from '../telemetry/traces';
 import type { Authenticator } from './authenticate';
+import type { ClientHeaders } from './client-headers';
 import { type ConnectionIdentities, createConnectionIdentities } from './connection-identity';
 import { type CredentialReader, headerValues } from './credentials';
 import { openDeadline, type StartTimer, startNodeTimer } from './deadline';
+import type { HeaderSources, ReadHeaderSources } from './header-sources';
 import type { Identity, RequestContext } from './request-context';
 import { type SubgraphIdentity, subgraphIdentityHeader } from './subgraph-identity';
 
@@ -20,8 +22,10 @@ export interface RequestContextOptions {
   readonly credentials: CredentialReader;
   /** Absent: subgraphs are not told who asks. */
   readonly subgraphIdentity?: SubgraphIdentity;
-  /** Names (lower case) of the client's headers that some subgraph gets. Default: none. */
-  readonly forwardHeaders?: readonly string[];
+  /** What headers for subgraphs are made of. Absent: nothing but the gateway's own. */
+  readonly readHeaderSources?: ReadHeaderSources;
+  /** Collects headers of subgraphs for the client of an HTTP request. Absent: none pass. */
+  readonly createClientHeaders?: ((isPrivate: boolean) => ClientHeaders) | undefined;
   /** The header by which a client asks to be told of costs (lower case). Absent: nobody is told. */
   readonly costHeader?: string;
   readonly log: Log;
@@ -50,7 +54,7 @@ export interface RequestContexts {
     readonly arrivedAt?: number;
     /** The client's address, by which anonymous callers are counted. */
     readonly ip?: string;
-    /** Of the request that the connection began with: some are forwarded to subgraphs. */
+    /** Of the request that the connection began with: headers for subgraphs are made of them. */
     readonly rawHeaders?: readonly string[];
   }): OpenRequest;
   /**
@@ -85,8 +89,9 @@ export function createRequestContexts(options: RequestContextOptions): RequestCo
       const arrivedAt = now();
       const log = new RequestLog(options.log, id, trace?.traceId);
       const identity = await authenticator.authenticate(credentials.ofRequest(rawHeaders, extensions), { log, ip });
-      const forwarded = readForwarded(rawHeaders, options.forwardHeaders ?? []);
+      const forwarded = options.readHeaderSources?.({ id, identity, clientAddress: ip, rawHeaders }) ?? noSources;
       const asksCost = asksForCost(rawHeaders, options);
+      const headers = options.createClientHeaders?.(identity.kind !== 'anonymous');
       return openRequest(options, {
         id,
         identity,
@@ -96,11 +101,12 @@ export function createRequestContexts(options: RequestContextOptions): RequestCo
         clientAddress: ip ?? '',
         asksCost,
         trace,
+        headers,
       });
     },
     open({ id, identity, arrivedAt = now(), ip: clientAddress = '', rawHeaders = [] }) {
       const log = new RequestLog(options.log, id, undefined);
-      const forwarded = readForwarded(rawHeaders, options.forwardHeaders ?? []);
+      const forwarded = options.readHeaderSources?.({ id, identity, clientAddress, rawHeaders }) ?? noSources;
       const asksCost = asksForCost(rawHeaders, options);
       return openRequest(options, { id, identity, arrivedAt, log, forwarded, clientAddress, asksCost });
     },
@@ -125,14 +131,7 @@ export function requestIdFrom(rawHeaders: readonly string[], newId: () => string
   return given !== undefined && others.length === 0 && acceptableId.test(given) ? given : newId();
 }
 
-function readForwarded(rawHeaders: readonly string[], names: readonly string[]): Readonly<Record<string, string>> {
-  const forwarded: Record<string, string> = {};
-  for (const name of names) {
-    const values = headerValues(rawHeaders, name);
-    if (name !== subgraphIdentityHeader && values.length > 0) forwarded[name] = values.join(', ');
-  }
-  return forwarded;
-}
+const noSources: HeaderSources = {};
 
 /** Opens a context whose parts are settled; `forwarded` may be the headers of an earlier one. */
 export function openRequest(
@@ -147,19 +146,20 @@ export function openRequest(
     readonly identity: Identity;
     readonly arrivedAt: number;
     readonly log: Log;
-    readonly forwarded: Readonly<Record<string, string>>;
+    readonly forwarded: HeaderSources;
     readonly clientAddress: string;
     readonly asksCost?: boolean;
     readonly trace?: RequestTrace | undefined;
+    readonly headers?: ClientHeaders | undefined;
   },
 ): OpenRequest {
-  const { id, identity, arrivedAt, log, forwarded, clientAddress, asksCost = false, trace } = request;
+  const { id, identity, arrivedAt, log, forwarded, clientAddress, asksCost = false, trace, headers } = request;
   // Our own names come last: a client cannot forward an identity of its making.
   const subgraphHeaders: Record<string, string> = { ...forwarded, [requestIdHeader]: id };
   if (subgraphIdentity !== undefined) subgraphHeaders[subgraphIdentityHeader] = subgraphIdentity.tokenFor(identity);
   const { deadline, clientLeft, dispose } = openDeadline(arrivedAt + timeoutMs, now, startTimer);
   const calls = { count: 0, failed: 0 };
-  const told = { rateLimits: undefined };
+  const told = { rateLimits: undefined, headers };
   return {
     id,
     identity,

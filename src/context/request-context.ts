@@ -5,6 +5,7 @@
 import type { RateLimitReport } from '../client/rate-limit-headers';
 import type { Log } from '../telemetry/log';
 import type { RequestTrace } from '../telemetry/traces';
+import type { ClientHeaders } from './client-headers';
 
 /** What proved it. An API key has an id, which names it and opens nothing. */
 export type AcceptedCredential = { readonly kind: 'token' } | { readonly kind: 'apiKey'; readonly id: string };
@@ -59,12 +60,15 @@ export interface RequestContext {
   readonly log: Log;
   /** Absent: nobody traces it. */
   readonly trace?: RequestTrace | undefined;
-  /** Headers (lower case names) that every subgraph call of this request carries: identity, request id. */
+  /**
+   * What the headers of subgraph calls are made of: identity, request id, and what `header-sources.ts` has read. Requests
+   * for which it is equal may share an answer.
+   */
   readonly subgraphHeaders: Readonly<Record<string, string>>;
   /** What was asked of subgraphs so far; the request's log line tells it. */
   readonly calls: { count: number; failed: number };
   /** The client wants to be told what its operation costs. */
   readonly asksCost?: boolean;
   /** What the answer is to tell beside its data: noted when the operation is admitted. Absent: nobody reads it. */
-  readonly told?: { rateLimits?: RateLimitReport | undefined };
+  readonly told?: { rateLimits?: RateLimitReport | undefined; readonly headers?: ClientHeaders | undefined };
 }

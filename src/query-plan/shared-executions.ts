@@ -51,7 +51,10 @@ export class SharedExecutions<T> {
       if (!running) break;
       const result = await running.result;
       // It was given up because whoever began it left, or had less time: that is no answer to anybody else.
-      if (running.context.deadline.ended === undefined || context.deadline.ended !== undefined) return result;
+      if (running.context.deadline.ended !== undefined && context.deadline.ended === undefined) continue;
+      const headers = running.context.told?.headers;
+      if (headers) context.told?.headers?.adopt(headers);
+      return result;
     }
     const execution = { hash, variables, context, exclusions, epoch: this.epoch, result: execute() };
     executions.push(execution);

@@ -177,7 +177,7 @@ class Attempts implements StartedExchange {
     const { attempts, statuses } = this.options.retries;
     if (attempts === 1) return false;
     const connection = outcome.kind === 'failed' ? outcome.connection : undefined;
-    if (connection?.reason === 'CLOSED') return false;
+    if (connection?.reason === 'CLOSED' || connection?.reason === 'INVALID_HEADER') return false;
     if (this.exchange.kind === 'mutation') return connection?.sent === false;
     if (connection !== undefined) return true;
     return outcome.status !== undefined && statuses.includes(outcome.status);
@@ -240,9 +240,9 @@ function verdictOf(outcome: ExchangeOutcome): Verdict {
   return outcome.status !== undefined && outcome.status >= 500 ? 'bad' : 'good';
 }
 
-/** Of a failed connection: a queue that is full, and a transport that is closed, are on this side. */
+/** Of a failed connection: a full queue, a closed transport and a header that cannot be sent are on this side. */
 function isOurs(reason: string): boolean {
-  return reason === 'QUEUE_FULL' || reason === 'CLOSED';
+  return reason === 'QUEUE_FULL' || reason === 'CLOSED' || reason === 'INVALID_HEADER';
 }
 
 function isGatewayStatus(status: number): boolean {

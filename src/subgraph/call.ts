@@ -3,18 +3,21 @@
  * Puts the deadline of the request and the time-out of the subgraph over an exchange, and tells of each call.
  * Clock: per request. Never rejects with anything but `SubgraphError`.
  */
+import type { HeaderCollector } from '../context/client-headers';
 import type { DeadlineListener, RequestEnd } from '../context/request-context';
 import { type ErrorCode, SubgraphError } from '../errors';
 import type { SubgraphCall, SubgraphRequest, SubgraphResponse } from '../query-plan/subgraph-call';
 import type { CallSpan } from '../telemetry/traces';
 import type { ExchangeOutcome, StartExchange, StartedExchange } from './http';
+import type { WriteHeaders } from './request-headers';
 import { type ResponseRules, readResponse } from './response';
 
 export interface CallSettings {
   readonly timeoutMs: number;
   readonly rules: ResponseRules;
-  /** Which of the request's subgraph headers this subgraph may have: lower case names, or all. */
-  readonly forwardHeaders: ReadonlySet<string> | 'all';
+  /** Absent: no header of its answers is for clients. */
+  readonly collectors?: { readonly query: HeaderCollector | undefined; readonly mutation: HeaderCollector | undefined };
+  readonly writeHeaders: { readonly query: WriteHeaders; readonly mutation: WriteHeaders };
   /** Tells the subgraph how many milliseconds are left; lower case. */
   readonly deadlineHeader?: string | undefined;
 }
@@ -57,26 +60,6 @@ export const systemClock: CallClock = {
     return () => clearTimeout(timer);
   },
 };
-
-/** Headers that belong to one connection or to our own request (RFC 9110, section 7.6.1): they never pass. */
-const ownHeaders = new Set([
-  'accept',
-  'accept-encoding',
-  'connection',
-  'content-length',
-  'content-encoding',
-  'content-type',
-  'expect',
-  'host',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
 
 /**
  * Makes the call that the engine uses. Rejects with GATEWAY_TIMEOUT at the deadline or the subgraph's time-out, with
@@ -125,7 +108,9 @@ class PendingCall implements DeadlineListener {
     this.#stopTimer = this.dependencies.clock.schedule(() => this.#leave('GATEWAY_TIMEOUT'), settings.timeoutMs);
     deadline.add(this);
     this.#span = context.trace?.call(subgraph, kind);
-    const headers = headersFor(context.subgraphHeaders, settings, this.#span);
+    const headers: string[] = [];
+    settings.writeHeaders[kind](context.subgraphHeaders, headers, this.#span !== undefined);
+    if (this.#span !== undefined) headers.push(...this.#span.headers);
     if (settings.deadlineHeader !== undefined) {
       const leftMs = Math.min(settings.timeoutMs, deadline.at - this.dependencies.now());
       headers.push(settings.deadlineHeader, String(Math.max(0, Math.floor(leftMs))));
@@ -152,6 +137,7 @@ class PendingCall implements DeadlineListener {
       this.#fail(outcome.error);
       return;
     }
+    this.#collectHeaders(outcome.kept);
     let response: SubgraphResponse;
     try {
       response = readResponse(this.request.subgraph, outcome.status, outcome.text, this.#settings.rules);
@@ -163,9 +149,16 @@ class PendingCall implements DeadlineListener {
     this.resolve(response);
   }
 
+  #collectHeaders(kept: readonly string[] = []): void {
+    const { context, kind } = this.request;
+    const headers = context.told?.headers;
+    if (headers !== undefined) this.#settings?.collectors?.[kind]?.collect(headers, kept);
+  }
+
   #fail(error: SubgraphError): void {
     const { context, subgraph } = this.request;
     context.calls.failed++;
+    this.#collectHeaders();
     this.#end(error.code);
     // A client that left is no failure of the subgraph, and one exchange is logged once.
     if (error.code !== 'SUBREQUEST_ABORTED' && this.#started?.shared !== true) {
@@ -189,33 +182,4 @@ class PendingCall implements DeadlineListener {
       context.log.error({ error: String(error) }, 'The listener for subgraph calls threw.');
     }
   }
-}
-
-function headersFor(
-  headers: Readonly<Record<string, string>>,
-  { forwardHeaders: allowed, deadlineHeader }: CallSettings,
-  span: CallSpan | undefined,
-): string[] {
-  const list = span === undefined ? [] : [...span.headers];
-  for (const name of Object.keys(headers)) {
-    const value = headers[name];
-    // A trace goes on from here, not from what the client sent.
-    if (span !== undefined && traceHeaders.has(name)) continue;
-    if (value !== undefined && name !== deadlineHeader && mayPass(name, allowed)) list.push(name, value);
-  }
-  return list;
-}
-
-const traceHeaders: ReadonlySet<string> = new Set(['traceparent', 'tracestate']);
-
-function mayPass(name: string, allowed: ReadonlySet<string> | 'all'): boolean {
-  return !ownHeaders.has(name) && (allowed === 'all' || allowed.has(name));
-}
-
-/** The headers of a request that a subgraph may have. */
-export function passingHeaders(
-  headers: Readonly<Record<string, string>>,
-  allowed: ReadonlySet<string> | 'all',
-): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => mayPass(name, allowed)));
 }

@@ -31,6 +31,8 @@ export interface ChannelOptions {
   readonly connectTimeoutMs: number;
   /** PEM of the authorities to trust instead of the system's. */
   readonly ca?: string;
+  /** Which headers of answers (lower case names) are wanted besides those that are always told. */
+  readonly keepsHeader?: ((name: string) => boolean) | undefined;
   /** Told of each socket at its birth. */
   onSocket(socket: Socket): void;
   /** A socket is connected, which takes so many requests at a time. */

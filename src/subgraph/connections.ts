@@ -19,6 +19,8 @@ export interface ConnectionsOptions {
   readonly http2: boolean;
   /** PEM of the authorities to trust instead of the system's. */
   readonly ca?: string;
+  /** Which headers of answers (lower case names) are wanted besides those that are always told. */
+  readonly keepsHeader?: ((name: string) => boolean) | undefined;
 }
 
 /** Why no complete answer came: `reason` is a code such as `ECONNREFUSED`, for the log. */
@@ -305,9 +307,10 @@ export class Connections implements FlightOwner {
   }
 
   #open(onConnected: (capacity: number) => void): Channel {
-    const { connectTimeoutMs, ca, http2 } = this.options;
+    const { connectTimeoutMs, ca, http2, keepsHeader } = this.options;
     const options = {
       connectTimeoutMs,
+      keepsHeader,
       ...(ca !== undefined && { ca }),
       onConnected,
       onSocket: (socket: Socket) => {

@@ -22,7 +22,14 @@ export interface Exchange {
 
 /** `status` may be one of failure: then the text counts only if it is a GraphQL response with errors. */
 export type ExchangeOutcome =
-  | { readonly kind: 'answered'; readonly status: number; readonly text: string; readonly retryAfter?: string }
+  | {
+      readonly kind: 'answered';
+      readonly status: number;
+      readonly text: string;
+      readonly retryAfter?: string;
+      /** Names (lower case) and values in turn of those that were to be kept. */
+      readonly kept?: readonly string[] | undefined;
+    }
   | {
       readonly kind: 'failed';
       readonly error: SubgraphError;
@@ -79,6 +86,7 @@ class HttpExchange implements ResponseSink, StartedExchange {
   #status = 0;
   #encoding = '';
   #retryAfter: string | undefined;
+  #kept: readonly string[] | undefined;
   #body: BodyCollector | undefined;
   #text: BodyText | undefined;
   /** Set once the answer is known to be of no use; what is left of it is read and forgotten. */
@@ -106,6 +114,7 @@ class HttpExchange implements ResponseSink, StartedExchange {
     this.#status = status;
     this.#encoding = headers.encoding;
     this.#retryAfter = headers.retryAfter;
+    this.#kept = headers.kept;
     const { maxResponseBytes } = this.subgraph;
     this.#refusal = this.#refuse(headers.contentType);
     if (this.#refusal === undefined && headers.length > maxResponseBytes) this.#refusal = this.#malformed('TOO_LARGE');
@@ -161,13 +170,13 @@ class HttpExchange implements ResponseSink, StartedExchange {
     if (body.kind === 'refused') this.#fail(this.#malformed(body.reason));
     else {
       this.#over = true;
-      const retryAfter = this.#retryAfter;
-      const status = this.#status;
-      this.done(
-        retryAfter === undefined
-          ? { kind: 'answered', status, text: body.text }
-          : { kind: 'answered', status, text: body.text, retryAfter },
-      );
+      this.done({
+        kind: 'answered',
+        status: this.#status,
+        text: body.text,
+        ...(this.#retryAfter !== undefined && { retryAfter: this.#retryAfter }),
+        ...(this.#kept !== undefined && { kept: this.#kept }),
+      });
     }
   }
 

@@ -27,7 +27,7 @@ interface Running {
 export class Http1Channel implements Channel, Http1Listener {
   isDestroyed = false;
   readonly #url: URL;
-  readonly #parser = new ResponseParser(this);
+  readonly #parser: ResponseParser;
   #socket: Socket | undefined;
   #isConnected = false;
   #running: Running | undefined;
@@ -42,6 +42,7 @@ export class Http1Channel implements Channel, Http1Listener {
     private readonly readBuffer: Buffer,
   ) {
     this.#url = new URL(origin);
+    this.#parser = new ResponseParser(this, options.keepsHeader);
   }
 
   dispatch(request: OutgoingRequest, handler: ChannelHandler): void {

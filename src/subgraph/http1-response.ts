@@ -11,6 +11,8 @@ export interface AnswerHeaders {
   /** Of the body as it is announced, in bytes. */
   length: number;
   retryAfter?: string;
+  /** Names (lower case) and values in turn of those that the caller asked to keep. */
+  kept?: readonly string[];
 }
 
 /** None may throw. Any may call `stop`, after which nothing more is told. */
@@ -66,7 +68,11 @@ export class ResponseParser {
   /** One header line; `y` makes it go on where the last one ended. */
   readonly #field = /([!#$%&'*+\-.^_`|~\w]+):([\t\x20-\x7e\x80-\xff]*)\r\n/y;
 
-  constructor(private readonly listener: Http1Listener) {}
+  /** `keeps`: which headers (lower case names) the caller wants to have besides. */
+  constructor(
+    private readonly listener: Http1Listener,
+    private readonly keeps?: ((name: string) => boolean) | undefined,
+  ) {}
 
   /** Whether a response has begun and not ended. */
   get isReading(): boolean {
@@ -168,6 +174,7 @@ export class ResponseParser {
     this.#phase = framing;
     const headers: AnswerHeaders = { contentType, encoding, length: length === '' ? Number.NaN : Number(length) };
     if (retryAfter !== '') headers.retryAfter = retryAfter;
+    if (fields.kept !== undefined) headers.kept = withoutNominated(fields.kept, fields.connection);
     this.listener.onHead(status, headers);
     if (this.#phase === 'length' && this.#left === 0) this.#complete();
     return undefined;
@@ -199,6 +206,10 @@ export class ResponseParser {
     for (let match = field.exec(lines); match !== null; match = field.exec(lines)) {
       const [all, name = '', value = ''] = match;
       if (!readField(fields, name, value)) return undefined;
+      if (this.keeps?.(name.toLowerCase())) {
+        fields.kept ??= [];
+        fields.kept.push(name.toLowerCase(), value.trim());
+      }
       if (match.index + all.length === lines.length) return fields;
     }
     return lines === '' ? fields : undefined;
@@ -253,6 +264,7 @@ interface Fields {
   connection: string;
   keepAlive: string;
   retryAfter: string;
+  kept: string[] | undefined;
 }
 
 const noFields: Fields = {
@@ -263,7 +275,14 @@ const noFields: Fields = {
   connection: '',
   keepAlive: '',
   retryAfter: '',
+  kept: undefined,
 };
+
+/** What `Connection` names is for this connection alone (RFC 9110, section 7.6.1). */
+function withoutNominated(kept: readonly string[], connection: string): readonly string[] {
+  const nominated = connection.split(',').map((name) => name.trim());
+  return kept.filter((_item, index) => !nominated.includes(kept[index - (index % 2)] ?? ''));
+}
 
 /** Notes the fields that matter. False for one that may stand once only and stands twice, or is empty. */
 function readField(fields: Fields, name: string, value: string): boolean {

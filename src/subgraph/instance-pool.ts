@@ -3,12 +3,13 @@
  * they change. Out: `StartExchange`. Clock: of the endpoint: it outlives generations in which that is the same.
  * Never ends a call under way because its instance left: the connections of who left close when they are idle.
  */
+import { compileKeptHeaders } from '../context/client-headers';
 import type { Log } from '../telemetry/log';
 import { type AttemptCounts, createAttempts } from './attempts';
 import type { Instance } from './balancing';
 import type { CallClock } from './call';
 import type { Circuit } from './circuit';
-import { Connections, type ConnectionsStats } from './connections';
+import { Connections, type ConnectionsOptions, type ConnectionsStats } from './connections';
 import { createHttpExchange, type StartExchange } from './http';
 import { type InstanceEvent, type InstanceListener, Instances } from './instances';
 import { RetryBudget } from './retry-budget';
@@ -55,6 +56,7 @@ const maxConnectTimeoutMs = 5_000;
 export class InstancePool implements InstanceListener<PooledInstance> {
   readonly instances: Instances<PooledInstance>;
   readonly start: StartExchange;
+  readonly #keepsHeader: ConnectionsOptions['keepsHeader'];
   readonly #counts: AttemptCounts = { retries: 0, hedges: 0, refused: 0 };
   /** Of those that left, until nothing runs there any more. */
   readonly #leaving = new Set<Connections>();
@@ -67,6 +69,7 @@ export class InstancePool implements InstanceListener<PooledInstance> {
     const { timeoutMs, balancing, retries } = options;
     const { clock, random } = dependencies;
     this.instances = new Instances<PooledInstance>(balancing, random, this);
+    this.#keepsHeader = compileKeptHeaders(options.responseRules, subgraph);
     this.start = createAttempts({
       subgraph,
       instances: this.instances,
@@ -142,6 +145,7 @@ export class InstancePool implements InstanceListener<PooledInstance> {
       connectTimeoutMs: Math.min(timeoutMs, maxConnectTimeoutMs),
       http2,
       ...(ca !== undefined && { ca }),
+      keepsHeader: this.#keepsHeader,
     });
     const path = url.pathname + url.search;
     const start = createHttpExchange({ name: this.subgraph, path, connections, maxResponseBytes });

@@ -60,10 +60,7 @@ export function createSubgraphTransport(
   let health: Promise<ReadonlyMap<string, SubgraphHealth>> | undefined;
   return {
     call: createSubgraphCall({
-      start:
-        options.sharing === false
-          ? startAny
-          : shareInFlight(startAny, { ignoredHeaders: [...options.sharing.ignoredHeaders, ...deadlineHeaders] }),
+      start: shareWhereAllowed(subgraphs, startAny, options.sharing, deadlineHeaders),
       settings,
       clock,
       now: Date.now,
@@ -89,6 +86,20 @@ export function createSubgraphTransport(
       await Promise.all(leases.map(([, lease]) => lease.release('destroy')));
     },
   };
+}
+
+function shareWhereAllowed(
+  subgraphs: ReadonlyMap<string, Subgraph>,
+  start: StartExchange,
+  sharing: SubgraphTransportOptions['sharing'],
+  deadlineHeaders: readonly string[],
+): StartExchange {
+  if (sharing === false) return start;
+  const shared = shareInFlight(start, { ignoredHeaders: [...sharing.ignoredHeaders, ...deadlineHeaders] });
+  if ([...subgraphs.values()].every(({ isShared }) => isShared)) return shared;
+  // A mutation of whatever subgraph is the end of sharing with the queries before it.
+  const isAlone = ({ kind, subgraph }: Exchange) => kind === 'query' && subgraphs.get(subgraph)?.isShared === false;
+  return (exchange, done) => (isAlone(exchange) ? start : shared)(exchange, done);
 }
 
 /** Of a subgraph without a usable URL. */

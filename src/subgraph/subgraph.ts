@@ -3,11 +3,14 @@
  * In: an endpoint and its options as plain values. Out: `Subgraph`. Clock: made once per generation.
  */
 
+import type { OperationKind } from '../config/headers';
+import { compileHeaderCollector, mayQueriesSetCookies } from '../context/client-headers';
 import type { Log } from '../telemetry/log';
-import { type CallClock, type CallRecord, type CallSettings, passingHeaders, systemClock } from './call';
+import { type CallClock, type CallRecord, type CallSettings, systemClock } from './call';
 import type { EventSources, SourceEndpoint } from './event-sources';
 import { createEventStreamTransport } from './event-stream';
 import { InstancePool, usableUrl } from './instance-pool';
+import { compileRequestHeaders, type WriteHeaders } from './request-headers';
 import type { ResponseRules } from './response';
 import { type PoolLease, SharedPools } from './shared-pools';
 import type { InstanceAddress, SubgraphEndpoint, SubgraphTransportOptions } from './transport-options';
@@ -31,6 +34,8 @@ export interface Subgraph {
   readonly source: SourceEndpoint;
   readonly lease: PoolLease;
   readonly settings: CallSettings;
+  /** Whether identical queries under way may share an answer. */
+  readonly isShared: boolean;
 }
 
 /** Undefined for an endpoint without a usable URL; an instance without one is left out. */
@@ -43,11 +48,17 @@ export function createSubgraph(
   const addresses = endpoint.instances ?? [{ url: endpoint.url, weight: 1 }];
   if (url === undefined || addresses.every((address) => usableUrl(address.url) === undefined)) return undefined;
   const rules: ResponseRules = { errorExtensions: options.errorExtensions, extensions: options.extensions };
-  const names = options.forwardHeaders?.map((name) => name.toLowerCase());
-  const forwardHeaders = names === undefined ? 'all' : new Set(names);
+  const { headerRules, ownHeaders: own, reservedHeaders, timeoutMs, deadlineHeader } = options;
+  const reserved = reservedHeaders.concat(deadlineHeader ?? []);
+  const headersOf = (kind: OperationKind) =>
+    compileRequestHeaders({ rules: headerRules, own, reserved }, endpoint.name, kind);
+  const collectorOf = (kind: OperationKind) => compileHeaderCollector(options.responseRules, endpoint.name, kind);
+  const collectors = { query: collectorOf('query'), mutation: collectorOf('mutation') };
+  const writeHeaders = { query: headersOf('query'), mutation: headersOf('mutation') };
   return {
-    source: createSourceEndpoint(endpoint.name, url, options, { rules, forwardHeaders }, dependencies),
-    settings: { timeoutMs: options.timeoutMs, rules, forwardHeaders, deadlineHeader: options.deadlineHeader },
+    source: createSourceEndpoint(endpoint.name, url, options, rules, headersOf('subscription'), dependencies),
+    settings: { timeoutMs, rules, writeHeaders, deadlineHeader, collectors },
+    isShared: !mayQueriesSetCookies(options.responseRules, endpoint.name),
     lease: leasePool(endpoint.name, addresses, options, dependencies),
   };
 }
@@ -69,7 +80,8 @@ function createSourceEndpoint(
   subgraph: string,
   subgraphUrl: URL,
   { subscription, maxResponseBytes, http2, ca }: SubgraphTransportOptions,
-  { rules, forwardHeaders }: Pick<CallSettings, 'rules' | 'forwardHeaders'>,
+  rules: ResponseRules,
+  writeHeaders: WriteHeaders,
   { clock = systemClock, healthHeaders: initPayload = () => ({}) }: TransportDependencies,
 ): SourceEndpoint {
   const { protocol, path, reconnectMs, maxConnections, connectTimeoutMs, keepAliveMs } = subscription;
@@ -87,8 +99,16 @@ function createSourceEndpoint(
       protocol === 'sse'
         ? createEventStreamTransport({ ...options, http2 })
         : createWebSocketTransport({ ...options, initPayload }),
-    headersFor: (headers) => passingHeaders(headers, forwardHeaders),
+    headersFor: (sources) => {
+      const list: string[] = [];
+      writeHeaders(sources, list, false);
+      return pairsOf(list);
+    },
     rules,
     reconnectMs,
   };
+}
+
+function pairsOf(list: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(list.flatMap((name, index) => (index % 2 === 0 ? [[name, list[index + 1] ?? '']] : [])));
 }

@@ -2,6 +2,7 @@
  * What can be set for the transport to subgraphs, and what holds where nothing is set.
  * Values only. Clock: made once per generation.
  */
+import type { RequestHeaderRule, ResponseHeaderRule } from '../config/headers';
 import type { RetrySettings } from './attempts';
 import type { CircuitSettings } from './circuit';
 import type { BalancingSettings } from './instances';
@@ -18,8 +19,14 @@ export interface SubgraphTransportOptions {
   readonly maxWaiting: number;
   /** Offer HTTP/2 to `https:` subgraphs. */
   readonly http2: boolean;
-  /** Names of the request's subgraph headers that a subgraph gets; without it, all of them. */
-  readonly forwardHeaders?: readonly string[];
+  /** Of all subgraphs. */
+  readonly headerRules: readonly RequestHeaderRule[];
+  /** Of all subgraphs. */
+  readonly responseRules: readonly ResponseHeaderRule[];
+  /** Lower case names of the request's subgraph headers that pass before every rule, or all. */
+  readonly ownHeaders: readonly string[] | 'all';
+  /** Lower case names that the transport writes itself, to whatever subgraph: no rule does. */
+  readonly reservedHeaders: readonly string[];
   /** Lower case name of a header that tells a subgraph how many milliseconds are left; without it, none does. */
   readonly deadlineHeader?: string | undefined;
   /** PEM of the authorities to trust for `https:` subgraphs instead of the system's. */
@@ -59,6 +66,10 @@ export const defaultTransportOptions: SubgraphTransportOptions = {
   maxConnections: 256,
   maxWaiting: 1_000,
   http2: false,
+  headerRules: [],
+  responseRules: [],
+  ownHeaders: 'all',
+  reservedHeaders: [],
   errorExtensions: [],
   extensions: [],
   subscription: {

@@ -15,9 +15,11 @@ const http2Streams = 100;
 
 export class UndiciChannel implements Channel {
   readonly #client: Client;
+  readonly #keepsHeader: ChannelOptions['keepsHeader'];
   #connecting: Socket | undefined;
 
   constructor(origin: string, options: ChannelOptions) {
+    this.#keepsHeader = options.keepsHeader;
     const connect = buildConnector({
       allowH2: true,
       timeout: options.connectTimeoutMs,
@@ -48,7 +50,7 @@ export class UndiciChannel implements Channel {
   dispatch({ path, headers, body, kind }: OutgoingRequest, handler: ChannelHandler): void {
     this.#client.dispatch(
       { path, method: 'POST', headers, body, idempotent: kind === 'query', blocking: false },
-      new UndiciHandler(handler),
+      new UndiciHandler(handler, this.#keepsHeader),
     );
   }
 
@@ -60,14 +62,17 @@ export class UndiciChannel implements Channel {
 
 /** Undici's older interface, which hands over headers unparsed. */
 class UndiciHandler implements Dispatcher.DispatchHandler {
-  constructor(private readonly handler: ChannelHandler) {}
+  constructor(
+    private readonly handler: ChannelHandler,
+    private readonly keepsHeader: ChannelOptions['keepsHeader'],
+  ) {}
 
   onConnect(abort: (error?: Error) => void): void {
     this.handler.onSent(abort);
   }
 
   onHeaders(status: number, headers: Buffer[]): boolean {
-    if (status >= 200) this.handler.onHeaders(status, readHeaders(headers));
+    if (status >= 200) this.handler.onHeaders(status, readHeaders(headers, this.keepsHeader));
     return true;
   }
 
@@ -85,15 +90,18 @@ class UndiciHandler implements Dispatcher.DispatchHandler {
   }
 }
 
-function readHeaders(raw: readonly Buffer[]): AnswerHeaders {
+function readHeaders(raw: readonly Buffer[], keeps: ChannelOptions['keepsHeader']): AnswerHeaders {
   const headers: AnswerHeaders = { contentType: '', encoding: '', length: Number.NaN };
+  const kept: string[] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i]?.toString('latin1').toLowerCase();
+    const name = raw[i]?.toString('latin1').toLowerCase() ?? '';
     const value = raw[i + 1]?.toString('latin1') ?? '';
     if (name === 'content-type') headers.contentType = value;
     else if (name === 'content-encoding') headers.encoding = value;
     else if (name === 'content-length') headers.length = Number(value);
     else if (name === 'retry-after') headers.retryAfter = value;
+    if (keeps?.(name)) kept.push(name, value);
   }
+  if (kept.length > 0) headers.kept = kept;
   return headers;
 }

@@ -125,13 +125,6 @@ describe('problems', () => {
       'cannot be combined with credentials',
     );
   });
-
-  it('refuse to forward headers that belong to one connection', () => {
-    expect(problemsOf('subgraphs:\n  defaults:\n    forwardHeaders: [x-tenant, host, X-Big]\n')).toEqual([
-      'gateway.yaml:3:32 subgraphs.defaults.forwardHeaders[1]: this header belongs to one connection and is never forwarded',
-      'gateway.yaml:3:38 subgraphs.defaults.forwardHeaders[2]: expected a header name in lower case',
-    ]);
-  });
 });
 
 describe('environment variables in the file', () => {

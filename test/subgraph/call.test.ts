@@ -3,13 +3,22 @@ import { openDeadline } from '../../src/context/deadline';
 import { SubgraphError } from '../../src/errors';
 import { type CallRecord, type CallSettings, createSubgraphCall } from '../../src/subgraph/call';
 import type { Exchange, ExchangeOutcome } from '../../src/subgraph/http';
+import { compileRequestHeaders } from '../../src/subgraph/request-headers';
 import { silentLog } from '../../src/telemetry/log';
 import { failure, failureCode, testContext } from './harness';
+
+function writersOf(own: readonly string[] | 'all') {
+  const options = { rules: [], own, reserved: ['x-deadline-ms'] };
+  return {
+    query: compileRequestHeaders(options, 'users', 'query'),
+    mutation: compileRequestHeaders(options, 'users', 'mutation'),
+  };
+}
 
 const settings: CallSettings = {
   timeoutMs: 1_000,
   rules: { errorExtensions: [], extensions: [] },
-  forwardHeaders: 'all',
+  writeHeaders: writersOf('all'),
 };
 
 function setUp(
@@ -172,7 +181,7 @@ describe('a call to a subgraph', () => {
   });
 
   it('carries only those headers that the subgraph may have', () => {
-    const { exchanges, ask } = setUp({ settings: { forwardHeaders: new Set(['x-request-id']) } });
+    const { exchanges, ask } = setUp({ settings: { writeHeaders: writersOf(['x-request-id']) } });
     void ask(testContext({ headers: { 'x-identity': 'a', 'x-request-id': '1' } }));
     expect(exchanges[0]!.exchange.headers).toEqual(['x-request-id', '1']);
   });

@@ -114,7 +114,7 @@ describe('the transport to subgraphs', () => {
     const records: CallRecord[] = [];
     const endpoints = [
       { name: 'users', url: proxy.url },
-      { name: 'partner', url: proxy.url, options: { forwardHeaders: ['X-Request-Id'], maxResponseBytes: 10 } },
+      { name: 'partner', url: proxy.url, options: { ownHeaders: ['x-request-id'], maxResponseBytes: 10 } },
     ];
     const both = createSubgraphTransport(endpoints, defaultTransportOptions, {
       log: silentLog,

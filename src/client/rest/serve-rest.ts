@@ -10,7 +10,7 @@ import type { Log } from '../../telemetry/log';
 import type { ClientAddress } from '../client-address';
 import type { CreateContext, GraphQLDoor, RequestScope } from '../door';
 import { Exchange, type ExchangeObserver } from '../exchange';
-import type { HttpAnswer } from '../graphql-response';
+import { type HttpAnswer, withHeaders } from '../graphql-response';
 import { parseJson } from '../json-text';
 import { rateLimitHeaders } from '../rate-limit-headers';
 import { checkAnnouncedLength, checkBodyHeaders, inflateBody } from '../request-body';
@@ -81,8 +81,10 @@ class RestExchange {
 
   async run(): Promise<void> {
     const answer = await this.answer().catch((error: unknown) => this.problem(error));
-    this.exchange.context?.dispose();
-    await this.send(answer);
+    const { context } = this.exchange;
+    context?.dispose();
+    const told = context?.told?.headers?.list(answer.code !== undefined || answer.status >= 400) ?? [];
+    await this.send(withHeaders(answer, told));
   }
 
   private problem(error: unknown): HttpAnswer {
