@@ -54,7 +54,9 @@ function compileRule(rule: RequestHeaderRule, untouchable: ReadonlySet<string>):
     .map((name) => copyOne(name, rule.as ?? name, rule.default));
   const all = prefixes.length === 0 ? [] : [copyAll(prefixes, untouchable)];
   const steps = [...named, ...all];
-  return steps.length === 1 ? (steps[0] as Step) : (sources, list) => steps.forEach((step) => step(sources, list));
+  return (sources, list) => {
+    for (const step of steps) step(sources, list);
+  };
 }
 
 const nothing: Step = () => {};
