@@ -37,7 +37,17 @@ async function renderParts(): Promise<ReadonlyMap<string, string>> {
     ['directive rateLimit', fence('graphql', rateLimitDefinition)],
     ['query', fence('graphql', print(parse(EXAMPLE_QUERY)))],
   ]);
-  for (const command of ['serve', 'compose', 'plan', 'check', 'token', 'key create', 'key rotate', 'config']) {
+  for (const command of [
+    'serve',
+    'compose',
+    'plan',
+    'check',
+    'openapi',
+    'token',
+    'key create',
+    'key rotate',
+    'config',
+  ]) {
     parts.set(`help ${command}`, fence('text', await captureHelp(command)));
   }
   return parts;

@@ -27,6 +27,7 @@ import {
   composeSupergraph,
   formatCompositionProblem,
 } from './supergraph/composition';
+import { createOpenApiCommand } from './supergraph/openapi-command';
 import { createPlanCommands } from './supergraph/plan-commands';
 import { InvalidSupergraphError, PlannerThread } from './supergraph/planner-client';
 import { readSupergraphSource } from './supergraph/sources';
@@ -95,6 +96,7 @@ const commands: Readonly<Record<string, Command>> = {
     run: tokenCommand,
   },
   ...createPlanCommands(),
+  ...createOpenApiCommand(),
   ...createKeyCommands(),
   config: {
     summary: 'Check a configuration, or print its JSON Schema.',

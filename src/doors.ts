@@ -16,6 +16,7 @@ import type {
 import type { HealthCheck, HealthSource } from './client/health';
 import type { HttpConfig, HttpDeps, RestDeps } from './client/http';
 import { createIdempotentRequests } from './client/rest/idempotency';
+import { openApiSettings } from './client/rest/openapi';
 import type { Config } from './config';
 import { costHeader } from './config/cost';
 import { compileClientHeaders } from './context/client-headers';
@@ -78,19 +79,12 @@ export function httpDepsOf(config: Config, parts: DoorParts): HttpDeps {
 }
 
 function restDepsOf(
-  { rest, authentication }: Config,
+  config: Config,
   { table, gateway, redis }: { table: RestRouteTable; gateway: Gateway; redis: RedisConnection | undefined },
 ): RestDeps {
   const routes = () => table.routes;
-  const { prefixes, docs, idempotencyMs } = rest;
-  const pages = {
-    title: 'Supergate',
-    version: '1',
-    prefixes,
-    apiKeyHeader: authentication.apiKeys?.header,
-    routes,
-    schema: () => gateway.current?.apiSchema,
-  };
+  const { prefixes, docs, idempotencyMs } = config.rest;
+  const pages = { ...openApiSettings(config), routes, schema: () => gateway.current?.apiSchema };
   return {
     routes,
     prefixes,

@@ -51,6 +51,7 @@ describe('README.md', () => {
       'help check',
       'help compose',
       'help config',
+      'help openapi',
       'help plan',
       'help serve',
       'help token',

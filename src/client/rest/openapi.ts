@@ -21,6 +21,7 @@ import {
   type SelectionSetNode,
   TypeNameMetaFieldDef,
 } from 'graphql';
+import type { Config } from '../../config';
 import type { RestRoute, RestVariable } from './routes';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -33,6 +34,11 @@ export interface OpenApiOptions {
   readonly schema: GraphQLSchema;
   /** The header of API keys, where there are any. */
   readonly apiKeyHeader: string | undefined;
+}
+
+/** What the configuration says of the document. */
+export function openApiSettings({ rest, authentication }: Config): Omit<OpenApiOptions, 'schema'> {
+  return { title: 'Supergate', version: '1', prefixes: rest.prefixes, apiKeyHeader: authentication.apiKeys?.header };
 }
 
 /** The document, as a value: `https://spec.openapis.org/oas/v3.1.0`. */

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -418,6 +418,32 @@ describe('an Idempotency-Key', () => {
 });
 
 describe('the documents', () => {
+  const printOpenApi = (...args: string[]) =>
+    spawnSync(
+      process.execPath,
+      ['--require', require.resolve('tsx/cjs'), join(__dirname, '../../../src/cli.ts'), 'openapi', ...args],
+      { encoding: 'utf8', cwd: directory, env: { PATH: process.env.PATH } },
+    );
+
+  it('are printed by the command line as the gateway serves them', async () => {
+    const served = await (await fetch(`${gateway.url}/openapi.json`)).json();
+    const { status, stdout, stderr } = printOpenApi('supergraph.graphql');
+    expect([status, stderr]).toEqual([0, '']);
+    expect(JSON.parse(stdout)).toEqual(served);
+  });
+
+  it('are not printed of operations that do not fit, or of none', () => {
+    mkdirSync(join(directory, 'misfits'), { recursive: true });
+    writeFileSync(join(directory, 'misfits/other.graphql'), 'query Other @rest(path: "/other") { nothing }');
+    writeFileSync(join(directory, 'misfits.yaml'), 'rest: { operations: ./misfits }');
+    const misfit = printOpenApi('supergraph.graphql', '--config', 'misfits.yaml');
+    expect([misfit.status, misfit.stdout]).toEqual([2, '']);
+    expect(misfit.stderr).toMatch(/misfits\/other.graphql:1:1 Other: Cannot query field "nothing"/);
+    writeFileSync(join(directory, 'none.yaml'), 'server: { port: 0 }');
+    const none = printOpenApi('supergraph.graphql', '--config', 'none.yaml');
+    expect([none.status, none.stderr]).toEqual([2, expect.stringContaining('names no rest.operations')]);
+  });
+
   it('describe every route in valid OpenAPI 3.1', async () => {
     const document = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as {
       paths: Record<string, Record<string, unknown>>;
