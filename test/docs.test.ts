@@ -37,7 +37,7 @@ describe.each(documents)('$name', ({ text }) => {
 function configurationExamples(text: string): string[] {
   const { properties = {} } = configJsonSchema() as { properties?: object };
   const sections = Object.keys(properties).filter((name) => name !== 'subgraphs');
-  return [...text.matchAll(/```yaml\n([\s\S]*?)```/g)]
+  return [...text.matchAll(/```yaml(?: gateway\.yaml)?\n([\s\S]*?)```/g)]
     .map(([, block = '']) => block)
     .filter((block) => sections.some((section) => block.startsWith(`${section}:`)));
 }
