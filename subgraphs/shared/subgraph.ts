@@ -52,6 +52,8 @@ export interface SubgraphDefinition<Context extends object> {
   seed(db: Database): Promise<void>;
   /** Runs for every request and every event of a subscription; make loaders here. */
   createContext(request: SubgraphRequest, db: Database, events: Events): Context;
+  /** Work beside requests; what comes back ends it. Neither may throw. */
+  run?(db: Database, events: Events): () => Promise<void>;
   /**
    * Plain HTTP routes. They are reachable without the gateway's token and must protect themselves; `callerOf` tells who
    * calls, undefined for somebody without a valid token.
@@ -130,6 +132,7 @@ export async function startSubgraph<Context extends object>(
         sockets: { path: GRAPHQL_PATH, upgrade: live.upgrade },
       },
     );
+    const endWork = definition.run?.(db, events);
     return {
       name: definition.name,
       url: http.url,
@@ -137,6 +140,7 @@ export async function startSubgraph<Context extends object>(
       async close() {
         // Together: the server is closed when its sockets are, and takes none from now on.
         await Promise.all([http.close(), live.close()]);
+        await endWork?.();
         if (!options.events) await events.close();
         await apollo.stop();
         await db.close();

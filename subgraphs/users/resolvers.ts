@@ -19,6 +19,7 @@ import type {
   UserResolvers,
 } from './generated/resolvers';
 import { Notification, Presence, Subscription, typeOfSubject } from './live';
+import { markRead, notificationsOf } from './notifications';
 import { USER_COLUMNS, type UserRow } from './rows';
 import { beginSession, endSession, refreshSession } from './sessions';
 
@@ -60,6 +61,7 @@ const Query: QueryResolvers = {
     );
     return toConnection(page, rows, (user) => [user.username]);
   },
+  notifications: (_, args, context) => notificationsOf(context.db, signedIn(context).id, args),
   apiKeys(_, args, context) {
     keyAdmin(context);
     return listKeys(context.db, args);
@@ -67,6 +69,7 @@ const Query: QueryResolvers = {
 };
 
 const Mutation: MutationResolvers = {
+  markNotificationsRead: (_, { ids }, context) => markRead(context.db, signedIn(context).id, ids),
   async register(_, { input }, context) {
     const user = await registerUser(context.db, context.passwords, input);
     return await signIn(user, await beginSession(context.db, user.id), context);

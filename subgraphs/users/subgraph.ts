@@ -10,6 +10,7 @@ import { createAccessTokens } from './access-tokens';
 import { apiKeysRoute } from './api-key-route';
 import { createUsersContext, type UsersContext } from './context';
 import { openKeyRing } from './key-ring';
+import { keepNotifications } from './notifications';
 import { createPasswords } from './passwords';
 import { createPresence, type Presence } from './presence';
 import { resolvers } from './resolvers';
@@ -45,6 +46,7 @@ export async function createUsersSubgraph(
       presence ??= createPresence({ db, events, log });
       return createUsersContext(request, db, events, { accessTokens, passwords, log, presence });
     },
+    run: (db, events) => keepNotifications(db, events, log),
     routes: (db, callerOf) => [
       apiKeysRoute(db, callerOf),
       {

@@ -6,7 +6,7 @@ import { silentLog } from '../../src/telemetry/log';
 import { createPaymentsSubgraph } from '../../subgraphs/payments/subgraph';
 import { signWebhook } from '../../subgraphs/payments/webhook-signature';
 import { createLocalEvents } from '../../subgraphs/shared/events';
-import { notificationTopic } from '../../subgraphs/shared/notifications';
+import { NOTIFICATIONS_TOPIC } from '../../subgraphs/shared/notifications';
 import { hear, openSocket, until } from './live-support';
 import { ada, errorsOf, nobody, seedId, startTestSubgraph, type TestSubgraph, user } from './payments-content-support';
 
@@ -49,7 +49,7 @@ describe('paymentStatusChanged', () => {
     const id = await begin();
     const heard = hear(socket, payer, CHANGED);
     const stranger = hear(socket, other, CHANGED, { id });
-    const inbox = await events.listen(notificationTopic(payer.id));
+    const inbox = await events.listen(NOTIFICATIONS_TOPIC);
     await until(() => listeners() === 1 && events.listeners(`payments:paymentStatusChanged:${other.id}`) === 1);
     await payments.ask(payer, 'mutation ($id: ID!) { confirmPayment(id: $id) { id } }', { id });
     const refund =
@@ -64,7 +64,11 @@ describe('paymentStatusChanged', () => {
       [id, 'REFUNDED', expect.any(Number)],
     ]);
     expect(stranger.events).toEqual([]);
-    expect((await inbox.next()).value).toMatchObject({ kind: 'PAYMENT', subject: { kind: 'Payment', id } });
+    expect((await inbox.next()).value).toMatchObject({
+      userId: payer.id,
+      kind: 'PAYMENT',
+      subject: { kind: 'Payment', id },
+    });
     await inbox.return();
     heard.stop();
     stranger.stop();

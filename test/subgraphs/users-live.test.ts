@@ -11,6 +11,7 @@ import type { Client } from 'graphql-ws';
 import { silentLog } from '../../src/telemetry/log';
 import { type Database, openDatabase } from '../../subgraphs/shared/database';
 import { createLocalEvents } from '../../subgraphs/shared/events';
+import type { Caller } from '../../subgraphs/shared/identity';
 import { notificationTopic, notify } from '../../subgraphs/shared/notifications';
 import { type RunningSubgraph, startSubgraph } from '../../subgraphs/shared/subgraph';
 import { createPasswords } from '../../subgraphs/users/passwords';
@@ -169,6 +170,57 @@ describe('notifications', () => {
     expect(other.events).toEqual([]);
     for (const each of [...own, other]) each.stop();
     await until(async () => (await live()) === 0 && events.listeners(notificationTopic(seedUserId(2))) === 0);
+  });
+
+  const LIST = `query ($after: String, $unread: Boolean! = false) {
+    it: notifications(first: 2, after: $after, unread: $unread) {
+      nodes { id kind readAt subject { __typename ... on Message { id } } } pageInfo { hasNextPage endCursor } unreadCount
+    } }`;
+  const MARK = 'mutation ($ids: [ID!]) { it: markNotificationsRead(ids: $ids) }';
+  const ask = (caller: Caller, query: string, variables: Record<string, unknown> = {}, instance = 0) =>
+    call(instances[instance]?.url ?? '', caller, query, variables);
+  /** One after the other: moments are kept in milliseconds. */
+  const tell = async (who: Caller, userId: string, ...ids: string[]) => {
+    const { unreadCount } = (await ask(who, LIST)).data.it;
+    for (const [index, id] of ids.entries()) {
+      await notify(events, userId, { kind: 'MESSAGE', subject: { kind: 'Message', id } });
+      await until(async () => (await ask(who, LIST)).data.it.unreadCount === unreadCount + index + 1);
+      await sleep(2);
+    }
+  };
+
+  it('are kept once for who is away, whichever instance hears of them, the newest first', async () => {
+    const alan = user(seedUserId(5));
+    await tell(alan, seedUserId(5), 'm1', 'm2', 'm3');
+    const first = (await ask(alan, LIST, {}, 1)).data.it;
+    expect(first.unreadCount).toBe(3);
+    expect(first.nodes.map(({ subject }: { subject: { id: string } }) => subject.id)).toEqual(['m3', 'm2']);
+    expect(first.nodes[0]).toMatchObject({ kind: 'MESSAGE', readAt: null });
+    const second = (await ask(alan, LIST, { after: first.pageInfo.endCursor })).data.it;
+    expect([second.nodes.length, second.pageInfo.hasNextPage]).toEqual([1, false]);
+    expect((await ask(linus, LIST)).data.it.nodes).toEqual([]);
+  });
+
+  it('are marked as read by their user alone, some or all', async () => {
+    const barbara = user(seedUserId(4));
+    await tell(barbara, seedUserId(4), 'm1', 'm2', 'm3');
+    const [newest] = (await ask(barbara, LIST)).data.it.nodes;
+    expect((await ask(linus, MARK, { ids: [newest.id] })).data.it).toBe(0);
+    expect((await ask(barbara, MARK, { ids: [newest.id] })).data.it).toBe(1);
+    expect((await ask(barbara, MARK, { ids: [newest.id] })).data.it).toBe(0);
+    const unread = (await ask(barbara, LIST, { unread: true })).data.it;
+    expect([unread.unreadCount, unread.nodes.length]).toEqual([2, 2]);
+    const { nodes } = (await ask(barbara, LIST)).data.it;
+    expect(nodes[0].readAt).toEqual(expect.stringMatching(/Z$/));
+    expect((await ask(barbara, MARK)).data.it).toBe(2);
+    expect((await ask(barbara, LIST, { unread: true })).data.it).toMatchObject({ unreadCount: 0, nodes: [] });
+  });
+
+  it('are refused to mark when ids are none, or too many', async () => {
+    for (const ids of [['no id'], Array.from({ length: 101 }, () => seedUserId(1))])
+      expect((await ask(grace, MARK, { ids })).errors?.[0]?.extensions.code).toBe('BAD_USER_INPUT');
+    for (const query of [LIST, MARK])
+      expect((await ask(anonymous, query)).errors?.[0]?.extensions.code).toBe('UNAUTHENTICATED');
   });
 
   it('are not for who did not sign in', async () => {
