@@ -7,6 +7,7 @@ import { isUuid } from '../shared/database';
 import { notFound } from '../shared/errors';
 import { type EventStream, type Events, mapEvents } from '../shared/events';
 import { notify } from '../shared/notifications';
+import { listenToCalls } from './calls';
 import type { ContentContext } from './context';
 import type { SubscriptionResolvers } from './generated/resolvers';
 import type { MessageRow, PostRow, TypingEvent } from './rows';
@@ -100,6 +101,10 @@ export const Subscription = {
   },
   typing: {
     subscribe: (_: unknown, { conversationId }, context) => listenToTyping(context, conversationId),
+    resolve: asIs,
+  },
+  callSignal: {
+    subscribe: (_: unknown, _args, context) => listenToCalls(context),
     resolve: asIs,
   },
   postPublished: {

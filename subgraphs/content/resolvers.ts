@@ -7,6 +7,7 @@ import { type Connection, readPage, toConnection } from '../shared/connection';
 import { badUserInput } from '../shared/errors';
 import { DateTime } from '../shared/scalars';
 import { bookmarkPost, removeBookmark } from './bookmarks';
+import { describeCall, findCall, initiateCall, sendCandidate, stepCall } from './calls';
 import type { ContentContext } from './context';
 import { conversationsOf, deleteMessage, editMessage, sendMessage, startConversation } from './conversations';
 import type { MutationResolvers, QueryResolvers, Resolvers } from './generated/resolvers';
@@ -14,7 +15,7 @@ import { notifyOthers, Subscription, tellIfPublished, tellMessage, tellTyping } 
 import { bookmarkKey, createLoaders, type NewestPage, newestFirst } from './loaders';
 import { createAnnouncement, createPost, deleteAnnouncement, deletePost, updatePost } from './posts';
 import { findNode, readFeed, search } from './published';
-import type { ConversationRow, MediaRow, MessageRow, Reference } from './rows';
+import type { CallSignalEvent, ConversationRow, MediaRow, MessageRow, Reference } from './rows';
 
 interface PageArguments {
   readonly first?: number | null | undefined;
@@ -43,6 +44,7 @@ const Query: QueryResolvers<ContentContext> = {
     requireUser(caller);
     return loaders.conversation.load(id);
   },
+  call: (_, { id }, { caller, db }) => findCall(db, caller, id),
   conversations: (_, args, { caller, db }) => {
     const userId = requireUser(caller);
     return connect(
@@ -93,6 +95,13 @@ const Mutation: MutationResolvers<ContentContext> = {
   bookmarkPost: (_, { postId, note }, context) =>
     mutate(context, () => bookmarkPost(context.db, context.loaders, context.caller, postId, note)),
   removeBookmark: (_, { postId }, context) => mutate(context, () => removeBookmark(context.db, context.caller, postId)),
+  callInitiate: (_, { input }, context) => initiateCall(context, input),
+  callAccept: (_, { id }, context) => stepCall(context, id, 'accept'),
+  callReject: (_, { id }, context) => stepCall(context, id, 'reject'),
+  callEnd: (_, { id }, context) => stepCall(context, id, 'end'),
+  callOffer: (_, { id, sdp }, context) => describeCall(context, id, 'offer', sdp),
+  callAnswer: (_, { id, sdp }, context) => describeCall(context, id, 'answer', sdp),
+  callIceCandidate: (_, { id, input }, context) => sendCandidate(context, id, input),
   startTyping: (_, { conversationId }, context) => tellTyping(context, conversationId, true),
   stopTyping: async (_, { conversationId }, context) => {
     await tellTyping(context, conversationId, false);
@@ -102,6 +111,7 @@ const Mutation: MutationResolvers<ContentContext> = {
 
 const kindOf = <Kind extends string>(row: { readonly kind: Kind }): Kind => row.kind;
 const authorOf = ({ authorId }: { readonly authorId: string }): Reference => ({ id: authorId });
+const signallerOf = ({ fromId }: CallSignalEvent): Reference => ({ id: fromId });
 const senderOf = ({ senderId }: MessageRow): Reference => ({ id: senderId });
 const conversationOf = async (
   { conversationId }: { readonly conversationId: string },
@@ -187,6 +197,19 @@ export const resolvers: Resolvers<ContentContext> = {
     conversation: conversationOf,
     user: ({ userId }) => ({ id: userId }),
   },
+  Call: {
+    conversation: conversationOf,
+    caller: ({ callerId }) => ({ id: callerId }),
+    callee: ({ calleeId }) => ({ id: calleeId }),
+  },
+  CallSignal: { __resolveType: kindOf },
+  CallIncoming: { from: signallerOf },
+  CallAccepted: { from: signallerOf },
+  CallRejected: { from: signallerOf },
+  CallEnded: { from: signallerOf },
+  CallOffer: { from: signallerOf },
+  CallAnswer: { from: signallerOf },
+  CallIceCandidate: { from: signallerOf },
   Bookmark: {
     // Null, not a refusal: an error here would fail every entity of the same request.
     __resolveReference: ({ userId, postId }, { caller, loaders }) =>

@@ -2,6 +2,8 @@
  * What the content resolvers hand to each other: rows as SQL answers them, `kind` telling the GraphQL type.
  */
 
+import type { CallStatus } from './call-state';
+
 export interface PostRow {
   readonly kind: 'Post';
   readonly id: string;
@@ -101,6 +103,52 @@ export interface TypingEvent {
   readonly conversationId: string;
   readonly userId: string;
   readonly until: Date | null;
+}
+
+export interface CallRow {
+  readonly id: string;
+  readonly conversationId: string;
+  readonly callerId: string;
+  readonly calleeId: string;
+  readonly media: 'AUDIO' | 'VIDEO';
+  readonly status: CallStatus;
+  /** Whose offer waits for its answer. */
+  readonly offeredBy: string | null;
+  readonly createdAt: Date;
+  readonly ringsUntil: Date;
+  readonly answeredAt: Date | null;
+  readonly endedAt: Date | null;
+}
+
+/** `select ${callColumns} from calls` answers `CallRow`s. */
+export const callColumns = `id, conversation_id as "conversationId", caller_id as "callerId", callee_id as "calleeId",
+  media, case when status = 'RINGING' and rings_until <= now() then 'MISSED' else status end as status,
+  offered_by as "offeredBy", created_at as "createdAt", rings_until as "ringsUntil", answered_at as "answeredAt",
+  ended_at as "endedAt"`;
+
+/** The events of `callSignal`. */
+export type CallSignalEvent = CallStepEvent | CallDescriptionEvent | CallCandidateEvent;
+
+interface CallEvent {
+  readonly call: CallRow;
+  readonly fromId: string;
+}
+
+export interface CallStepEvent extends CallEvent {
+  readonly kind: 'CallIncoming' | 'CallAccepted' | 'CallRejected' | 'CallEnded';
+}
+
+export interface CallDescriptionEvent extends CallEvent {
+  readonly kind: 'CallOffer' | 'CallAnswer';
+  readonly sdp: string;
+}
+
+export interface CallCandidateEvent extends CallEvent {
+  readonly kind: 'CallIceCandidate';
+  readonly candidate: string;
+  readonly sdpMid: string | null;
+  readonly sdpMLineIndex: number | null;
+  readonly usernameFragment: string | null;
 }
 
 export interface BookmarkRow {

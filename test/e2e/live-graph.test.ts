@@ -188,6 +188,42 @@ describe('the reference graph', () => {
       { kind: 'ACCOUNT', subject: { displayName: 'Alan Turing' } },
       { kind: 'PAYMENT', subject: { status: 'CANCELED', amount: post.price } },
     ]);
+    const { notifications } = await ask(
+      alan,
+      `{ notifications(first: 2) { unreadCount nodes { kind readAt subject {
+      ... on Payment { status } ... on User { displayName } } } } }`,
+    );
+    expect(notifications).toEqual({
+      unreadCount: 3,
+      nodes: [
+        { kind: 'PAYMENT', readAt: null, subject: { status: 'CANCELED' } },
+        { kind: 'ACCOUNT', readAt: null, subject: { displayName: 'Alan Turing' } },
+      ],
+    });
+    expect(await ask(alan, 'mutation { markNotificationsRead }')).toEqual({ markNotificationsRead: 3 });
+  });
+
+  it('carries a call between two users, joined with who they are', async () => {
+    const [linus, barbara] = await Promise.all([signIn('linus'), signIn('barbara')]);
+    const input = { title: 'Call', participantIds: [seedUserId(6)], message: 'May I call?' };
+    const { id: conversationId } = (await ask(linus, start, { input })).startConversation;
+    const query = `subscription { callSignal { __typename from { displayName } call { id media caller { username } }
+      ... on CallOffer { sdp } } }`;
+    const { told } = subscribe(barbara, query);
+    await until(() => events.listeners(`content:callSignal:${seedUserId(6)}`) === 1);
+    const initiate = 'mutation ($input: CallInitiateInput!) { it: callInitiate(input: $input) { id } }';
+    const { it } = await ask(linus, initiate, {
+      input: { conversationId, calleeId: seedUserId(6), media: 'VIDEO' },
+    });
+    await ask(barbara, 'mutation ($id: ID!) { callAccept(id: $id) { status } }', it);
+    await ask(linus, 'mutation ($id: ID!) { callOffer(id: $id, sdp: "v=0") { status } }', it);
+    await until(() => told.length === 3);
+    const call = { id: it.id, media: 'VIDEO', caller: { username: 'linus' } };
+    expect(told.map(({ data }) => data.callSignal)).toEqual([
+      { __typename: 'CallIncoming', from: { displayName: 'Linus Torvalds' }, call },
+      { __typename: 'CallAccepted', from: { displayName: 'Barbara Liskov' }, call },
+      { __typename: 'CallOffer', from: { displayName: 'Linus Torvalds' }, call, sdp: 'v=0' },
+    ]);
   });
 
   it('does not tell who takes no part', async () => {

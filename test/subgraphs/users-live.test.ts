@@ -202,18 +202,18 @@ describe('notifications', () => {
   });
 
   it('are marked as read by their user alone, some or all', async () => {
-    const barbara = user(seedUserId(4));
-    await tell(barbara, seedUserId(4), 'm1', 'm2', 'm3');
-    const [newest] = (await ask(barbara, LIST)).data.it.nodes;
+    const margaret = user(seedUserId(4));
+    await tell(margaret, seedUserId(4), 'm1', 'm2', 'm3');
+    const [newest] = (await ask(margaret, LIST)).data.it.nodes;
     expect((await ask(linus, MARK, { ids: [newest.id] })).data.it).toBe(0);
-    expect((await ask(barbara, MARK, { ids: [newest.id] })).data.it).toBe(1);
-    expect((await ask(barbara, MARK, { ids: [newest.id] })).data.it).toBe(0);
-    const unread = (await ask(barbara, LIST, { unread: true })).data.it;
+    expect((await ask(margaret, MARK, { ids: [newest.id] })).data.it).toBe(1);
+    expect((await ask(margaret, MARK, { ids: [newest.id] })).data.it).toBe(0);
+    const unread = (await ask(margaret, LIST, { unread: true })).data.it;
     expect([unread.unreadCount, unread.nodes.length]).toEqual([2, 2]);
-    const { nodes } = (await ask(barbara, LIST)).data.it;
+    const { nodes } = (await ask(margaret, LIST)).data.it;
     expect(nodes[0].readAt).toEqual(expect.stringMatching(/Z$/));
-    expect((await ask(barbara, MARK)).data.it).toBe(2);
-    expect((await ask(barbara, LIST, { unread: true })).data.it).toMatchObject({ unreadCount: 0, nodes: [] });
+    expect((await ask(margaret, MARK)).data.it).toBe(2);
+    expect((await ask(margaret, LIST, { unread: true })).data.it).toMatchObject({ unreadCount: 0, nodes: [] });
   });
 
   it('are refused to mark when ids are none, or too many', async () => {

@@ -1,5 +1,5 @@
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
-import type { PostRow, AnnouncementRow, MediaRow, ConversationRow, ParticipantRow, MessageRow, TypingEvent, BookmarkRow, UserReference, Reference } from '../rows';
+import type { PostRow, AnnouncementRow, MediaRow, ConversationRow, ParticipantRow, MessageRow, TypingEvent, CallRow, CallStepEvent, CallDescriptionEvent, CallCandidateEvent, BookmarkRow, UserReference, Reference } from '../rows';
 import type { ContentContext } from '../context';
 export type Maybe<T> = T | null;
 export type InputMaybe<T> = T | null | undefined;
@@ -58,6 +58,104 @@ export type BookmarkEdge = {
   cursor: Scalars['String']['output'];
   node: Bookmark;
 };
+
+/** A call between two participants of a conversation. For these two: this subgraph carries signals, never sound or pictures. */
+export type Call = {
+  __typename?: 'Call';
+  /** When the callee accepted or rejected. */
+  answeredAt: Maybe<Scalars['DateTime']['output']>;
+  callee: User;
+  caller: User;
+  conversation: Conversation;
+  createdAt: Scalars['DateTime']['output'];
+  endedAt: Maybe<Scalars['DateTime']['output']>;
+  id: Scalars['ID']['output'];
+  media: CallMedia;
+  /** When a call that rings is missed. */
+  ringsUntil: Scalars['DateTime']['output'];
+  status: CallStatus;
+};
+
+/** For both. */
+export type CallAccepted = CallSignal & {
+  __typename?: 'CallAccepted';
+  call: Call;
+  from: User;
+};
+
+/** For the other one. */
+export type CallAnswer = CallSignal & {
+  __typename?: 'CallAnswer';
+  call: Call;
+  from: User;
+  sdp: Scalars['String']['output'];
+};
+
+/** For both. */
+export type CallEnded = CallSignal & {
+  __typename?: 'CallEnded';
+  call: Call;
+  from: User;
+};
+
+/** For the other one. As `RTCIceCandidateInit`. */
+export type CallIceCandidate = CallSignal & {
+  __typename?: 'CallIceCandidate';
+  call: Call;
+  candidate: Scalars['String']['output'];
+  from: User;
+  sdpMLineIndex: Maybe<Scalars['Int']['output']>;
+  sdpMid: Maybe<Scalars['String']['output']>;
+  usernameFragment: Maybe<Scalars['String']['output']>;
+};
+
+/** For the callee. */
+export type CallIncoming = CallSignal & {
+  __typename?: 'CallIncoming';
+  call: Call;
+  from: User;
+};
+
+export type CallInitiateInput = {
+  /** Another participant. */
+  calleeId: Scalars['ID']['input'];
+  conversationId: Scalars['ID']['input'];
+  media: CallMedia;
+};
+
+export type CallMedia =
+  | 'AUDIO'
+  | 'VIDEO';
+
+/** For the other one. */
+export type CallOffer = CallSignal & {
+  __typename?: 'CallOffer';
+  call: Call;
+  from: User;
+  sdp: Scalars['String']['output'];
+};
+
+/** For both. */
+export type CallRejected = CallSignal & {
+  __typename?: 'CallRejected';
+  call: Call;
+  from: User;
+};
+
+/** What happened in a call: `from` did it. */
+export type CallSignal = {
+  /** As it was then. */
+  call: Call;
+  from: User;
+};
+
+export type CallStatus =
+  | 'ACCEPTED'
+  | 'ENDED'
+  /** Nobody answered within a minute. */
+  | 'MISSED'
+  | 'REJECTED'
+  | 'RINGING';
 
 /** Messages between 2 to 20 users, whom alone it is shown to. */
 export type Conversation = Node & Timestamped & {
@@ -141,6 +239,14 @@ export type FeedEdge = {
 /** What the feed holds. */
 export type FeedItem = Announcement | Podcast | Post | Video;
 
+/** As `RTCIceCandidateInit`; texts of at most 2,000 characters. */
+export type IceCandidateInput = {
+  candidate: Scalars['String']['input'];
+  sdpMLineIndex?: InputMaybe<Scalars['Int']['input']>;
+  sdpMid?: InputMaybe<Scalars['String']['input']>;
+  usernameFragment?: InputMaybe<Scalars['String']['input']>;
+};
+
 /** Something to watch or to listen to. */
 export type Media = {
   creator: User;
@@ -179,6 +285,23 @@ export type Mutation = {
   __typename?: 'Mutation';
   /** Saves a post for later, or changes the note of a saved one. */
   bookmarkPost: Bookmark;
+  /** Takes a call that rings. For the callee. */
+  callAccept: Call;
+  /** Answers the offer of the other one. */
+  callAnswer: Call;
+  /** Ends a call: one that was accepted for both, one that rings for the caller. */
+  callEnd: Call;
+  /** Sends an ICE candidate to the other one; an empty `candidate` is the last. */
+  callIceCandidate: Call;
+  /**
+   * Rings another participant of a conversation, for a minute. Refused with CONFLICT, and the `callId` in its extensions,
+   * while the two have a call there.
+   */
+  callInitiate: Call;
+  /** Sends a description (SDP, at most 64 kB) to the other one, who answers before there may be another offer. */
+  callOffer: Call;
+  /** Refuses a call that rings. For the callee. */
+  callReject: Call;
   /** Tells everybody something. For an ADMIN. */
   createAnnouncement: Announcement;
   /** Writes a post as the caller. */
@@ -212,6 +335,44 @@ export type Mutation = {
 export type MutationBookmarkPostArgs = {
   note?: InputMaybe<Scalars['String']['input']>;
   postId: Scalars['ID']['input'];
+};
+
+
+export type MutationCallAcceptArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationCallAnswerArgs = {
+  id: Scalars['ID']['input'];
+  sdp: Scalars['String']['input'];
+};
+
+
+export type MutationCallEndArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationCallIceCandidateArgs = {
+  id: Scalars['ID']['input'];
+  input: IceCandidateInput;
+};
+
+
+export type MutationCallInitiateArgs = {
+  input: CallInitiateInput;
+};
+
+
+export type MutationCallOfferArgs = {
+  id: Scalars['ID']['input'];
+  sdp: Scalars['String']['input'];
+};
+
+
+export type MutationCallRejectArgs = {
+  id: Scalars['ID']['input'];
 };
 
 
@@ -369,6 +530,8 @@ export type PostStatus =
 
 export type Query = {
   __typename?: 'Query';
+  /** A call that the caller takes part in. */
+  call: Maybe<Call>;
   /** A conversation that the caller takes part in. For everybody else, as for an unknown id, it is null. */
   conversation: Maybe<Conversation>;
   /** The conversations the caller takes part in, the latest first. */
@@ -385,6 +548,11 @@ export type Query = {
   postBySlug: Maybe<Post>;
   /** Full-text search over posts, announcements and media, best match first. Understands "quoted phrases", or and -without. */
   search: Array<SearchResult>;
+};
+
+
+export type QueryCallArgs = {
+  id: Scalars['ID']['input'];
 };
 
 
@@ -447,6 +615,8 @@ export type StartConversationInput = {
 
 export type Subscription = {
   __typename?: 'Subscription';
+  /** Everything that others do in calls with the caller, and the caller's own steps, for other devices. */
+  callSignal: CallSignal;
   /**
    * What is said in a conversation, from now on. For participants, as all subscriptions of conversations are; for
    * everybody else there is no such conversation.
@@ -712,6 +882,15 @@ export type ResolversUnionTypes<_RefType extends Record<string, unknown>> = {
 
 /** Mapping of interface types */
 export type ResolversInterfaceTypes<_RefType extends Record<string, unknown>> = {
+  CallSignal:
+    | ( CallStepEvent )
+    | ( CallDescriptionEvent )
+    | ( CallStepEvent )
+    | ( CallCandidateEvent )
+    | ( CallStepEvent )
+    | ( CallDescriptionEvent )
+    | ( CallStepEvent )
+  ;
   Media:
     | ( MediaRow )
     | ( MediaRow )
@@ -742,6 +921,18 @@ export type ResolversTypes = {
   Bookmark: ResolverTypeWrapper<BookmarkRow>;
   BookmarkConnection: ResolverTypeWrapper<Omit<BookmarkConnection, 'edges' | 'nodes'> & { edges: Array<ResolversTypes['BookmarkEdge']>, nodes: Array<ResolversTypes['Bookmark']> }>;
   BookmarkEdge: ResolverTypeWrapper<Omit<BookmarkEdge, 'node'> & { node: ResolversTypes['Bookmark'] }>;
+  Call: ResolverTypeWrapper<CallRow>;
+  CallAccepted: ResolverTypeWrapper<CallStepEvent>;
+  CallAnswer: ResolverTypeWrapper<CallDescriptionEvent>;
+  CallEnded: ResolverTypeWrapper<CallStepEvent>;
+  CallIceCandidate: ResolverTypeWrapper<CallCandidateEvent>;
+  CallIncoming: ResolverTypeWrapper<CallStepEvent>;
+  CallInitiateInput: CallInitiateInput;
+  CallMedia: CallMedia;
+  CallOffer: ResolverTypeWrapper<CallDescriptionEvent>;
+  CallRejected: ResolverTypeWrapper<CallStepEvent>;
+  CallSignal: ResolverTypeWrapper<ResolversInterfaceTypes<ResolversTypes>['CallSignal']>;
+  CallStatus: CallStatus;
   Conversation: ResolverTypeWrapper<ConversationRow>;
   ConversationConnection: ResolverTypeWrapper<Omit<ConversationConnection, 'edges' | 'nodes'> & { edges: Array<ResolversTypes['ConversationEdge']>, nodes: Array<ResolversTypes['Conversation']> }>;
   ConversationEdge: ResolverTypeWrapper<Omit<ConversationEdge, 'node'> & { node: ResolversTypes['Conversation'] }>;
@@ -752,6 +943,7 @@ export type ResolversTypes = {
   FeedConnection: ResolverTypeWrapper<Omit<FeedConnection, 'edges' | 'nodes'> & { edges: Array<ResolversTypes['FeedEdge']>, nodes: Array<ResolversTypes['FeedItem']> }>;
   FeedEdge: ResolverTypeWrapper<Omit<FeedEdge, 'node'> & { node: ResolversTypes['FeedItem'] }>;
   FeedItem: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['FeedItem']>;
+  IceCandidateInput: IceCandidateInput;
   Media: ResolverTypeWrapper<MediaRow>;
   Message: ResolverTypeWrapper<MessageRow>;
   MessageConnection: ResolverTypeWrapper<Omit<MessageConnection, 'edges' | 'nodes'> & { edges: Array<ResolversTypes['MessageEdge']>, nodes: Array<ResolversTypes['Message']> }>;
@@ -789,6 +981,16 @@ export type ResolversParentTypes = {
   Bookmark: BookmarkRow;
   BookmarkConnection: Omit<BookmarkConnection, 'edges' | 'nodes'> & { edges: Array<ResolversParentTypes['BookmarkEdge']>, nodes: Array<ResolversParentTypes['Bookmark']> };
   BookmarkEdge: Omit<BookmarkEdge, 'node'> & { node: ResolversParentTypes['Bookmark'] };
+  Call: CallRow;
+  CallAccepted: CallStepEvent;
+  CallAnswer: CallDescriptionEvent;
+  CallEnded: CallStepEvent;
+  CallIceCandidate: CallCandidateEvent;
+  CallIncoming: CallStepEvent;
+  CallInitiateInput: CallInitiateInput;
+  CallOffer: CallDescriptionEvent;
+  CallRejected: CallStepEvent;
+  CallSignal: ResolversInterfaceTypes<ResolversParentTypes>['CallSignal'];
   Conversation: ConversationRow;
   ConversationConnection: Omit<ConversationConnection, 'edges' | 'nodes'> & { edges: Array<ResolversParentTypes['ConversationEdge']>, nodes: Array<ResolversParentTypes['Conversation']> };
   ConversationEdge: Omit<ConversationEdge, 'node'> & { node: ResolversParentTypes['Conversation'] };
@@ -799,6 +1001,7 @@ export type ResolversParentTypes = {
   FeedConnection: Omit<FeedConnection, 'edges' | 'nodes'> & { edges: Array<ResolversParentTypes['FeedEdge']>, nodes: Array<ResolversParentTypes['FeedItem']> };
   FeedEdge: Omit<FeedEdge, 'node'> & { node: ResolversParentTypes['FeedItem'] };
   FeedItem: ResolversUnionTypes<ResolversParentTypes>['FeedItem'];
+  IceCandidateInput: IceCandidateInput;
   Media: MediaRow;
   Message: MessageRow;
   MessageConnection: Omit<MessageConnection, 'edges' | 'nodes'> & { edges: Array<ResolversParentTypes['MessageEdge']>, nodes: Array<ResolversParentTypes['Message']> };
@@ -874,6 +1077,71 @@ export type BookmarkConnectionResolvers<ContextType = ContentContext, ParentType
 export type BookmarkEdgeResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['BookmarkEdge'] = ResolversParentTypes['BookmarkEdge']> = {
   cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   node?: Resolver<ResolversTypes['Bookmark'], ParentType, ContextType>;
+};
+
+export type CallResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['Call'] = ResolversParentTypes['Call']> = {
+  answeredAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  callee?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
+  caller?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
+  conversation?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType>;
+  createdAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  endedAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  media?: Resolver<ResolversTypes['CallMedia'], ParentType, ContextType>;
+  ringsUntil?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  status?: Resolver<ResolversTypes['CallStatus'], ParentType, ContextType>;
+};
+
+export type CallAcceptedResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['CallAccepted'] = ResolversParentTypes['CallAccepted']> = {
+  call?: Resolver<ResolversTypes['Call'], ParentType, ContextType>;
+  from?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type CallAnswerResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['CallAnswer'] = ResolversParentTypes['CallAnswer']> = {
+  call?: Resolver<ResolversTypes['Call'], ParentType, ContextType>;
+  from?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
+  sdp?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type CallEndedResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['CallEnded'] = ResolversParentTypes['CallEnded']> = {
+  call?: Resolver<ResolversTypes['Call'], ParentType, ContextType>;
+  from?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type CallIceCandidateResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['CallIceCandidate'] = ResolversParentTypes['CallIceCandidate']> = {
+  call?: Resolver<ResolversTypes['Call'], ParentType, ContextType>;
+  candidate?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  from?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
+  sdpMLineIndex?: Resolver<Maybe<ResolversTypes['Int']>, ParentType, ContextType>;
+  sdpMid?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  usernameFragment?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type CallIncomingResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['CallIncoming'] = ResolversParentTypes['CallIncoming']> = {
+  call?: Resolver<ResolversTypes['Call'], ParentType, ContextType>;
+  from?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type CallOfferResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['CallOffer'] = ResolversParentTypes['CallOffer']> = {
+  call?: Resolver<ResolversTypes['Call'], ParentType, ContextType>;
+  from?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
+  sdp?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type CallRejectedResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['CallRejected'] = ResolversParentTypes['CallRejected']> = {
+  call?: Resolver<ResolversTypes['Call'], ParentType, ContextType>;
+  from?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type CallSignalResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['CallSignal'] = ResolversParentTypes['CallSignal']> = {
+  __resolveType: TypeResolveFn<'CallAccepted' | 'CallAnswer' | 'CallEnded' | 'CallIceCandidate' | 'CallIncoming' | 'CallOffer' | 'CallRejected', ParentType, ContextType>;
 };
 
 export type ConversationResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['Conversation'] = ResolversParentTypes['Conversation'], FederationReferenceType extends FederationReferenceTypes['Conversation'] = FederationReferenceTypes['Conversation']> = {
@@ -955,6 +1223,13 @@ export type MessageEdgeResolvers<ContextType = ContentContext, ParentType extend
 
 export type MutationResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
   bookmarkPost?: Resolver<ResolversTypes['Bookmark'], ParentType, ContextType, RequireFields<MutationBookmarkPostArgs, 'postId'>>;
+  callAccept?: Resolver<ResolversTypes['Call'], ParentType, ContextType, RequireFields<MutationCallAcceptArgs, 'id'>>;
+  callAnswer?: Resolver<ResolversTypes['Call'], ParentType, ContextType, RequireFields<MutationCallAnswerArgs, 'id' | 'sdp'>>;
+  callEnd?: Resolver<ResolversTypes['Call'], ParentType, ContextType, RequireFields<MutationCallEndArgs, 'id'>>;
+  callIceCandidate?: Resolver<ResolversTypes['Call'], ParentType, ContextType, RequireFields<MutationCallIceCandidateArgs, 'id' | 'input'>>;
+  callInitiate?: Resolver<ResolversTypes['Call'], ParentType, ContextType, RequireFields<MutationCallInitiateArgs, 'input'>>;
+  callOffer?: Resolver<ResolversTypes['Call'], ParentType, ContextType, RequireFields<MutationCallOfferArgs, 'id' | 'sdp'>>;
+  callReject?: Resolver<ResolversTypes['Call'], ParentType, ContextType, RequireFields<MutationCallRejectArgs, 'id'>>;
   createAnnouncement?: Resolver<ResolversTypes['Announcement'], ParentType, ContextType, RequireFields<MutationCreateAnnouncementArgs, 'input'>>;
   createPost?: Resolver<ResolversTypes['Post'], ParentType, ContextType, RequireFields<MutationCreatePostArgs, 'input'>>;
   deleteAnnouncement?: Resolver<ResolversTypes['ID'], ParentType, ContextType, RequireFields<MutationDeleteAnnouncementArgs, 'id'>>;
@@ -1039,6 +1314,7 @@ export type PostEdgeResolvers<ContextType = ContentContext, ParentType extends R
 };
 
 export type QueryResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['Query'] = ResolversParentTypes['Query']> = {
+  call?: Resolver<Maybe<ResolversTypes['Call']>, ParentType, ContextType, RequireFields<QueryCallArgs, 'id'>>;
   conversation?: Resolver<Maybe<ResolversTypes['Conversation']>, ParentType, ContextType, RequireFields<QueryConversationArgs, 'id'>>;
   conversations?: Resolver<ResolversTypes['ConversationConnection'], ParentType, ContextType, RequireFields<QueryConversationsArgs, 'first'>>;
   feed?: Resolver<ResolversTypes['FeedConnection'], ParentType, ContextType, RequireFields<QueryFeedArgs, 'first'>>;
@@ -1054,6 +1330,7 @@ export type SearchResultResolvers<ContextType = ContentContext, ParentType exten
 };
 
 export type SubscriptionResolvers<ContextType = ContentContext, ParentType extends ResolversParentTypes['Subscription'] = ResolversParentTypes['Subscription']> = {
+  callSignal?: SubscriptionResolver<ResolversTypes['CallSignal'], "callSignal", ParentType, ContextType>;
   messageAdded?: SubscriptionResolver<ResolversTypes['Message'], "messageAdded", ParentType, ContextType, RequireFields<SubscriptionMessageAddedArgs, 'conversationId'>>;
   messageDeleted?: SubscriptionResolver<ResolversTypes['DeletedMessage'], "messageDeleted", ParentType, ContextType, RequireFields<SubscriptionMessageDeletedArgs, 'conversationId'>>;
   messageUpdated?: SubscriptionResolver<ResolversTypes['Message'], "messageUpdated", ParentType, ContextType, RequireFields<SubscriptionMessageUpdatedArgs, 'conversationId'>>;
@@ -1103,6 +1380,15 @@ export type Resolvers<ContextType = ContentContext> = {
   Bookmark?: BookmarkResolvers<ContextType>;
   BookmarkConnection?: BookmarkConnectionResolvers<ContextType>;
   BookmarkEdge?: BookmarkEdgeResolvers<ContextType>;
+  Call?: CallResolvers<ContextType>;
+  CallAccepted?: CallAcceptedResolvers<ContextType>;
+  CallAnswer?: CallAnswerResolvers<ContextType>;
+  CallEnded?: CallEndedResolvers<ContextType>;
+  CallIceCandidate?: CallIceCandidateResolvers<ContextType>;
+  CallIncoming?: CallIncomingResolvers<ContextType>;
+  CallOffer?: CallOfferResolvers<ContextType>;
+  CallRejected?: CallRejectedResolvers<ContextType>;
+  CallSignal?: CallSignalResolvers<ContextType>;
   Conversation?: ConversationResolvers<ContextType>;
   ConversationConnection?: ConversationConnectionResolvers<ContextType>;
   ConversationEdge?: ConversationEdgeResolvers<ContextType>;
