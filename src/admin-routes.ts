@@ -6,8 +6,9 @@ import { createHash } from 'node:crypto';
 import { type AdminRoute, createAdminDoor, refusal } from './client/admin';
 import { createHealthReporter, type HealthSource } from './client/health';
 import type { Config } from './config';
-import type { Setting } from './config/effective';
+import { type Setting, shownValue } from './config/effective';
 import type { Gateway } from './gateway';
+import type { ConfigReload } from './reload-config';
 import { type AdjustableLog, type LogLevel, logLevels } from './telemetry/log';
 import type { Metrics } from './telemetry/metrics';
 
@@ -15,7 +16,7 @@ export interface AdminParts {
   readonly gateway: Gateway;
   readonly health: HealthSource;
   readonly metrics: Metrics;
-  readonly settings: () => readonly Setting[];
+  readonly reload: Pick<ConfigReload, 'settings' | 'reload'>;
   readonly log: AdjustableLog;
   /** Lets what runs finish and ends the process, as the first SIGTERM does. */
   readonly drain: () => unknown;
@@ -37,7 +38,7 @@ export async function openAdmin(config: Config['admin'], parts: AdminParts): Pro
 
 /** Every endpoint of a server. */
 export function createAdminRoutes(parts: AdminParts): readonly AdminRoute[] {
-  const { gateway, log, drain } = parts;
+  const { gateway, reload, log, drain } = parts;
   return [
     ...readingRoutes(parts),
     {
@@ -48,6 +49,15 @@ export function createAdminRoutes(parts: AdminParts): readonly AdminRoute[] {
         gateway.current?.flushCaches();
         log.info({}, 'The caches were flushed by an operator');
         return { json: gateway.current?.caches ?? {} };
+      },
+    },
+    {
+      method: 'POST',
+      path: '/config/reload',
+      summary: 'Reads the configuration anew, and tells what changed and what needs a restart; 422 with problems.',
+      async handle() {
+        const json = await reload.reload();
+        return { status: json.kind === 'refused' ? 422 : 200, json };
       },
     },
     {
@@ -75,7 +85,7 @@ export function createAdminRoutes(parts: AdminParts): readonly AdminRoute[] {
 }
 
 /** Those that change nothing. */
-function readingRoutes({ gateway, health, metrics, settings, log }: AdminParts): readonly AdminRoute[] {
+function readingRoutes({ gateway, health, metrics, reload, log }: AdminParts): readonly AdminRoute[] {
   const report = createHealthReporter(health, () => health.ready());
   return [
     {
@@ -101,7 +111,7 @@ function readingRoutes({ gateway, health, metrics, settings, log }: AdminParts):
       path: '/config',
       summary: 'Every key of the configuration with its value and where that came from; secrets are hidden.',
       handle: () => ({
-        json: Object.fromEntries(settings().map(({ path, value, source }) => [path, { value, source }])),
+        json: Object.fromEntries(reload.settings.map((setting) => [setting.path, shownSetting(setting)])),
       }),
     },
     {
@@ -129,6 +139,10 @@ function readingRoutes({ gateway, health, metrics, settings, log }: AdminParts):
       handle: () => ({ json: Object.fromEntries(gateway.current?.transport.resilience() ?? []) }),
     },
   ];
+}
+
+function shownSetting(setting: Setting) {
+  return { value: shownValue(setting), source: setting.source };
 }
 
 function generationOf({ current, currentSince, supergraphStatus }: Gateway) {

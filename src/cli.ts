@@ -15,9 +15,11 @@ import {
   suggest,
   UsageError,
 } from './config/command-line';
+import { type Setting, shownValue } from './config/effective';
 import { authenticationProblems } from './context/create-authentication';
 import { createDevToken, devTokenDefaults } from './context/dev-token';
 import { createKeyCommands } from './context/key-commands';
+import type { RunningGateway } from './main';
 import { endProcess } from './process-end';
 import {
   type Composition,
@@ -31,6 +33,7 @@ import { createOpenApiCommand } from './supergraph/openapi-command';
 import { createPlanCommands } from './supergraph/plan-commands';
 import { InvalidSupergraphError, PlannerThread } from './supergraph/planner-client';
 import { readSupergraphSource } from './supergraph/sources';
+import type { LogLevel } from './telemetry/log';
 
 const defaultSupergraph = './supergraph.yaml';
 const defaultConfig = './gateway.yaml';
@@ -46,11 +49,13 @@ const commands: Readonly<Record<string, Command>> = {
       config: { type: 'string', value: 'FILE', help: `configuration (default ${defaultConfig}, if there is one)` },
       port: { type: 'string', value: 'PORT', help: 'port to listen on, 0 for a free one (default 4000)' },
       host: { type: 'string', value: 'HOST', help: 'address to listen on (default 127.0.0.1)' },
+      'watch-config': { type: 'boolean', help: 'read the configuration anew when its file changes' },
     },
     details: [
       'Environment: PORT, HOST, LOG_LEVEL, SUPERGATE_IDENTITY_SECRET and SUBGRAPH_<NAME>_URL (or _URLS, of its',
       'instances) stand above the configuration file; --port and --host stand above both. NODE_ENV=production switches introspection and the',
       'explorer off, unless the file says otherwise. The first SIGINT or SIGTERM lets running requests finish.',
+      'SIGHUP reads the configuration anew (not where a terminal is attached), SIGUSR2 switches debug lines on and off.',
     ].join('\n'),
     run: serveCommand,
   },
@@ -99,9 +104,19 @@ const commands: Readonly<Record<string, Command>> = {
   ...createOpenApiCommand(),
   ...createKeyCommands(),
   config: {
-    summary: 'Check a configuration, or print its JSON Schema.',
+    summary: 'Check a configuration, show what counts and why, or print its JSON Schema.',
     positional: { name: 'FILE', help: `configuration (default ${defaultConfig})` },
-    options: { schema: { type: 'boolean', help: 'print the JSON Schema of the configuration, for editors' } },
+    options: {
+      validate: { type: 'boolean', help: 'check the file, and tell every problem (the default)' },
+      print: { type: 'boolean', help: 'print every key with its value and where that comes from' },
+      schema: { type: 'boolean', help: 'print the JSON Schema of the configuration, for editors' },
+      port: { type: 'string', value: 'PORT', help: 'as for serve' },
+      host: { type: 'string', value: 'HOST', help: 'as for serve' },
+    },
+    details: [
+      '--print shows secrets as (hidden), and marks what can change while the gateway runs with *:',
+      '  KEY: VALUE  # default, FILE:LINE, environment variable NAME or option --NAME',
+    ].join('\n'),
     run: configCommand,
   },
 };
@@ -153,8 +168,10 @@ async function serveCommand(args: Arguments): Promise<number> {
   const options = { supergraph, ...(config && { config }), ...(port !== undefined && { port }), ...(host && { host }) };
   try {
     let end = () => {};
-    const server = await serve({ ...options, env: processEnvironment(), drain: () => end() });
+    const watchConfig = args.flag('watch-config');
+    const server = await serve({ ...options, env: processEnvironment(), watchConfig, drain: () => end() });
     end = endProcess({ process, close: () => server.close(), log: server.log, tell });
+    listenToOperators(server);
     return print(`supergate serves ${supergraph} and is ready at ${server.graphqlUrl}`);
   } catch (error) {
     if (!(error instanceof InvalidSupergraphError)) throw error;
@@ -164,11 +181,25 @@ async function serveCommand(args: Arguments): Promise<number> {
   }
 }
 
+/** Signals that change how it runs. A terminal sends SIGHUP when it closes: then the process ends with it. */
+function listenToOperators({ log, reload }: RunningGateway): void {
+  if (!process.stdin.isTTY) process.on('SIGHUP', () => void reload());
+  let before: LogLevel | undefined;
+  process.on('SIGUSR2', () => {
+    const next = before ?? 'debug';
+    before = before === undefined ? log.level : undefined;
+    if (before) log.level = next;
+    // While the line can be seen.
+    log.info({ debug: before !== undefined }, 'The log has another level');
+    log.level = next;
+  });
+}
+
 function readPort(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const port = Number(text);
   if (!/^\d{1,5}$/.test(text) || port > 65_535)
-    throw new UsageError(`serve: --port must be a number from 0 to 65535, not "${text}"`);
+    throw new UsageError(`--port must be a number from 0 to 65535, not "${text}"`);
   return port;
 }
 
@@ -250,10 +281,19 @@ function tokenCommand(args: Arguments): number {
 
 function configCommand(args: Arguments): number {
   if (args.flag('schema')) return print(JSON.stringify(configJsonSchema(), null, 2));
-  const file = args.positional ?? defaultConfig;
-  const loaded = loadConfig({ file, env: processEnvironment(), check: authenticationProblems });
+  const isPrinted = args.flag('print');
+  const file = args.positional ?? (isPrinted && !existsSync(defaultConfig) ? undefined : defaultConfig);
+  const flags = { port: readPort(args.text('port')), host: args.text('host') };
+  const loaded = loadConfig({ file, env: processEnvironment(), flags, check: authenticationProblems });
   if (loaded.kind === 'problems') throw new ConfigError(loaded.problems);
+  if (isPrinted) return print(loaded.settings().map(formatSetting).join('\n'));
   return print(`${file} is a valid configuration`);
+}
+
+/** `limits.maxDepth*: 25  # default`. */
+function formatSetting(setting: Setting): string {
+  const { path, source, isReloadable } = setting;
+  return `${path}${isReloadable ? '*' : ''}: ${JSON.stringify(shownValue(setting))}  # ${source}`;
 }
 
 /** Tells what went wrong and returns the exit status for it. */

@@ -22,6 +22,7 @@ import { subscriptionsSchema } from './config/subscriptions';
 import { supergraphSchema } from './config/supergraph';
 import { telemetrySchema } from './config/telemetry';
 import { trustedDocumentsSchema } from './config/trusted-documents';
+import { reloadable } from './config/values';
 import {
   checkValue,
   type Environment,
@@ -40,20 +41,20 @@ const configSchema = z.strictObject({
   rest: restSchema,
   trustedDocuments: trustedDocumentsSchema,
   server: serverSchema,
-  authentication: authenticationSchema,
-  authorization: authorizationSchema,
+  authentication: reloadable(authenticationSchema),
+  authorization: reloadable(authorizationSchema),
   subgraphIdentity: subgraphIdentitySchema.optional().describe('Absent: subgraphs are not told who asks.'),
-  limits: limitsSchema,
-  rateLimits: rateLimitsSchema,
-  cost: costSchema,
-  timeouts: timeoutsSchema,
+  limits: reloadable(limitsSchema),
+  rateLimits: reloadable(rateLimitsSchema),
+  cost: reloadable(costSchema),
+  timeouts: reloadable(timeoutsSchema),
   sharing: sharingSchema,
   planner: plannerSchema,
   redis: redisSchema
     .optional()
     .describe('Where gateways share query plans and counters of rate limits. Absent: each has its own.'),
-  headers: headersSchema,
-  subgraphs: subgraphsSchema,
+  headers: reloadable(headersSchema),
+  subgraphs: reloadable(subgraphsSchema),
   telemetry: telemetrySchema,
   admin: adminSchema.optional().describe('Absent: there are no endpoints for operators.'),
 });
@@ -73,7 +74,7 @@ export type LoadedConfig =
   | {
       readonly kind: 'config';
       readonly config: Config;
-      /** Every key with its value and where that came from; no secrets. */
+      /** Every key with its value and where that came from. */
       readonly settings: () => readonly Setting[];
     }
   | { readonly kind: 'problems'; readonly problems: readonly Problem[] };
@@ -132,6 +133,14 @@ export function createConfig(input: ConfigInput = {}): Config {
 /** JSON Schema of `gateway.yaml`, for editors. */
 export function configJsonSchema(): object {
   return z.toJSONSchema(configSchema, { io: 'input' });
+}
+
+/** `config` with those sections of `next` that can change while the gateway runs. */
+export function withReloadable(config: Config, next: Config): Config {
+  const { properties } = configJsonSchema() as { properties: Readonly<Record<string, { reloadable?: boolean }>> };
+  const sections = Object.entries(next).filter(([name]) => properties[name]?.reloadable);
+  const telemetry = { ...config.telemetry, logLevel: next.telemetry.logLevel };
+  return { ...config, ...Object.fromEntries(sections), telemetry };
 }
 
 /** The settings of one subgraph: its overrides over the defaults. */

@@ -147,19 +147,18 @@ interface ConnectedIdentity extends SocketIdentity {
 
 /** Who speaks on WebSockets, in the words of their door. */
 function socketContextsOf(contexts: RequestContexts): SocketContexts {
-  const { connections } = contexts;
   const connected = (identity: Identity): ConnectedIdentity => ({ identity, expiresAt: expiryOf(identity) });
   // What `connect` and `refresh` gave out comes back: the door has seen less of it.
   const of = (given: SocketIdentity) => (given as ConnectedIdentity).identity;
   return {
     connect: async ({ rawHeaders, ip, log }, payload) =>
-      connected(await connections.connect({ rawHeaders, payload, ip, log })),
+      connected(await contexts.connections.connect({ rawHeaders, payload, ip, log })),
     async refresh(given, { ip, log }, payload) {
-      const next = await connections.refresh(of(given), { ip, log, payload });
+      const next = await contexts.connections.refresh(of(given), { ip, log, payload });
       return next === of(given) ? given : connected(next);
     },
     async open(given, { rawHeaders, ip, log }, extensions) {
-      const identity = await connections.operate(of(given), { ip, log, extensions });
+      const identity = await contexts.connections.operate(of(given), { ip, log, extensions });
       return contexts.open({ id: randomUUID(), identity, ip, rawHeaders });
     },
   };

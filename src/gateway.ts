@@ -16,7 +16,6 @@ import type { RefusedOperation, SubscriptionSink } from './client/door';
 import { withStatus } from './client/error-format';
 import { type Config, createConfig } from './config';
 import { type Asker, type AskerOptions, askerOf } from './context/asker';
-import { mayQueriesSetCookies } from './context/client-headers';
 import { headersWithoutSay } from './context/create-request-context';
 import { openDeadline } from './context/deadline';
 import { compileHeaderSources, type ReadHeaderSources } from './context/header-sources';
@@ -24,7 +23,7 @@ import { anonymous, type RequestContext } from './context/request-context';
 import type { SubgraphIdentity } from './context/subgraph-identity';
 import { createSubscriptionContexts } from './context/subscription-contexts';
 import { ClientError, InternalError } from './errors';
-import { openGeneration, type TransportDependencies } from './open-generation';
+import { createSupergraphHooks, openGeneration, type TransportDependencies } from './open-generation';
 import type { Refused } from './operation/document';
 import type { RawVariables } from './operation/variables';
 import {
@@ -35,8 +34,8 @@ import {
   prepareSource,
   renewPrepared,
 } from './pipeline';
-import type { CreatePolicies } from './policy/admission';
-import { createPolicies, type PolicyDependencies } from './policy/create-policies';
+import { createPolicies, openCounters, type PolicyDependencies } from './policy/create-policies';
+import type { RateLimiter } from './policy/rate-limiter';
 import type { Answer } from './query-plan/engine';
 import type { ClientSubscription, LiveSubscriptions, SubscriptionObserver } from './query-plan/live-subscriptions';
 import { SharedExecutions } from './query-plan/shared-executions';
@@ -49,14 +48,7 @@ import { openSubscriptions } from './subscribe';
 import type { Generation } from './supergraph/generation';
 import { Generations, type SupergraphStatus, type UpdateOutcome } from './supergraph/generations';
 import type { KnownDocuments } from './supergraph/known-documents';
-import {
-  checkSubgraphs,
-  createDataSource,
-  type ManagedSupergraph,
-  type SupergraphHooks,
-  type SupergraphInput,
-  toManager,
-} from './supergraph/manager';
+import { type ManagedSupergraph, type SupergraphInput, toManager } from './supergraph/manager';
 import type { OverrideDependencies } from './supergraph/override-labels';
 import { PlannerThread } from './supergraph/planner-client';
 import { createLog, type Log } from './telemetry/log';
@@ -122,6 +114,11 @@ export interface Gateway extends GatewayInterface {
    * the last is taken. `load` must have been called.
    */
   update(supergraphSdl: string): Promise<UpdateOutcome>;
+  /**
+   * Works by another configuration from now on: limits, policies and subgraphs; counters go on, operations under way
+   * end as they began. Rejects when the supergraph cannot be served by it, and the old one stays.
+   */
+  reconfigure(config: Config): Promise<void>;
   /** How the newest supergraph that was offered fares; undefined until `load`. */
   readonly supergraphStatus: SupergraphStatus | undefined;
   /** Undefined where no Redis is used. */
@@ -138,20 +135,20 @@ export function createGateway(options: GatewayOptions, dependencies: GatewayDepe
 }
 
 class Supergate implements Gateway {
-  private readonly config: Config;
+  private config: Config;
   private readonly log: Log;
   private readonly listeners = new Set<GatewaySchemaLoadOrUpdateCallback>();
   private readonly generations: Generations<SubgraphTransport>;
   private readonly bySchema = new WeakMap<GraphQLSchema, Generation<SubgraphTransport>>();
   /** One for all generations: who asks after a mutation under an old one must not join a query from before it. */
-  private readonly sharedQueries: SharedExecutions<Answer> | undefined;
+  private readonly sharedQueries = new SharedExecutions<Answer>(headersWithoutSay);
   private readonly eventSources: EventSources;
-  private readonly readHeaderSources: ReadHeaderSources;
+  private readHeaderSources: ReadHeaderSources;
   private readonly live: LiveSubscriptions;
   private readonly pools = new SharedPools();
   private planner: PlannerThread | undefined;
   private redis: RedisConnection | undefined;
-  private createPolicies: CreatePolicies = () => undefined;
+  private counters: RateLimiter | undefined;
   private managed: ManagedSupergraph | undefined;
   private loading: Promise<GatewayLoadResult> | undefined;
 
@@ -161,9 +158,6 @@ class Supergate implements Gateway {
   ) {
     this.config = options.config ?? createConfig();
     this.log = dependencies.log ?? createLog(this.config.telemetry.logLevel);
-    const { sharing, headers } = this.config;
-    const isShared = sharing.queries && !mayQueriesSetCookies(headers.responses);
-    this.sharedQueries = isShared ? new SharedExecutions(headersWithoutSay) : undefined;
     this.generations = this.createGenerations();
     this.readHeaderSources = compileHeaderSources(this.config.headers.requests, []);
     this.eventSources = new EventSources({ clock: systemClock, random: Math.random, log: this.log });
@@ -172,7 +166,7 @@ class Supergate implements Gateway {
       contexts: createSubscriptionContexts({
         subgraphIdentity: dependencies.subgraphIdentity,
         now: Date.now,
-        timeoutMs: this.config.timeouts.operationMs,
+        timeoutMs: () => this.config.timeouts.operationMs,
       }),
       observer: dependencies.subscriptions,
       admitEvents: this.config.subscriptions.admitEvents,
@@ -181,13 +175,16 @@ class Supergate implements Gateway {
   }
 
   private createGenerations(): Generations<SubgraphTransport> {
-    const { planner, timeouts, supergraph } = this.config;
+    const { planner, supergraph } = this.config;
+    const timeoutsNow = () => this.config.timeouts;
     return new Generations({
-      open: (supergraphSdl) => this.openGeneration(supergraphSdl),
+      open: (supergraphSdl) => this.openGeneration(supergraphSdl, this.config),
       warmOperations: planner.warmOperations,
       warmTimeoutMs: planner.warmTimeoutMs,
       // Whatever runs under an old one has its own deadline, and is not cut short for a reload.
-      retireMs: Math.max(timeouts.drainMs, timeouts.operationMs),
+      get retireMs() {
+        return Math.max(timeoutsNow().drainMs, timeoutsNow().operationMs);
+      },
       maxDraining: supergraph.maxDraining,
       log: this.log,
       makeReady: async (generation, isFirst) => this.dependencies.knownDocuments?.makeReady(generation, isFirst),
@@ -219,9 +216,11 @@ class Supergate implements Gateway {
     const rateLimitTiers = Object.keys(rateLimits.tiers);
     this.planner = this.dependencies.planner ?? new PlannerThread({ ...planner, rateLimitTiers, log: this.log });
     this.redis = this.dependencies.redis ?? (redis && openRedis({ ...redis, log: this.log }));
-    this.createPolicies = createPolicies(this.config, this.dependencies, this.redis);
+    this.counters = openCounters(this.config, this.dependencies, this.redis);
     try {
-      this.managed = await toManager(this.options.supergraph).initialize(this.supergraphHooks(this.planner));
+      this.managed = await toManager(this.options.supergraph).initialize(
+        createSupergraphHooks(this.planner, this.generations, this.dependencies),
+      );
       await this.generations.load(this.managed.supergraphSdl);
     } catch (error) {
       await this.managed?.cleanup?.();
@@ -229,23 +228,6 @@ class Supergate implements Gateway {
       throw error;
     }
     return { executor: this.executor };
-  }
-
-  private supergraphHooks(planner: PlannerThread): SupergraphHooks {
-    const ownHeaders = () => this.dependencies.subgraphHealthHeaders?.() ?? {};
-    const getDataSource: SupergraphHooks['getDataSource'] = (subgraph) => createDataSource(subgraph, ownHeaders);
-    return {
-      // Why one is refused is told by `generations`.
-      update: (supergraphSdl) =>
-        this.update(supergraphSdl).then(
-          () => {},
-          () => {},
-        ),
-      healthCheck: (supergraphSdl) => checkSubgraphs(supergraphSdl, getDataSource),
-      getDataSource,
-      compose: (subgraphs) => planner.compose(subgraphs),
-      reportUnreadable: (reason) => this.generations.reportUnreadable(reason),
-    };
   }
 
   update(supergraphSdl: string): Promise<UpdateOutcome> {
@@ -259,10 +241,30 @@ class Supergate implements Gateway {
     await this.live.replan();
   }
 
-  private openGeneration(supergraphSdl: string): Promise<Generation<SubgraphTransport>> {
-    const { config, dependencies, planner, redis, log, sharedQueries, createPolicies, eventSources, pools } = this;
-    if (!planner) throw new InternalError('a supergraph is opened without a planner thread');
-    const parts = { planner, redis, log, sharedQueries, createPolicies, eventSources, pools, ...dependencies };
+  async reconfigure(config: Config): Promise<void> {
+    await this.generations.reopen(
+      (supergraphSdl) => this.openGeneration(supergraphSdl, config),
+      () => {
+        this.config = config;
+        this.readHeaderSources = compileHeaderSources(config.headers.requests, []);
+      },
+    );
+  }
+
+  private openGeneration(supergraphSdl: string, config: Config): Promise<Generation<SubgraphTransport>> {
+    const { dependencies, planner, redis, counters, log, sharedQueries, eventSources, pools } = this;
+    if (!planner || !counters) throw new InternalError('a supergraph is opened without a planner thread');
+    const policies = createPolicies(config, dependencies, counters);
+    const parts = {
+      planner,
+      redis,
+      log,
+      sharedQueries,
+      createPolicies: policies,
+      eventSources,
+      pools,
+      ...dependencies,
+    };
     return openGeneration(supergraphSdl, config, parts);
   }
 

@@ -5,17 +5,17 @@
  */
 import { openAdmin } from './admin-routes';
 import { createHttpServer } from './client/http';
-import { type Config, ConfigError, loadConfig, strayOverrides } from './config';
-import type { Setting } from './config/effective';
-import { authenticationProblems, createAuthentication } from './context/create-authentication';
+import { type Config, ConfigError, type LoadedConfig, loadConfig, strayOverrides } from './config';
+import { authenticationProblems } from './context/create-authentication';
 import { requestIdHeader } from './context/create-request-context';
 import type { RequestContext } from './context/request-context';
 import { createSubgraphIdentity, type SubgraphIdentity, subgraphIdentityHeader } from './context/subgraph-identity';
-import { createContexts, httpConfigOf, httpDepsOf } from './doors';
+import { httpConfigOf, httpDepsOf } from './doors';
 import { createGateway, type Gateway } from './gateway';
 import { openLibrary, openOperations } from './open-operations';
 import type { OperationLibrary } from './operation/operation-library';
 import { openRedis, type RedisConnection } from './redis';
+import { ConfigReload, type ConfigReloadOptions, type ReloadOutcome } from './reload-config';
 import { KnownDocuments } from './supergraph/known-documents';
 import { PlannerThread } from './supergraph/planner-client';
 import { watchSupergraph } from './supergraph/watched-source';
@@ -31,6 +31,8 @@ export interface ServeOptions {
   readonly port?: number | undefined;
   readonly host?: string | undefined;
   readonly env: NodeJS.ProcessEnv;
+  /** Whether `config` is read anew when the file changes. */
+  readonly watchConfig?: boolean;
   /** Ends the process as the first SIGTERM does, when an operator asks for it. Without it, the server closes. */
   readonly drain?: () => void;
 }
@@ -41,7 +43,9 @@ export interface RunningGateway {
   readonly graphqlUrl: string;
   /** Of the endpoints for operators, where there are any. */
   readonly adminUrl: string | undefined;
-  readonly log: Log;
+  readonly log: AdjustableLog;
+  /** Reads the configuration anew, and takes over what can change while it runs. Never rejects. */
+  reload(): Promise<ReloadOutcome>;
   /** Drains: readiness off, then no new connections, running operations finish. */
   close(): Promise<void>;
 }
@@ -49,14 +53,15 @@ export interface RunningGateway {
 /** Starts a gateway; everything that was started is ended again when it fails. */
 export async function serve(options: ServeOptions): Promise<RunningGateway> {
   const { config: file, env, port, host } = options;
-  const loaded = loadConfig({ file, env, flags: { port, host }, check: authenticationProblems });
+  const load = () => loadConfig({ file, env, flags: { port, host }, check: authenticationProblems });
+  const loaded = load();
   if (loaded.kind === 'problems') throw new ConfigError(loaded.problems);
-  const { config, settings } = loaded;
+  const { config } = loaded;
   const log = createLog(config.telemetry.logLevel);
   const identity = config.subgraphIdentity && createSubgraphIdentity({ ...config.subgraphIdentity, now: Date.now });
   const library = await openLibrary(config, log);
   const planner = new PlannerThread({ ...config.planner, rateLimitTiers: Object.keys(config.rateLimits.tiers), log });
-  return open(options, config, { planner, library, identity, log, settings });
+  return open(options, config, { planner, library, identity, log, loaded, load });
 }
 
 /** What a call of the gateway itself carries, so that subgraphs know it. */
@@ -69,7 +74,8 @@ interface BaseParts {
   readonly library: OperationLibrary | undefined;
   readonly identity: SubgraphIdentity | undefined;
   readonly log: AdjustableLog;
-  readonly settings: () => readonly Setting[];
+  readonly loaded: ConfigReloadOptions['loaded'];
+  readonly load: () => LoadedConfig;
 }
 
 async function open(
@@ -123,28 +129,28 @@ async function openDoors(
   config: Config,
   parts: BaseParts & { gateway: Gateway; redis: RedisConnection | undefined; metrics: Metrics },
 ): Promise<RunningGateway> {
-  const { gateway, library, redis, metrics, identity, log } = parts;
-  const authentication = createAuthentication(config.authentication, {
-    subgraphIdentity: identity,
-    log,
-    now: Date.now,
-  });
-  const contexts = createContexts(config, authentication, identity, log);
+  const { gateway, library, redis, metrics, log } = parts;
+  const reload = new ConfigReload(parts);
+  const { contexts } = reload;
+  const unwatch = options.watchConfig && options.config ? reload.watch(options.config) : () => {};
   const operations = await openOperations(config, library, gateway, log);
   const tracer = config.telemetry.tracing && loadTracer(config.telemetry.tracing);
   const doors = httpDepsOf(config, { gateway, contexts, operations, redis, metrics, tracer, log });
   const http = await createHttpServer(httpConfigOf(config), doors);
   for (const stray of strayOverrides(config, gateway.current?.subgraphNames ?? [])) log.warn({}, stray);
   const close = async () => {
-    await http.close({ readinessMs: config.timeouts.readinessMs, timeoutMs: config.timeouts.drainMs });
+    unwatch();
+    const { readinessMs, drainMs } = reload.config.timeouts;
+    await http.close({ readinessMs, timeoutMs: drainMs });
     await operations.close();
-    await authentication.close();
+    await reload.close();
     await gateway.stop();
     await tracer?.close();
     metrics.close();
     await admin?.close();
   };
-  const admin = await openAdmin(config.admin, { ...parts, health: doors.health, drain: options.drain ?? close });
+  const drain = options.drain ?? close;
+  const admin = await openAdmin(config.admin, { gateway, health: doors.health, metrics, reload, log, drain });
   const graphqlUrl = await http.listen(config.server.port, config.server.host).catch(async (error: unknown) => {
     await admin?.close();
     throw error;
@@ -155,6 +161,7 @@ async function openDoors(
     graphqlUrl,
     adminUrl: admin?.url,
     log,
+    reload: () => reload.reload(),
     close,
   };
 }

@@ -3,6 +3,7 @@
  * subgraphs with the settings of each. In: a supergraph SDL and what runs already. Clock: per supergraph.
  */
 import { type Config, subgraphSettings } from './config';
+import { mayQueriesSetCookies } from './context/client-headers';
 import type { CreatePolicies } from './policy/admission';
 import type { Answer } from './query-plan/engine';
 import type { SharedExecutions } from './query-plan/shared-executions';
@@ -13,6 +14,8 @@ import { createSubgraphTransport, type SubgraphTransport } from './subgraph/pool
 import type { SharedPools } from './subgraph/shared-pools';
 import { defaultTransportOptions, resilienceOptions } from './subgraph/transport-options';
 import { Generation } from './supergraph/generation';
+import type { Generations } from './supergraph/generations';
+import { checkSubgraphs, createDataSource, type SupergraphHooks } from './supergraph/manager';
 import type { OverrideDependencies } from './supergraph/override-labels';
 import type { PlannerThread } from './supergraph/planner-client';
 import type { Log } from './telemetry/log';
@@ -46,7 +49,7 @@ export function openGeneration(
   config: Config,
   parts: GenerationParts,
 ): Promise<Generation<SubgraphTransport>> {
-  const { limits, planner: settings, server } = config;
+  const { limits, planner: settings, server, sharing, headers } = config;
   const introspection = typeof server.introspection === 'object' ? 'some' : server.introspection;
   const { redis: store, log, planner } = parts;
   return Generation.open(supergraphSdl, {
@@ -54,7 +57,8 @@ export function openGeneration(
     engineLimits: { maxErrors: limits.maxErrors, planCacheMaxBytes: settings.cacheMaxBytes },
     documentOptions: { limits, maxErrors: limits.maxErrors, introspection },
     documentCacheMaxBytes: settings.cacheMaxBytes,
-    sharedQueries: parts.sharedQueries,
+    // A cookie that an answer sets is for one client.
+    sharedQueries: sharing.queries && !mayQueriesSetCookies(headers.responses) ? parts.sharedQueries : undefined,
     sharedPlans: store && { store, lifetimeMs: settings.sharedLifetimeMs, settings, log },
     createPolicies: parts.createPolicies,
     overrides: parts,
@@ -85,4 +89,22 @@ function openTransport(
     ...(subgraphHealthHeaders && { healthHeaders: subgraphHealthHeaders }),
     ...(onSubgraphCall && { onCall: onSubgraphCall }),
   });
+}
+
+/** What a source of supergraphs may ask of the gateway. Why one is refused is told by `generations`. */
+export function createSupergraphHooks(
+  planner: PlannerThread,
+  generations: Pick<Generations<SubgraphTransport>, 'update' | 'reportUnreadable'>,
+  { subgraphHealthHeaders = () => ({}) }: TransportDependencies,
+): SupergraphHooks {
+  const getDataSource: SupergraphHooks['getDataSource'] = (subgraph) =>
+    createDataSource(subgraph, subgraphHealthHeaders);
+  const ignore = () => {};
+  return {
+    update: (supergraphSdl) => generations.update(supergraphSdl).then(ignore, ignore),
+    healthCheck: (supergraphSdl) => checkSubgraphs(supergraphSdl, getDataSource),
+    getDataSource,
+    compose: (subgraphs) => planner.compose(subgraphs),
+    reportUnreadable: (reason) => generations.reportUnreadable(reason),
+  };
 }

@@ -16,6 +16,7 @@ const joints = [
   'open-operations.ts',
   'pipeline.ts',
   'process-end.ts',
+  'reload-config.ts',
   'subscribe.ts',
 ];
 

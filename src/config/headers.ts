@@ -3,7 +3,7 @@
  * In: one map a rule, of which the schema makes a variant by `kind`. Clock: per start.
  */
 import { z } from 'zod';
-import { headerName, list, text } from './values';
+import { headerName, hidden, list, text } from './values';
 
 const operationKinds = ['query', 'mutation', 'subscription'] as const;
 export type OperationKind = (typeof operationKinds)[number];
@@ -147,7 +147,7 @@ const requestRule = z
       .describe("Pass these headers of the client's request on; `x-b3-*` is all that begin so, credentials excepted."),
     as: targetName().optional().describe('Under this name; for one header.'),
     set: targetName().optional().describe('Send this header, with one of `value`, `claim`, `context`.'),
-    value: headerValue().optional().describe('The value itself, which may be that of a variable.'),
+    value: hidden(headerValue()).optional().describe('The value itself, which may be that of a variable.'),
     claim: text().optional().describe('The claim, or path of claims, of the token: text, number, boolean or a list.'),
     context: z.enum(contextValues).optional().describe('What the gateway knows of the request.'),
     default: headerValue().optional().describe('Sent when the client has no such header, or the token no such claim.'),

@@ -2,7 +2,7 @@
  * The `rateLimits` section: how often who may ask what, beyond what the subgraphs declare by `@rateLimit`.
  */
 import { z } from 'zod';
-import { count, list, text } from './values';
+import { count, list, reloadable, text } from './values';
 
 const algorithms = ['sliding-window', 'token-bucket'] as const;
 const storeFailures = ['open', 'closed', 'local'] as const;
@@ -90,9 +90,10 @@ const defaultTiers = {
 
 export const rateLimitsSchema = z
   .strictObject({
-    namespace: z
-      .string()
-      .regex(/^[\w.:-]{1,64}$/, { error: 'expected letters, digits, ".", ":", "-" and "_"' })
+    namespace: reloadable(
+      z.string().regex(/^[\w.:-]{1,64}$/, { error: 'expected letters, digits, ".", ":", "-" and "_"' }),
+      false,
+    )
       .default('supergate')
       .describe('Gateways with the same namespace in the same Redis share their counters.'),
     onRefusal: z
@@ -103,7 +104,9 @@ export const rateLimitsSchema = z
       .enum(storeFailures)
       .default('local')
       .describe('While Redis does not answer: `open` lets pass, `closed` refuses, `local` counts in this process.'),
-    maxMemoryBytes: count().min(1_000_000).default(100_000_000).describe('Memory of the counters of this process.'),
+    maxMemoryBytes: reloadable(count().min(1_000_000), false)
+      .default(100_000_000)
+      .describe('Memory of the counters of this process.'),
     tiers: z
       .record(nameText(), tierSchema)
       .default({})

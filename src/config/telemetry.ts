@@ -2,12 +2,12 @@
  * The `telemetry` section.
  */
 import { z } from 'zod';
-import { hidden, httpUrl, text } from './values';
+import { hidden, httpUrl, reloadable, text } from './values';
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export const telemetrySchema = z
   .strictObject({
-    logLevel: z.enum(logLevels).default('info').describe('Of the JSON lines on standard output.'),
+    logLevel: reloadable(z.enum(logLevels)).default('info').describe('Of the JSON lines on standard output.'),
     metrics: z.boolean().default(true).describe('Serve /metrics.'),
     tracing: z
       .strictObject({

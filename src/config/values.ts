@@ -23,6 +23,9 @@ export const secret = () =>
 /** A value that is shown to nobody: JSON Schema's own word for it is `writeOnly`. */
 export const hidden = <T extends z.ZodType>(value: T): T => value.meta({ writeOnly: true });
 
+/** What can change while the gateway runs. What is below it can, too, unless it says otherwise. */
+export const reloadable = <T extends z.ZodType>(value: T, can = true): T => value.meta({ reloadable: can });
+
 /** Connection management belongs to the gateway, and a body's length and coding to the body. */
 const unforwardableHeaders = [
   'connection',

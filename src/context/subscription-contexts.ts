@@ -18,14 +18,14 @@ export interface SubscriptionContextOptions {
   readonly subgraphIdentity?: SubgraphIdentity | undefined;
   readonly now: () => number;
   /** For the join of one event. */
-  readonly timeoutMs: number;
+  readonly timeoutMs: () => number;
 }
 
 export function createSubscriptionContexts(options: SubscriptionContextOptions): SubscriptionContexts {
-  const { subgraphIdentity, now, timeoutMs } = options;
+  const { subgraphIdentity, now } = options;
   return {
     reopen({ id, identity, log, subgraphHeaders, clientAddress = '' }) {
-      const settings = { now, timeoutMs, ...(subgraphIdentity && { subgraphIdentity }) };
+      const settings = { now, timeoutMs: options.timeoutMs(), ...(subgraphIdentity && { subgraphIdentity }) };
       return openRequest(settings, {
         id,
         identity,

@@ -1,6 +1,6 @@
 /**
  * The policies of a gateway, from its configuration: authorization, costs and rate limits. In: configuration and what the host
- * brings. Out: what makes the policies of each supergraph; counters outlive supergraphs. Clock: per process.
+ * brings. Out: what makes the policies of each supergraph; counters outlive both. Clock: per configuration.
  */
 import type { Config } from '../config';
 import type { CreatePolicies } from './admission';
@@ -33,17 +33,30 @@ export interface SharedScripts {
   script(lua: string): RunScript;
 }
 
-/** `shared`: absent where this process counts alone. */
-export function createPolicies(
-  config: Config,
-  dependencies: PolicyDependencies,
+/** The counters of a gateway, which outlive its configurations. `shared`: absent where this process counts alone. */
+export function openCounters(
+  { rateLimits, redis }: Config,
+  { onRateLimitStoreFailure }: PolicyDependencies,
   shared: SharedScripts | undefined,
-): CreatePolicies {
+): RateLimiter {
+  const local = new MemoryStore({ maxBytes: rateLimits.maxMemoryBytes });
+  if (!shared) return new RateLimiter({ local });
+  const run = shared.script(chargeScript());
+  const timeoutMs = redis?.timeoutMs ?? defaultTimeoutMs;
+  const store = new RedisStore({ run, namespace: rateLimits.namespace, timeoutMs });
+  return new RateLimiter({ local, shared: store, onStoreFailure: onRateLimitStoreFailure });
+}
+
+/** Of a connection that the host has made. */
+const defaultTimeoutMs = 100;
+
+/** The policies that a configuration demands, over these counters. */
+export function createPolicies(config: Config, dependencies: PolicyDependencies, limiter: RateLimiter): CreatePolicies {
   const authorization = authorizationOptions(config, dependencies);
   const limits: RateLimitsOptions = {
     config: config.rateLimits,
     budget: config.cost.mode === 'enforce' ? config.cost.budget : undefined,
-    limiter: createLimiter(config, dependencies, shared),
+    limiter,
     onDecision: dependencies.onRateLimit,
   };
   return (subject) => {
@@ -63,19 +76,3 @@ function authorizationOptions(
   const introspection = typeof server.introspection === 'object' ? requirementOf(server.introspection) : [];
   return { mode, dryRun, policies, introspection, maxErrors: limits.maxErrors, onUnauthorized };
 }
-
-function createLimiter(
-  { rateLimits, redis }: Config,
-  { onRateLimitStoreFailure }: PolicyDependencies,
-  shared: SharedScripts | undefined,
-): RateLimiter {
-  const local = new MemoryStore({ maxBytes: rateLimits.maxMemoryBytes });
-  if (!shared) return new RateLimiter({ local });
-  const run = shared.script(chargeScript());
-  const timeoutMs = redis?.timeoutMs ?? defaultTimeoutMs;
-  const store = new RedisStore({ run, namespace: rateLimits.namespace, timeoutMs });
-  return new RateLimiter({ local, shared: store, onStoreFailure: onRateLimitStoreFailure });
-}
-
-/** Of a connection that the host has made. */
-const defaultTimeoutMs = 100;

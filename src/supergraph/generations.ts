@@ -79,6 +79,17 @@ export class Generations<Transport extends GenerationTransport> {
     return updated;
   }
 
+  /** Opens the supergraph that serves once more, in another way. Rejects when it cannot be served so; the old one stays. */
+  reopen(open: (supergraphSdl: string) => Promise<Generation<Transport>>, onSwapped: () => void): Promise<void> {
+    const reopened = this.updating.then(async () => {
+      const { current: old } = this;
+      if (!old) throw new InternalError('the gateway is configured before it has loaded, or after it stopped');
+      await this.replace(old, old.supergraphSdl, open, onSwapped);
+    });
+    this.updating = reopened.catch(() => {});
+    return reopened;
+  }
+
   /** The newest supergraph could not be had at all: its source fails. */
   reportUnreadable(reason: string): void {
     const last = this.lastStatus;
@@ -96,16 +107,23 @@ export class Generations<Transport extends GenerationTransport> {
       return { kind: 'unchanged' };
     }
     try {
-      return await this.replace(old, supergraphSdl);
+      return await this.replace(old, supergraphSdl, this.options.open, () =>
+        this.setStatus({ kind: 'served', since: this.options.now() }),
+      );
     } catch (error) {
       if (!this.isStopped) this.refused(error);
       throw error;
     }
   }
 
-  private async replace(old: Generation<Transport>, supergraphSdl: string): Promise<UpdateOutcome> {
+  private async replace(
+    old: Generation<Transport>,
+    supergraphSdl: string,
+    open: (supergraphSdl: string) => Promise<Generation<Transport>>,
+    onSwapped: () => void,
+  ): Promise<UpdateOutcome> {
     const { warmOperations, warmTimeoutMs, makeReady, log } = this.options;
-    const next = await this.open(supergraphSdl);
+    const next = await this.open(supergraphSdl, open);
     const reason = await makeReady(next, false);
     if (reason !== undefined) {
       await next.retire(0);
@@ -114,15 +132,16 @@ export class Generations<Transport extends GenerationTransport> {
     const warmed = await next.warm(old.hotOperations(warmOperations), warmTimeoutMs);
     await this.refuseIfStopped(next);
     const served = this.serve(next);
-    this.setStatus({ kind: 'served', since: this.options.now() });
+    onSwapped();
     await served;
     this.retire(old);
-    log.info({ generation: next.id, previous: old.id, warmed }, 'Another supergraph is served');
+    const message = next.id === old.id ? 'The supergraph is served in another way' : 'Another supergraph is served';
+    log.info({ generation: next.id, previous: old.id, warmed }, message);
     return { kind: 'swapped', generation: next.id, warmed };
   }
 
-  private async open(supergraphSdl: string): Promise<Generation<Transport>> {
-    const generation = await this.options.open(supergraphSdl);
+  private async open(supergraphSdl: string, open = this.options.open): Promise<Generation<Transport>> {
+    const generation = await open(supergraphSdl);
     this.alive.add(generation);
     void generation.gone.then(() => this.alive.delete(generation));
     return generation;

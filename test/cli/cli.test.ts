@@ -298,6 +298,21 @@ describe('supergate config', () => {
     });
   });
 
+  it('prints what counts, where it comes from, and what can change while the gateway runs', async () => {
+    write(
+      'good-gateway.yaml',
+      'limits:\n  maxDepth: 7\nsubgraphIdentity: { secret: "not-to-be-shown-not-to-be-shown-not" }\n',
+    );
+    const { status, stdout } = await run('config', '--print', 'good-gateway.yaml', '--port', '4100');
+    expect(status).toBe(0);
+    expect(stdout).toContain('\nlimits.maxDepth*: 7  # good-gateway.yaml:2\n');
+    expect(stdout).toContain('\nserver.port: 4100  # option --port\n');
+    expect(stdout).toContain('\nserver.host: "127.0.0.1"  # default\n');
+    expect(stdout).toContain('\ntelemetry.logLevel*: "silent"  # environment variable LOG_LEVEL\n');
+    expect(stdout).not.toContain('not-to-be-shown');
+    expect(await run('config', '--validate', 'good-gateway.yaml')).toMatchObject({ status: 0 });
+  });
+
   it('prints its JSON Schema', async () => {
     const { status, stdout } = await run('config', '--schema');
     expect(status).toBe(0);

@@ -26,11 +26,15 @@ export interface GatewayProcess {
 }
 
 /** `supergate serve` of the sources, ready; `require` names modules that are loaded before. */
-export async function startGatewayProcess(directory: string, require: readonly string[] = []): Promise<GatewayProcess> {
+export async function startGatewayProcess(
+  directory: string,
+  require: readonly string[] = [],
+  options: readonly string[] = [],
+): Promise<GatewayProcess> {
   const modules = ['tsx/cjs', ...require].flatMap((name) => ['--require', name]);
   const cli = join(__dirname, '../../src/cli.ts');
   const files = [join(directory, 'supergraph.yaml'), '--config', join(directory, 'gateway.yaml')];
-  const child = spawn(process.execPath, [...modules, cli, 'serve', ...files], {
+  const child = spawn(process.execPath, [...modules, cli, 'serve', ...files, ...options], {
     cwd: join(__dirname, '../..'),
     env: { PATH: process.env.PATH },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -88,6 +88,41 @@ function createContext(): RequestContext {
 const postsQuery = '{ users { name posts { title } } }';
 const postsAnswer = { data: { users: [{ name: 'Ada', posts: [{ title: 'Notes' }] }] } };
 
+describe('another configuration', () => {
+  it('counts for new operations, and for supergraphs that come later', async () => {
+    await start(large);
+    await gateway.reconfigure(createConfig({ limits: { maxDepth: 1 } }));
+    expect((await gateway.query({ query: postsQuery })).errors?.[0]?.extensions.code).toBe('MAX_DEPTH_LIMIT');
+    await gateway.update(variant(large, 1));
+    expect((await gateway.query({ query: postsQuery })).errors?.[0]?.extensions.code).toBe('MAX_DEPTH_LIMIT');
+    await gateway.reconfigure(createConfig());
+    expect(await gateway.query({ query: postsQuery })).toEqual(postsAnswer);
+  });
+
+  it('leaves operations under way as they began, and the status of a supergraph that was refused', async () => {
+    await start(small);
+    const gate = defer();
+    held = gate.promise;
+    const underWay = gateway.query({ query: '{ held }' });
+    await expect(gateway.update('type Query')).rejects.toThrow();
+    await gateway.reconfigure(createConfig({ limits: { maxTokens: 1 } }));
+    gate.resolve();
+    expect(await underWay).toEqual({ data: { held: 'free' } });
+    expect(gateway.supergraphStatus?.kind).toBe('refused');
+  });
+
+  it('goes on with what was counted', async () => {
+    const rules = (max: number) => ({
+      rateLimits: { rules: [{ name: 'all', max, window: '1h', by: 'global' as const }] },
+    });
+    await start(small, rules(2));
+    const codes = async () => (await gateway.query({ query: '{ held }' })).errors?.[0]?.extensions.code;
+    expect([await codes(), await codes(), await codes()]).toEqual([undefined, undefined, 'REQUEST_RATE_LIMITED']);
+    await gateway.reconfigure(createConfig(rules(3)));
+    expect([await codes(), await codes()]).toEqual([undefined, 'REQUEST_RATE_LIMITED']);
+  });
+});
+
 describe('an update of the supergraph', () => {
   it('serves what the new one has, and no more what the old one had', async () => {
     await start(small);
