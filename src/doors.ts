@@ -15,7 +15,7 @@ import type {
 } from './client/door';
 import type { HealthCheck, HealthSource } from './client/health';
 import type { HttpConfig, HttpDeps, RestDeps } from './client/http';
-import { createIdempotentRequests } from './client/rest/idempotency';
+import { createIdempotentRequests } from './client/idempotency';
 import { openApiSettings } from './client/rest/openapi';
 import type { Config } from './config';
 import { costHeader } from './config/cost';
@@ -70,7 +70,11 @@ export function httpDepsOf(config: Config, parts: DoorParts): HttpDeps {
     sockets: socketContextsOf(contexts),
     rights: rightsOf(contexts),
     trusted: operations.trusted,
-    rest: operations.rest && restDepsOf(config, { table: operations.rest, gateway, redis }),
+    idempotency: {
+      requests: createIdempotentRequests(config.rest.idempotencyMs, redis),
+      callerOf: (scope) => callerOf((scope as RequestScope & RequestContext).identity),
+    },
+    rest: operations.rest && restDepsOf(config, operations.rest, gateway),
     health: healthOf(gateway, operations),
     metrics,
     log,
@@ -78,18 +82,13 @@ export function httpDepsOf(config: Config, parts: DoorParts): HttpDeps {
   };
 }
 
-function restDepsOf(
-  config: Config,
-  { table, gateway, redis }: { table: RestRouteTable; gateway: Gateway; redis: RedisConnection | undefined },
-): RestDeps {
+function restDepsOf(config: Config, table: RestRouteTable, gateway: Gateway): RestDeps {
   const routes = () => table.routes;
-  const { prefixes, docs, idempotencyMs } = config.rest;
+  const { prefixes, docs } = config.rest;
   const pages = { ...openApiSettings(config), routes, schema: () => gateway.current?.apiSchema };
   return {
     routes,
     prefixes,
-    idempotency: createIdempotentRequests(idempotencyMs, redis),
-    callerOf: (scope) => callerOf((scope as RequestScope & RequestContext).identity),
     pages: docs ? pages : undefined,
   };
 }

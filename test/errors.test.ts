@@ -12,7 +12,7 @@ import { composeServices } from '@apollo/composition';
 import { GraphQLError, parse } from 'graphql';
 import { WebSocket } from 'ws';
 import type { SubscriptionSink } from '../src/client/door';
-import { createIdempotentRequests } from '../src/client/rest/idempotency';
+import { createIdempotentRequests } from '../src/client/idempotency';
 import { createConfig } from '../src/config';
 import { createApiKey } from '../src/context/api-key';
 import { openDeadline } from '../src/context/deadline';

@@ -27,6 +27,7 @@ export class Exchange {
   code: ErrorCode | undefined = undefined;
   #context: RequestScope | undefined = undefined;
   #clientLeft = false;
+  #outlivesClient = false;
 
   constructor(
     readonly id: string,
@@ -48,6 +49,11 @@ export class Exchange {
     this.operationName = operationName?.slice(0, maxNameLength);
   }
 
+  /** What runs for it goes on though the client leaves. */
+  outliveClient(): void {
+    this.#outlivesClient = true;
+  }
+
   /** The last byte of the answer was handed to the socket. */
   sent(status: number): void {
     this.status = status;
@@ -57,7 +63,7 @@ export class Exchange {
   closed(): void {
     if (this.status !== clientLeft) return;
     this.#clientLeft = true;
-    this.#context?.clientLeft();
+    if (!this.#outlivesClient) this.#context?.clientLeft();
   }
 }
 

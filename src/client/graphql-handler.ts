@@ -18,6 +18,7 @@ import {
 import type { Exchange } from './exchange';
 import { checkHeaders, readGet, readPost } from './graphql-request';
 import { answerErrors, answerExecution, answerRefusal, type HttpAnswer, withHeaders } from './graphql-response';
+import { executeOnce, type Idempotency } from './idempotency';
 import { negotiate, negotiateStream } from './negotiation';
 import { rateLimitHeaders } from './rate-limit-headers';
 
@@ -41,6 +42,7 @@ export interface GraphQLHandlerOptions {
   /** Whether a prepared POST may skip Apollo Server. */
   readonly expressLane: boolean;
   readonly maxBodyBytes: number;
+  readonly idempotency: Idempotency;
   /** Absent: no document has an id but that of an automatic persisted query. */
   readonly trusted?: TrustedDocuments | undefined;
   /** Absent when streams are not served. */
@@ -131,11 +133,31 @@ async function answer(options: GraphQLHandlerOptions, request: GraphQLHttpReques
   exchange.prepared(prepared);
   const stream = streams && streamFor(exchange.stream, prepared);
   checkOperation(method, prepared, stream !== undefined);
-  if (streams && stream) return streamOperation(stream, { prepared, params, context }, streams);
-  if (options.expressLane && method === 'POST' && hash === undefined) {
-    return answerExecution(await door.execute(prepared, params, context), negotiated, exchange);
+  const key = prepared.operation === 'mutation' ? headers['idempotency-key'] : undefined;
+  if (key === undefined) {
+    if (streams && stream) return streamOperation(stream, { prepared, params, context }, streams);
+    return execute(options, prepared, laneRequest, hash);
   }
-  return apolloLane.answer(laneRequest);
+  if (exchange.negotiated === undefined) {
+    throw new ClientError('NOT_ACCEPTABLE', 'What is sent with an Idempotency-Key is answered in one piece, as JSON.');
+  }
+  const { requests, callerOf } = options.idempotency;
+  const fingerprint = JSON.stringify([source, prepared.operationName, params.variables]);
+  // Who sends it again must find the answer, so it is not ended with the client.
+  exchange.outliveClient();
+  const keyed = { caller: callerOf(context), key: String(key), fingerprint };
+  return executeOnce(requests, keyed, () => execute(options, prepared, laneRequest, hash));
+}
+
+async function execute(
+  { door, apolloLane, expressLane }: GraphQLHandlerOptions,
+  prepared: PreparedOperation,
+  request: LaneRequest,
+  hash: string | undefined,
+): Promise<HttpAnswer> {
+  if (!expressLane || request.method !== 'POST' || hash !== undefined) return apolloLane.answer(request);
+  const { params, context, negotiated, sink } = request;
+  return answerExecution(await door.execute(prepared, params, context), negotiated, sink);
 }
 
 function refused(error: ClientError): RefusedOperation {

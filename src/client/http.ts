@@ -24,10 +24,12 @@ import { scheduleTimer } from './expiry';
 import { createFrameworkErrorHandler, createNotFoundHandler, sendError } from './fastify-replies';
 import { createGraphQLHandler, type GraphQLHandler } from './graphql-handler';
 import { addHealthRoutes, type HealthSource } from './health';
+import type { Idempotency } from './idempotency';
 import { addPageRoutes, explorerPath, type PageGuard, renderSandboxPage, sendPage } from './landing-pages';
 import { prefersHtml } from './negotiation';
 import type { OutboxLimits, SlowConsumerPolicy } from './outbox';
 import { addRestPages, docsPath, openApiPath, type RestPagesOptions } from './rest/pages';
+import { restMethods } from './rest/routes';
 import { createRestDoor, type RestDoor, type RestOptions } from './rest/serve-rest';
 import { RightsWatch } from './rights-watch';
 import { readSecurityHeaders } from './security-headers';
@@ -75,6 +77,8 @@ export interface HttpDeps {
   readonly rights: Rights;
   /** Documents that clients may name by an id. */
   readonly trusted?: TrustedDocuments | undefined;
+  /** Of mutations that are sent with an `Idempotency-Key`, by every HTTP door. */
+  readonly idempotency: Idempotency;
   /** Absent: there are no REST routes. */
   readonly rest?: RestDeps | undefined;
   readonly health: HealthSource;
@@ -84,7 +88,7 @@ export interface HttpDeps {
   readonly plugins?: readonly ApolloServerPlugin[];
 }
 
-export interface RestDeps extends Pick<RestOptions, 'routes' | 'prefixes' | 'idempotency' | 'callerOf'> {
+export interface RestDeps extends Pick<RestOptions, 'routes' | 'prefixes'> {
   /** Absent: neither /openapi.json nor /docs. */
   readonly pages: RestPagesOptions | undefined;
 }
@@ -124,6 +128,7 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
     expressLane: config.expressLane && plugins.every((plugin) => plugin.requestDidStart === undefined),
     maxBodyBytes: config.maxBodyBytes,
     trusted: deps.trusted,
+    idempotency: deps.idempotency,
     streams: config.subscriptions.eventStreams ? streamDeps(config, deps, watch) : undefined,
   });
   const streams = new StreamRegistry(config.subscriptions);
@@ -137,7 +142,7 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
       globalDecompression: false,
     });
   }
-  if (config.cors.origins.length > 0) await app.register(cors, corsOptions(config.cors));
+  if (config.cors.origins.length > 0) await app.register(cors, corsOptions(config.cors, rest !== undefined));
   const isShown = createPageGuard(deps);
   addGraphQLRoute(app, config, securityHeaders, serve, isShown);
   if (config.explorer) addPageRoutes(app, config.graphqlPath, isShown);
@@ -238,8 +243,8 @@ function createApp(
   const shared = { observer, log, maxBodyBytes, compression, clientAddress };
   const refusalOf = (response: ServerResponse) => connections?.refusalOf(response);
   const serve = createServeGraphQL({ ...shared, tracer: deps.tracer, handle, refusalOf, streams });
-  const { door, createContext } = deps;
-  const rest = deps.rest && createRestDoor({ ...shared, ...deps.rest, door, createContext });
+  const { door, createContext, idempotency } = deps;
+  const rest = deps.rest && createRestDoor({ ...shared, ...deps.rest, door, createContext, idempotency });
   const app = fastify({
     bodyLimit: maxBodyBytes,
     requestIdHeader: false,
@@ -295,7 +300,7 @@ function addRestRoutes(
 ): void {
   for (const prefix of prefixes) {
     app.route({
-      method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+      method: [...restMethods],
       url: `${prefix}/*`,
       onRequest(request, reply) {
         handOver(reply, securityHeaders);
@@ -357,12 +362,18 @@ function requestIdOf({ headers }: IncomingMessage): string {
   return typeof given === 'string' && /^[\w.:-]{8,64}$/.test(given) ? given : randomUUID();
 }
 
-function corsOptions({ origins, credentials }: HttpConfig['cors']) {
+function corsOptions({ origins, credentials }: HttpConfig['cors'], hasRest: boolean) {
   return {
     origin: origins.includes('*') ? '*' : [...origins],
     credentials,
-    methods: ['GET', 'POST'],
-    exposedHeaders: ['x-request-id', 'retry-after', 'ratelimit', 'ratelimit-policy'],
+    methods: hasRest ? [...restMethods] : ['GET', 'POST'],
+    exposedHeaders: [
+      'x-request-id',
+      'retry-after',
+      'ratelimit',
+      'ratelimit-policy',
+      ...(hasRest ? ['etag', 'link', 'idempotency-replayed'] : []),
+    ],
     maxAge: 600,
     strictPreflight: false,
   };

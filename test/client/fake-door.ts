@@ -42,7 +42,10 @@ const typeDefs = /* GraphQL */ `
     reached: Int!
   }
   type Mutation {
-    increment: Int!
+    increment(by: Int): Int!
+    "Waits until the test opens the gate."
+    incrementGated: Int!
+    fail: Int
   }
   type Subscription {
     ticks: Int!
@@ -119,7 +122,19 @@ export function createFakeDoor(options: { introspection?: boolean } = {}): FakeD
     },
     partial: () => ['one', new GraphQLError('no two', { extensions: { code: 'DOWNSTREAM_SERVICE_ERROR' } })],
     large: ({ bytes }: { bytes: number }) => 'x'.repeat(bytes),
-    increment: () => ++counts.incremented,
+    increment: ({ by }: { by?: number }) => {
+      counts.incremented += by ?? 1;
+      return counts.incremented;
+    },
+    incrementGated: async () => {
+      reachGate();
+      await gate;
+      return ++counts.incremented;
+    },
+    fail: () => {
+      counts.incremented += 1;
+      throw new SubgraphError('GATEWAY_TIMEOUT', 'users', 'The subgraph users did not answer in time.');
+    },
     reached: () => null,
   };
 

@@ -2,6 +2,7 @@
 import { request as httpRequest } from 'node:http';
 import type { InjectOptions } from 'fastify';
 import { createHttpServer, type HttpConfig, type HttpDeps, type HttpServer } from '../../src/client/http';
+import { createIdempotentRequests } from '../../src/client/idempotency';
 import type { Log } from '../../src/telemetry/log';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics';
 import { createFakeDoor, type FakeDoor } from './fake-door';
@@ -69,6 +70,7 @@ export async function startTestServer(
       createContext: (request) => door.createContext(request),
       sockets: door.sockets,
       rights: door.rights,
+      idempotency: { requests: createIdempotentRequests(60_000, undefined), callerOf: () => undefined },
       health: { ready: () => health.ready, checks: async () => ({ gateway: { status: 'up', generation: 1 } }) },
       metrics,
       log: { error: write('error'), warn: write('warn'), info: write('info'), debug: write('debug') },

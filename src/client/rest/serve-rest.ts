@@ -11,11 +11,11 @@ import type { ClientAddress } from '../client-address';
 import type { CreateContext, GraphQLDoor, RequestScope } from '../door';
 import { Exchange, type ExchangeObserver } from '../exchange';
 import { type HttpAnswer, withHeaders } from '../graphql-response';
+import { executeOnce, type Idempotency } from '../idempotency';
 import { parseJson } from '../json-text';
 import { rateLimitHeaders } from '../rate-limit-headers';
 import { checkAnnouncedLength, checkBodyHeaders, inflateBody } from '../request-body';
 import { readBody, sendAnswer } from '../serve-graphql';
-import type { IdempotentRequests } from './idempotency';
 import { readParameters } from './parameters';
 import { answerRoute, parameterProblem, problemOf } from './respond';
 import type { RestRoute, RestRoutes } from './routes';
@@ -27,9 +27,7 @@ export interface RestOptions {
   /** `/api/v1`, `/api`: each serves every route. */
   readonly prefixes: readonly string[];
   readonly createContext: CreateContext;
-  readonly idempotency: IdempotentRequests;
-  /** The same text for all requests of one caller; undefined for nobody in particular. */
-  readonly callerOf: (context: RequestScope) => string | undefined;
+  readonly idempotency: Idempotency;
   readonly observer: ExchangeObserver;
   readonly log: Log;
   readonly maxBodyBytes: number;
@@ -93,7 +91,7 @@ class RestExchange {
 
   private isAnonymous(): boolean {
     const { context } = this.exchange;
-    return context === undefined || this.options.callerOf(context) === undefined;
+    return context === undefined || this.options.idempotency.callerOf(context) === undefined;
   }
 
   private async answer(): Promise<HttpAnswer> {
@@ -174,25 +172,18 @@ class RestExchange {
     return { ...answer, headers: [...answer.headers, ...rateLimitHeaders(limits, answer.status >= 400)] };
   }
 
-  private async executeOnce(
+  private executeOnce(
     route: RestRoute,
     variables: Readonly<Record<string, unknown>>,
     context: RequestScope,
     key: string,
   ): Promise<HttpAnswer> {
-    const { idempotency, callerOf } = this.options;
+    const { requests, callerOf } = this.options.idempotency;
     const fingerprint = JSON.stringify([route.operationName, variables]);
-    const attempt = await idempotency.begin(callerOf(context) ?? '', key, fingerprint);
-    if (attempt.kind === 'again')
-      return { ...attempt.answer, headers: [...attempt.answer.headers, 'idempotency-replayed', 'true'] };
-    let answer: HttpAnswer | undefined;
-    try {
-      answer = await this.execute(route, variables, context);
-      return answer;
-    } finally {
-      // What failed for a reason that passes was not done, as far as can be told, and may be sent again.
-      attempt.settle(answer && answer.status < 500 && answer.status !== 429 ? answer : undefined);
-    }
+    // Who sends it again must find the answer, so it is not ended with the client.
+    this.exchange.outliveClient();
+    const request = { caller: callerOf(context), key, fingerprint };
+    return executeOnce(requests, request, () => this.execute(route, variables, context));
   }
 
   private async send(answer: HttpAnswer): Promise<void> {

@@ -5,9 +5,10 @@
  */
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { ClientError } from '../../errors';
-import type { RedisConnection } from '../../redis';
-import type { HttpAnswer } from '../graphql-response';
+import { ClientError } from '../errors';
+import type { RedisConnection } from '../redis';
+import type { RequestScope } from './door';
+import type { HttpAnswer } from './graphql-response';
 
 export type Attempt =
   /** `settle` is called once: with the answer to repeat, or without one when the request may be sent again. */
@@ -20,6 +21,42 @@ export interface IdempotentRequests {
    * BAD_REQUEST for a key that is none; IDEMPOTENCY_UNAVAILABLE when the store does not answer.
    */
   begin(scope: string, key: string, fingerprint: string): Promise<Attempt>;
+}
+
+/** Who sends a request under a key, and which. */
+export interface KeyedRequest {
+  /** The same text for all requests of one caller; undefined for nobody in particular. */
+  readonly caller: string | undefined;
+  readonly key: string;
+  readonly fingerprint: string;
+}
+
+/** What the doors need for it. */
+export interface Idempotency {
+  readonly requests: IdempotentRequests;
+  readonly callerOf: (context: RequestScope) => string | undefined;
+}
+
+/**
+ * The answer of `execute`, or that of the first request with this key: it has `idempotency-replayed: true`.
+ * Every answer is kept, errors as well, for what failed may have been done; but 429 and 503, which say that nothing was.
+ * Throws what `IdempotentRequests.begin` throws. When `execute` rejects, the request may be sent again.
+ */
+export async function executeOnce(
+  requests: IdempotentRequests,
+  { caller, key, fingerprint }: KeyedRequest,
+  execute: () => Promise<HttpAnswer>,
+): Promise<HttpAnswer> {
+  const attempt = await requests.begin(caller ?? '', key, fingerprint);
+  if (attempt.kind === 'again')
+    return { ...attempt.answer, headers: [...attempt.answer.headers, 'idempotency-replayed', 'true'] };
+  let answer: HttpAnswer | undefined;
+  try {
+    answer = await execute();
+    return answer;
+  } finally {
+    attempt.settle(answer && answer.status !== 429 && answer.status !== 503 ? answer : undefined);
+  }
 }
 
 /** What is kept of a request: whose it was, and its answer once there is one. */
