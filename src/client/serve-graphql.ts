@@ -161,7 +161,7 @@ function end(
   // The client left, or what it sent after its headers was refused on the socket.
   if (response.destroyed || response.headersSent) return;
   exchange.code = code;
-  response.writeHead(status, headers.concat('x-request-id', exchange.id, 'content-length', String(bytes)));
+  response.writeHead(status, [...headers, 'x-request-id', exchange.id, 'content-length', String(bytes)]);
   const { socket } = response;
   if (socket === null) {
     response.end(body, encoding, () => exchange.sent(status));

@@ -21,7 +21,6 @@ import type { Slices } from '../slices';
 import type { CacheState } from '../telemetry/metrics';
 import { type Completed, complete } from './complete';
 import type { GatheredData } from './data';
-import { EntityLoader } from './entity-loader';
 import { Failures } from './failures';
 import { type CompiledFetch, mergeRootAnswer } from './fetch';
 import type { PlannedFetch } from './fetch-list';
@@ -38,7 +37,7 @@ import {
 import { OperationPlanner, type Planner, planKey } from './operation-planner';
 import { type CompiledPlan, planSteps, type SerialStep } from './plan-steps';
 import { PreparedOperations, type PreparedVariant } from './prepared-operations';
-import { compileProgram, type Run } from './program';
+import { compileProgram, Run } from './program';
 import { SelectionShape } from './response-shape';
 import { compileResponseWriter, type WriteObject } from './response-writer';
 import { SelectionReader } from './selections';
@@ -271,10 +270,9 @@ export class Engine {
     const { types } = this.options;
     const data: GatheredData = { root: {}, isPlain: event === undefined || event.isPlain === true, shared: new Set() };
     const failures = new Failures();
-    const sender = { data, variables: variables.raw, context, call };
     for (const step of steps) {
       // What a later mutation changes may not be answered from before it.
-      const run: Run = { ...sender, failures, entities: new EntityLoader(sender) };
+      const run = new Run(data, failures, variables.raw, context, call);
       if (step.plan.primary && event) mergeRootAnswer(step.plan.primary, run, data.root, event, types);
       await step.plan.step(run);
       if (!step.required) continue;

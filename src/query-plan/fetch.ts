@@ -165,12 +165,21 @@ export function rootBody({ head, variables }: CompiledFetch, values: Readonly<Re
   return `${head}${variablesText(variables, values)}}}`;
 }
 
-/** A step that asks a subgraph for root fields and merges its answer into the objects at `path`: the root. */
-export function rootStep(fetch: CompiledFetch, path: readonly string[], types: SupergraphTypes): Step {
+/**
+ * A step that asks a subgraph for root fields and merges its answer into the objects at `path`: the root.
+ * `isAlone`: no entities follow from it, or would wait for it.
+ */
+export function rootStep(
+  fetch: CompiledFetch,
+  path: readonly string[],
+  types: SupergraphTypes,
+  isAlone: boolean,
+): Step {
   return async (run) => {
     const targets = collectObjects(run.data, path, types);
     if (targets.length === 0) return;
-    const answer = await run.entities.track(send(run, fetch, rootBody(fetch, run.variables)));
+    const sent = send(run, fetch, rootBody(fetch, run.variables));
+    const answer = await (isAlone ? sent : run.entities.track(sent));
     for (const target of targets) mergeRootAnswer(fetch, run, target, answer, types);
   };
 }

@@ -6,7 +6,7 @@ import type { RequestContext } from '../context/request-context';
 import { ContextArguments } from './context-arguments';
 import type { GatheredData } from './data';
 import { entityStep } from './entity-fetch';
-import type { EntityLoader } from './entity-loader';
+import { EntityLoader } from './entity-loader';
 import type { Failures } from './failures';
 import { type CompiledFetch, compileFetch, rootStep } from './fetch';
 import type { PlannedFetch } from './fetch-list';
@@ -16,14 +16,23 @@ import type { SubgraphCall } from './subgraph-call';
 import type { SupergraphTypes } from './supergraph-types';
 
 /** What one execution of a program works on. */
-export interface Run {
-  readonly data: GatheredData;
-  readonly failures: Failures;
-  /** As the client sent them. */
-  readonly variables: Readonly<Record<string, unknown>>;
-  readonly context: RequestContext;
-  readonly call: SubgraphCall;
-  readonly entities: EntityLoader;
+export class Run {
+  private loader: EntityLoader | undefined = undefined;
+
+  constructor(
+    readonly data: GatheredData,
+    readonly failures: Failures,
+    /** As the client sent them. */
+    readonly variables: Readonly<Record<string, unknown>>,
+    readonly context: RequestContext,
+    readonly call: SubgraphCall,
+  ) {}
+
+  /** Made when the first one asks: most operations are answered by one subgraph. */
+  get entities(): EntityLoader {
+    this.loader ??= new EntityLoader(this);
+    return this.loader;
+  }
 }
 
 /** Never rejects for what a subgraph did: that is placed in `run.failures`. */
@@ -72,19 +81,21 @@ class FetchCompiler {
   /** Entity fetches by what they ask of whom: equal ones are one object, so that their answers are shared. */
   private readonly entityFetches = new Map<string, CompiledFetch>();
   private readonly hasContexts: boolean;
+  private readonly isAlone: boolean;
   private contextCount = 0;
 
   constructor(
     fetches: readonly PlannedFetch[],
     private readonly types: SupergraphTypes,
   ) {
+    this.isAlone = fetches.length === 1;
     this.hasContexts = fetches.some(({ node }) => (node.contextRewrites?.length ?? 0) > 0);
   }
 
   compile({ node, path, requires }: PlannedFetch): Step {
     const { types } = this;
     const fetch = compileFetch(node, types);
-    if (!requires) return rootStep(fetch, path, types);
+    if (!requires) return rootStep(fetch, path, types, this.isAlone);
     const rewriteInput = compileRewrites(node.inputRewrites, types);
     const find = compileRepresentation(fetch.subgraph, requires, rewriteInput, types);
     const common = { path, find, types, isCopied: this.hasContexts };

@@ -100,7 +100,8 @@ class HttpExchange implements ResponseSink, StartedExchange {
 
   start(exchange: Exchange): this {
     const { path, connections } = this.subgraph;
-    const headers = baseHeaders.concat(exchange.headers);
+    // `concat` takes a slow way for arrays like these.
+    const headers = [...baseHeaders, ...exchange.headers];
     this.#cancelSend = connections.send({ path, headers, body: exchange.body, kind: exchange.kind }, this);
     return this;
   }

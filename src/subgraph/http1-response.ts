@@ -66,7 +66,7 @@ export class ResponseParser {
   #interim = 0;
   #trailerBytes = 0;
   /** One header line; `y` makes it go on where the last one ended. */
-  readonly #field = /([!#$%&'*+\-.^_`|~\w]+):([\t\x20-\x7e\x80-\xff]*)\r\n/y;
+  readonly #field = /([!#$%&'*+\-.^_`|~\w]+):([\t\x20-\x7e\x80-\xff]*)(?:\r\n|$)/y;
 
   /** `keeps`: which headers (lower case names) the caller wants to have besides. */
   constructor(
@@ -160,7 +160,7 @@ export class ResponseParser {
     const start = statusLine.exec(lineEnd === -1 ? head : head.slice(0, lineEnd));
     if (start === null) return 'NOT_HTTP';
     const status = Number(start[2]);
-    const fields = this.#readFields(lineEnd === -1 ? '' : `${head.slice(lineEnd + 2)}\r\n`);
+    const fields = this.#readFields(head, lineEnd === -1 ? head.length : lineEnd + 2);
     if (fields === undefined) return 'BAD_HEADER';
     if (status < 200) return this.#passInterim(status);
     const isOld = start[1] === '0';
@@ -199,20 +199,22 @@ export class ResponseParser {
     return status === 101 || this.#interim > maxInterimResponses ? 'UNASKED_RESPONSE' : undefined;
   }
 
-  #readFields(lines: string): Fields | undefined {
-    const fields: Fields = { ...noFields };
+  /** The header lines of `text` from `start` to its end, where the last one ends too. */
+  #readFields(text: string, start: number): Fields | undefined {
+    const fields = noFields();
     const field = this.#field;
-    field.lastIndex = 0;
-    for (let match = field.exec(lines); match !== null; match = field.exec(lines)) {
-      const [all, name = '', value = ''] = match;
+    field.lastIndex = start;
+    while (field.lastIndex < text.length) {
+      const match = field.exec(text);
+      if (match === null) return undefined;
+      const [, name = '', value = ''] = match;
       if (!readField(fields, name, value)) return undefined;
       if (this.keeps?.(name.toLowerCase())) {
         fields.kept ??= [];
         fields.kept.push(name.toLowerCase(), value.trim());
       }
-      if (match.index + all.length === lines.length) return fields;
     }
-    return lines === '' ? fields : undefined;
+    return fields;
   }
 
   #readBody(bytes: Buffer, at: number): number {
@@ -247,7 +249,7 @@ export class ResponseParser {
     }
     this.#trailerBytes += line.length;
     if (this.#trailerBytes > maxHeadBytes) return 'HEAD_TOO_LARGE';
-    return this.#readFields(`${line}\r\n`) === undefined ? 'BAD_HEADER' : undefined;
+    return this.#readFields(line, 0) === undefined ? 'BAD_HEADER' : undefined;
   }
 
   #complete(): void {
@@ -267,7 +269,7 @@ interface Fields {
   kept: string[] | undefined;
 }
 
-const noFields: Fields = {
+const noFields = (): Fields => ({
   contentType: '',
   encoding: '',
   length: '',
@@ -276,7 +278,7 @@ const noFields: Fields = {
   keepAlive: '',
   retryAfter: '',
   kept: undefined,
-};
+});
 
 /** What `Connection` names is for this connection alone (RFC 9110, section 7.6.1). */
 function withoutNominated(kept: readonly string[], connection: string): readonly string[] {

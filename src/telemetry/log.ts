@@ -38,9 +38,10 @@ export function createLog(level: LogLevel): AdjustableLog {
     if (!log.isLevelEnabled(name)) return () => {};
     const head = `{"level":${log.levels.values[name]},"time":"`;
     return (fields, message) => {
-      // What one line a request costs counts: pino takes three times as long for the same bytes.
-      if (isPlain(fields)) lines.write(`${head}${now()}"${plainText(fields, message)}\n`);
-      else log[name](fields, message);
+      // What one line a request costs counts: pino takes six times as long for the same bytes.
+      const text = plainText(fields);
+      if (text === undefined) log[name](fields, message);
+      else lines.write(`${head}${now()}"${text},"msg":${quoted(message)}}\n`);
     };
   };
   const writers = () => ({
@@ -79,28 +80,36 @@ class LineBuffer {
   }
 }
 
-/** Whether JSON can tell all of it, and nothing in it need be hidden or unfolded. */
-function isPlain(fields: Readonly<Record<string, unknown>>): boolean {
+/** `{ a: 1, b: 'c' }` becomes `,"a":1,"b":"c"`; undefined where something must be hidden, or is no plain value. */
+function plainText(fields: Readonly<Record<string, unknown>>): string | undefined {
+  let text = '';
   for (const name in fields) {
-    switch (typeof fields[name]) {
+    const value = fields[name];
+    switch (typeof value) {
       case 'string':
-        if (secretNames.has(name)) return false;
+        if (secretNames.has(name)) return undefined;
+        text += `,${quoted(name)}:${quoted(value)}`;
         break;
       case 'number':
+        text += `,${quoted(name)}:${Number.isFinite(value) ? value : null}`;
+        break;
       case 'boolean':
+        text += `,${quoted(name)}:${value}`;
+        break;
       case 'undefined':
         break;
       default:
-        return false;
+        return undefined;
     }
   }
-  return true;
+  return text;
 }
 
-/** `{ a: 1 }` and `text` become `,"a":1,"msg":"text"}`. */
-function plainText(fields: Readonly<Record<string, unknown>>, message: string): string {
-  const json = JSON.stringify(fields);
-  return `${json.length > 2 ? `,${json.slice(1, -1)}` : ''},"msg":${JSON.stringify(message)}}`;
+const needsNoEscape = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+
+/** As JSON. */
+function quoted(text: string): string {
+  return needsNoEscape.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 /** The time in ISO 8601; all of it but the milliseconds is remembered for a second. */
