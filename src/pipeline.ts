@@ -91,7 +91,7 @@ type Rejected = Extract<Verdict, { kind: 'refused' }>;
  * Answers a prepared query or mutation with values, under a lease on its generation, which must not be closed.
  * What clients and subgraphs do wrong is in the result.
  */
-export async function executeOperation(
+export function executeOperation(
   prepared: PreparedRequest,
   variables: RawVariables,
   context: RequestContext,
@@ -106,7 +106,7 @@ export async function executeOperation(
 }
 
 /** Answers a prepared query or mutation in the cheapest form. */
-export async function answerOperation(
+export function answerOperation(
   prepared: PreparedRequest,
   variables: RawVariables,
   context: RequestContext,

@@ -7,13 +7,15 @@ import type { ErrorCode } from '../errors';
 import { isDataObject } from './data';
 import type { Failure } from './failures';
 import { type CompiledFetch, failureOf, isFailure, requestHead, type Sender, send, variablesText } from './fetch';
-import type { SlotTable } from './representations';
+import { SlotTable } from './representations';
 import type { SubgraphGraphQLError, SubgraphResponse } from './subgraph-call';
 
-/** One `_entities` field of one request: representations as JSON texts, and in time the answer to each. */
+/** One `_entities` field of one request: so many representations, and in time the answer to each. */
 export interface EntityPart {
   readonly fetch: CompiledFetch;
-  readonly representations: string[];
+  readonly count: number;
+  /** The JSON texts, with commas between them. */
+  readonly representations: string;
   /** Resolves when the answer is there; rejects for a defect of the gateway. */
   readonly answered: Promise<void>;
   answer: EntityAnswer | undefined;
@@ -37,6 +39,8 @@ export interface EntitySlot {
 }
 
 interface OpenPart extends EntityPart {
+  count: number;
+  representations: string;
   resolve(): void;
   reject(reason: unknown): void;
 }
@@ -62,9 +66,10 @@ export class EntityLoader {
     if (!table) {
       const add = (representation: string): EntitySlot => {
         const part = this.openPart(fetch);
-        return { part, index: part.representations.push(representation) - 1, uses: 0 };
+        part.representations += part.count === 0 ? representation : `,${representation}`;
+        return { part, index: part.count++, uses: 0 };
       };
-      table = { byText: new Map(), byValues: new Map(), data: this.sender.data, add };
+      table = new SlotTable(this.sender.data, add);
       this.tables.set(fetch, table);
     }
     return table;
@@ -91,7 +96,7 @@ export class EntityLoader {
         resolve = done;
         reject = fail;
       });
-      part = { fetch, representations: [], answered, answer: undefined, resolve, reject };
+      part = { fetch, count: 0, representations: '', answered, answer: undefined, resolve, reject };
       this.open.set(fetch, part);
       this.arm();
     }
@@ -134,7 +139,10 @@ export class EntityLoader {
   private async request(parts: readonly OpenPart[]): Promise<void> {
     const [first] = parts;
     if (!first) return;
-    const answer = await send(this.sender, first.fetch, requestBody(parts, this.sender.variables));
+    const body = requestBody(parts, this.sender.variables);
+    // Nobody asks for them again: else every collection of garbage would carry them on until the answer is there.
+    if (parts.length === 1) first.representations = '';
+    const answer = await send(this.sender, first.fetch, body);
     // One part that fails as a whole empties the answer of all: asked alone, the others are answered.
     if (parts.length > 1 && !isFailure(answer) && !answer.data) {
       await Promise.all(parts.map((part) => this.request([part])));
@@ -152,7 +160,7 @@ function requestBody(parts: readonly EntityPart[], values: Readonly<Record<strin
   if (first && others.length === 0) {
     const variables = variablesText(first.fetch.variables, values);
     const separator = variables === '' ? '' : ',';
-    return `${first.fetch.head}${variables}${separator}"representations":[${first.representations.join(',')}]}}`;
+    return `${first.fetch.head}${variables}${separator}"representations":[${first.representations}]}}`;
   }
   const variables = new Map(parts.flatMap(({ fetch }) => fetch.variables.map((variable) => [variable.key, variable])));
   const own = parts.map((_part, index) => `$representations${index}:[_Any!]!`);
@@ -161,21 +169,21 @@ function requestBody(parts: readonly EntityPart[], values: Readonly<Record<strin
     ({ fetch }, index) => `_${index}:_entities(representations:$representations${index})${fetch.selectionText}`,
   );
   const head = requestHead(`query(${definitions.join(',')}){${fields.join(' ')}}`, undefined);
-  const lists = parts.map((part, index) => `"representations${index}":[${part.representations.join(',')}]`);
+  const lists = parts.map((part, index) => `"representations${index}":[${part.representations}]`);
   const rest = variablesText([...variables.values()], values);
   return `${head}${rest}${rest === '' ? '' : ','}${lists.join(',')}}}`;
 }
 
 /** The answer to one part, found under `key` of the whole. */
 function readPart(
-  { fetch, representations }: EntityPart,
+  { fetch, count }: EntityPart,
   answer: SubgraphResponse | Failure,
   key: string,
 ): EntityAnswer {
   if (isFailure(answer)) return { kind: 'failed', failure: answer };
   const entities = answer.data?.[key];
   const errors = answer.errors?.filter((error) => !isOfOtherPart(error, key)) ?? [];
-  if (!Array.isArray(entities) || entities.length !== representations.length) {
+  if (!Array.isArray(entities) || entities.length !== count) {
     const [first] = errors;
     return { kind: 'failed', failure: first ? failureOf(first, fetch.subgraph) : malformedEntities(fetch.subgraph) };
   }

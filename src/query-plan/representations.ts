@@ -32,12 +32,36 @@ export class Missing {
 }
 
 /** The slots of one fetch in one run: by JSON text, and beside it by the values that make up a flat representation. */
-export interface SlotTable<Slot> {
-  readonly byText: Map<string, Slot>;
-  readonly byValues: Map<unknown, unknown>;
-  readonly data: GatheredData;
-  /** A new slot for a representation that is in no table yet. */
-  add(representation: string): Slot;
+export class SlotTable<Slot> {
+  private readonly byText = new Map<string, Slot>();
+  private readonly byValues = new Map<string, Map<unknown, unknown>>();
+  private lastIdentity: string | undefined = undefined;
+  private lastLevel: Map<unknown, unknown> | undefined = undefined;
+
+  constructor(
+    readonly data: GatheredData,
+    /** A new slot for a representation that is in no table yet. */
+    readonly add: (representation: string) => Slot,
+  ) {}
+
+  ofText(representation: string): Slot {
+    let slot = this.byText.get(representation);
+    if (!slot) {
+      slot = this.add(representation);
+      this.byText.set(representation, slot);
+    }
+    return slot;
+  }
+
+  /** Where the slots of one kind of flat representation are found: by their first value. */
+  levelOf(identity: string): Map<unknown, unknown> {
+    // The objects of a list are of one kind, mostly.
+    if (identity === this.lastIdentity && this.lastLevel) return this.lastLevel;
+    const level = levelBelow(this.byValues, identity);
+    this.lastIdentity = identity;
+    this.lastLevel = level;
+    return level;
+  }
 }
 
 /** The slot of an object's representation, or what is missing; `undefined` for objects that the fetch is not about. */
@@ -69,17 +93,8 @@ export function compileRepresentation(
     if (first === undefined) return undefined;
     const identifies = keys.some((key) => key.some((field) => value[field] !== null));
     if (!identifies) return new Missing(object, first[0] ?? '');
-    return slotOfText(JSON.stringify(value), slots);
+    return slots.ofText(JSON.stringify(value));
   };
-}
-
-function slotOfText<Slot>(representation: string, slots: SlotTable<Slot>): Slot {
-  let slot = slots.byText.get(representation);
-  if (!slot) {
-    slot = slots.add(representation);
-    slots.byText.set(representation, slot);
-  }
-  return slot;
 }
 
 /** `... on User { __typename id }`: the requirements of nearly every fetch. */
@@ -94,8 +109,6 @@ function isFlat(selection: RequiredSelection): boolean {
 interface FlatType {
   /** Equal for equal types and fields. */
   readonly identity: string;
-  /** `{"__typename":"User"`. */
-  readonly head: string;
   /** At least one, in one order, so that fetches with the same requirements mean the same representation. */
   readonly fields: readonly FlatField[];
   /** By where the object has their fields. */
@@ -105,8 +118,10 @@ interface FlatType {
 interface FlatField {
   /** Where the object has the value. */
   readonly from: string;
-  /** The text before the value: `,"id":`. */
-  readonly prefix: string;
+  /** The text before the value: `{"__typename":"User","id":`, or `,"name":` of a second one. */
+  readonly before: string;
+  /** The same with the quote that begins a string. */
+  readonly beforeString: string;
   /** Whether an object without the field answers with something that it inherits. */
   readonly isInherited: boolean;
 }
@@ -114,20 +129,25 @@ interface FlatField {
 /** The same as the general way, but for objects that were asked about before nothing is put together. */
 function compileFlat(subgraph: string, requires: readonly RequiredSelection[], types: SupergraphTypes): FindSlot {
   const byType = new Map<string, FlatType | undefined>();
+  let lastName: string | undefined;
+  let last: FlatType | undefined;
   return (object, slots) => {
     const typeName = object.__typename;
     if (typeof typeName !== 'string') return undefined;
-    let flat = byType.get(typeName);
-    if (!flat && !byType.has(typeName)) {
-      flat = flatType(subgraph, typeName, requires, types);
-      byType.set(typeName, flat);
+    if (typeName !== lastName) {
+      last = byType.get(typeName);
+      if (!last && !byType.has(typeName)) {
+        last = flatType(subgraph, typeName, requires, types);
+        byType.set(typeName, last);
+      }
+      lastName = typeName;
     }
-    return flat && findFlat(flat, object, slots);
+    return last && findFlat(last, object, slots);
   };
 }
 
 function findFlat<Slot extends object>(flat: FlatType, object: DataObject, slots: SlotTable<Slot>): Slot | Missing {
-  let level = levelBelow(slots.byValues, flat.identity);
+  let level = slots.levelOf(flat.identity);
   const last = flat.fields.length - 1;
   let hasNull = false;
   for (let index = 0; index <= last; index++) {
@@ -135,7 +155,7 @@ function findFlat<Slot extends object>(flat: FlatType, object: DataObject, slots
     const value = field.isInherited ? readOwn(object, field.from) : object[field.from];
     if (value === undefined) return new Missing(object, field.from);
     if (value === null) hasNull = true;
-    else if (typeof value === 'object') return slotOfText(flatText(flat, object, slots.data.isPlain), slots);
+    else if (typeof value === 'object') return slots.ofText(flatText(flat, object, slots.data.isPlain));
     if (index < last) {
       level = levelBelow(level, value);
       continue;
@@ -153,7 +173,7 @@ function findFlat<Slot extends object>(flat: FlatType, object: DataObject, slots
   throw new InternalError('a representation has no fields');
 }
 
-function levelBelow(level: Map<unknown, unknown>, key: unknown): Map<unknown, unknown> {
+function levelBelow<Key>(level: Map<Key, unknown>, key: Key): Map<unknown, unknown> {
   let below = level.get(key) as Map<unknown, unknown> | undefined;
   if (!below) {
     below = new Map();
@@ -163,11 +183,11 @@ function levelBelow(level: Map<unknown, unknown>, key: unknown): Map<unknown, un
 }
 
 function flatText(flat: FlatType, object: DataObject, isPlain: boolean): string {
-  let text = flat.head;
-  for (const { from, prefix } of flat.fields) {
+  let text = '';
+  for (const { from, before, beforeString } of flat.fields) {
     const value = readOwn(object, from);
-    if (typeof value === 'string') text += `${prefix}"${isPlain ? value : escapeText(value)}"`;
-    else text += prefix + JSON.stringify(value ?? null);
+    if (typeof value === 'string') text += `${beforeString}${isPlain ? value : escapeText(value)}"`;
+    else text += before + JSON.stringify(value ?? null);
   }
   return `${text}}`;
 }
@@ -189,13 +209,15 @@ function flatType(
   const keys = types.keysOf(subgraph, typeName).filter((key) => key.every((field) => sources.has(field)));
   if (!sources.delete('__typename') || keys.length === 0) return undefined;
   const names = [...sources.keys()].sort();
-  const fields = names.map((name) => {
+  const head = `{"__typename":${JSON.stringify(typeName)}`;
+  const fields = names.map((name, index) => {
     const from = sources.get(name) ?? name;
-    return { from, prefix: `,${JSON.stringify(name)}:`, isInherited: from in Object.prototype };
+    const before = `${index === 0 ? head : ''},${JSON.stringify(name)}:`;
+    return { from, before, beforeString: `${before}"`, isInherited: from in Object.prototype };
   });
   const identity = [typeName, ...names].join();
   const keySources = keys.map((key) => key.map((name) => sources.get(name) ?? name));
-  return { identity, head: `{"__typename":${JSON.stringify(typeName)}`, fields, keys: keySources };
+  return { identity, fields, keys: keySources };
 }
 
 function isComplete(key: readonly string[], value: DataObject): boolean {
