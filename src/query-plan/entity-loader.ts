@@ -175,11 +175,7 @@ function requestBody(parts: readonly EntityPart[], values: Readonly<Record<strin
 }
 
 /** The answer to one part, found under `key` of the whole. */
-function readPart(
-  { fetch, count }: EntityPart,
-  answer: SubgraphResponse | Failure,
-  key: string,
-): EntityAnswer {
+function readPart({ fetch, count }: EntityPart, answer: SubgraphResponse | Failure, key: string): EntityAnswer {
   if (isFailure(answer)) return { kind: 'failed', failure: answer };
   const entities = answer.data?.[key];
   const errors = answer.errors?.filter((error) => !isOfOtherPart(error, key)) ?? [];
