@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { type AdminRoute, createAdminDoor, refusal } from './client/admin';
 import { createHealthReporter, type HealthSource } from './client/health';
+import { createRegistrationRoutes } from './client/registration-routes';
 import type { Config } from './config';
 import { type Setting, shownValue } from './config/effective';
 import type { Gateway } from './gateway';
@@ -41,6 +42,7 @@ export function createAdminRoutes(parts: AdminParts): readonly AdminRoute[] {
   const { gateway, reload, log, drain } = parts;
   return [
     ...readingRoutes(parts),
+    ...createRegistrationRoutes(() => gateway.registrations),
     {
       method: 'POST',
       path: '/caches/flush',

@@ -4,7 +4,7 @@
  * Clock: the process. It decides nothing of its own: every command calls one function of the gateway.
  */
 import { existsSync, writeFileSync } from 'node:fs';
-import { ConfigError, configJsonSchema, createConfig, loadConfig, processEnvironment } from './config';
+import { type Config, ConfigError, configJsonSchema, createConfig, loadConfig, processEnvironment } from './config';
 import {
   type Arguments,
   type Command,
@@ -15,6 +15,7 @@ import {
   suggest,
   UsageError,
 } from './config/command-line';
+import { registrationProblems } from './config/discovery';
 import { type Setting, shownValue } from './config/effective';
 import { authenticationProblems } from './context/create-authentication';
 import { createDevToken, devTokenDefaults } from './context/dev-token';
@@ -284,7 +285,8 @@ function configCommand(args: Arguments): number {
   const isPrinted = args.flag('print');
   const file = args.positional ?? (isPrinted && !existsSync(defaultConfig) ? undefined : defaultConfig);
   const flags = { port: readPort(args.text('port')), host: args.text('host') };
-  const loaded = loadConfig({ file, env: processEnvironment(), flags, check: authenticationProblems });
+  const check = (config: Config) => [...authenticationProblems(config), ...registrationProblems(config)];
+  const loaded = loadConfig({ file, env: processEnvironment(), flags, check });
   if (loaded.kind === 'problems') throw new ConfigError(loaded.problems);
   if (isPrinted) return print(loaded.settings().map(formatSetting).join('\n'));
   return print(`${file} is a valid configuration`);

@@ -64,9 +64,12 @@ export type Config = z.output<typeof configSchema>;
 /** What may be written: every section and key optional. */
 export type ConfigInput = z.input<typeof configSchema>;
 type SubgraphDefaults = Config['subgraphs']['defaults'];
+type SubgraphOverride = Config['subgraphs']['overrides'][string];
 export type SubgraphSettings = SubgraphDefaults & {
   readonly url?: string | undefined;
-  readonly instances?: readonly { readonly url: string; readonly weight: number }[] | undefined;
+  readonly instances?: SubgraphOverride['instances'];
+  readonly discovery?: SubgraphOverride['discovery'];
+  readonly zone?: string | undefined;
   readonly subscription: SubgraphDefaults['subscription'] & { readonly url?: string | undefined };
 };
 
@@ -144,14 +147,20 @@ export function withReloadable(config: Config, next: Config): Config {
 }
 
 /** The settings of one subgraph: its overrides over the defaults. */
-export function subgraphSettings({ subgraphs: { defaults, overrides } }: Config, name: string): SubgraphSettings {
+export function subgraphSettings({ subgraphs }: Config, name: string): SubgraphSettings {
+  const { defaults, overrides, zone } = subgraphs;
   const key = [name, variableKey(name)].find((candidate) => Object.hasOwn(overrides, candidate));
   const { subscription, balancing, health, retries, ...given } = (key === undefined ? undefined : overrides[key]) ?? {};
   return {
     ...defaults,
     ...withoutUndefined(given),
+    zone,
     balancing: { ...defaults.balancing, ...withoutUndefined(balancing ?? {}) },
-    health: { ...defaults.health, ...withoutUndefined(health ?? {}) },
+    health: {
+      ...defaults.health,
+      ...withoutUndefined(health ?? {}),
+      probe: { ...defaults.health.probe, ...withoutUndefined(health?.probe ?? {}) },
+    },
     retries: { ...defaults.retries, ...withoutUndefined(retries ?? {}) },
     subscription: { ...defaults.subscription, ...withoutUndefined(subscription ?? {}) },
   };
@@ -193,11 +202,12 @@ function readConfigFile(file: string, env: Environment): ParsedYaml {
 
 /** Paths in the file are relative to the file, not to where the process was started: made absolute in place. */
 function resolvePaths(value: unknown, directory: string): void {
-  const { authentication, supergraph, rest, trustedDocuments } = (value ?? {}) as {
+  const { authentication, supergraph, rest, trustedDocuments, subgraphs } = (value ?? {}) as {
     authentication?: { issuers?: unknown; apiKeys?: unknown } | null;
     supergraph?: { lastGoodFile?: unknown } | null;
     rest?: { operations?: unknown } | null;
     trustedDocuments?: { files?: unknown } | null;
+    subgraphs?: { overrides?: Record<string, { discovery?: { path?: unknown } | null } | null> | null } | null;
   };
   if (typeof supergraph?.lastGoodFile === 'string')
     supergraph.lastGoodFile = resolve(directory, supergraph.lastGoodFile);
@@ -206,6 +216,10 @@ function resolvePaths(value: unknown, directory: string): void {
     trustedDocuments.files = trustedDocuments.files.map((file: unknown) =>
       typeof file === 'string' ? resolve(directory, file) : file,
     );
+  for (const override of Object.values(subgraphs?.overrides ?? {})) {
+    const discovery = override?.discovery;
+    if (typeof discovery?.path === 'string') discovery.path = resolve(directory, discovery.path);
+  }
   const issuers: readonly unknown[] = Array.isArray(authentication?.issuers) ? authentication.issuers : [];
   for (const owner of [...issuers, authentication?.apiKeys] as (Record<string, unknown> | null | undefined)[]) {
     for (const key of ['jwksFile', 'publicKeyFile', 'file']) {

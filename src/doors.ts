@@ -210,11 +210,13 @@ function healthOf(gateway: Gateway, { rest }: KnownOperations): HealthSource {
       if (rest && rest.problems.length > 0) checks.operations = { status: 'degraded', misfits: rest.problems.length };
       if (gateway.redisStatus) checks.redis = { status: gateway.redisStatus };
       for (const [name, { healthy, durationMs }] of subgraphs) {
-        const { instances = [] } = resilience.get(name) ?? {};
+        const { instances = [], discovery } = resilience.get(name) ?? {};
         const available = instances.filter(({ circuit }) => circuit === 'closed').length;
-        const status = !healthy ? 'down' : available < instances.length ? 'degraded' : 'up';
-        const known = instances.length > 1 ? { instances: instances.length, available } : {};
-        checks[`subgraph:${name}`] = { status, durationMs: Math.round(durationMs), ...known };
+        const isDegraded = available < instances.length || discovery?.isStale;
+        const status = !healthy ? 'down' : isDegraded ? 'degraded' : 'up';
+        const count = instances.length > 1 || discovery ? { instances: instances.length, available } : {};
+        const source = discovery && { discovery: { kind: discovery.kind, status: discovery.isStale ? 'stale' : 'up' } };
+        checks[`subgraph:${name}`] = { status, durationMs: Math.round(durationMs), ...count, ...source };
       }
       return checks;
     },

@@ -23,7 +23,7 @@ import { anonymous, type RequestContext } from './context/request-context';
 import type { SubgraphIdentity } from './context/subgraph-identity';
 import { createSubscriptionContexts } from './context/subscription-contexts';
 import { ClientError, InternalError } from './errors';
-import { createSupergraphHooks, openGeneration, type TransportDependencies } from './open-generation';
+import { createSupergraphHooks, openGeneration, openPools, type TransportDependencies } from './open-generation';
 import type { Refused } from './operation/document';
 import type { RawVariables } from './operation/variables';
 import {
@@ -41,6 +41,7 @@ import type { ClientSubscription, LiveSubscriptions, SubscriptionObserver } from
 import { SharedExecutions } from './query-plan/shared-executions';
 import { openRedis, type RedisConnection } from './redis';
 import { systemClock } from './subgraph/call';
+import type { Registrations } from './subgraph/discovery/registrations';
 import { EventSources } from './subgraph/event-sources';
 import type { SubgraphTransport } from './subgraph/pools';
 import { SharedPools } from './subgraph/shared-pools';
@@ -121,6 +122,8 @@ export interface Gateway extends GatewayInterface {
   reconfigure(config: Config): Promise<void>;
   /** How the newest supergraph that was offered fares; undefined until `load`. */
   readonly supergraphStatus: SupergraphStatus | undefined;
+  /** Where instances of subgraphs may register themselves; undefined until `load`. */
+  readonly registrations: Registrations | undefined;
   /** Undefined where no Redis is used. */
   readonly redisStatus: 'up' | 'down' | undefined;
   /** The generation that new operations run under; undefined until `load`. */
@@ -145,7 +148,7 @@ class Supergate implements Gateway {
   private readonly eventSources: EventSources;
   private readHeaderSources: ReadHeaderSources;
   private readonly live: LiveSubscriptions;
-  private readonly pools = new SharedPools();
+  private pools = new SharedPools();
   private planner: PlannerThread | undefined;
   private redis: RedisConnection | undefined;
   private counters: RateLimiter | undefined;
@@ -217,6 +220,7 @@ class Supergate implements Gateway {
     this.planner = this.dependencies.planner ?? new PlannerThread({ ...planner, rateLimitTiers, log: this.log });
     this.redis = this.dependencies.redis ?? (redis && openRedis({ ...redis, log: this.log }));
     this.counters = openCounters(this.config, this.dependencies, this.redis);
+    this.pools = openPools(this.redis);
     try {
       this.managed = await toManager(this.options.supergraph).initialize(
         createSupergraphHooks(this.planner, this.generations, this.dependencies),
@@ -266,6 +270,10 @@ class Supergate implements Gateway {
       ...dependencies,
     };
     return openGeneration(supergraphSdl, config, parts);
+  }
+
+  get registrations(): Registrations | undefined {
+    return this.pools.background.registrations;
   }
 
   get redisStatus(): 'up' | 'down' | undefined {

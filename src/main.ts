@@ -6,6 +6,7 @@
 import { openAdmin } from './admin-routes';
 import { createHttpServer } from './client/http';
 import { type Config, ConfigError, type LoadedConfig, loadConfig, strayOverrides } from './config';
+import { registrationProblems } from './config/discovery';
 import { authenticationProblems } from './context/create-authentication';
 import { requestIdHeader } from './context/create-request-context';
 import type { RequestContext } from './context/request-context';
@@ -53,7 +54,8 @@ export interface RunningGateway {
 /** Starts a gateway; everything that was started is ended again when it fails. */
 export async function serve(options: ServeOptions): Promise<RunningGateway> {
   const { config: file, env, port, host } = options;
-  const load = () => loadConfig({ file, env, flags: { port, host }, check: authenticationProblems });
+  const check = (read: Config) => [...authenticationProblems(read), ...registrationProblems(read)];
+  const load = () => loadConfig({ file, env, flags: { port, host }, check });
   const loaded = load();
   if (loaded.kind === 'problems') throw new ConfigError(loaded.problems);
   const { config } = loaded;

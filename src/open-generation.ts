@@ -9,9 +9,12 @@ import type { Answer } from './query-plan/engine';
 import type { SharedExecutions } from './query-plan/shared-executions';
 import type { RedisConnection } from './redis';
 import type { CallRecord } from './subgraph/call';
+import { backgroundClock } from './subgraph/discovery/instance-source';
+import { createRegistrationStore } from './subgraph/discovery/registration-store';
+import { Registrations } from './subgraph/discovery/registrations';
 import type { EventSources } from './subgraph/event-sources';
 import { createSubgraphTransport, type SubgraphTransport } from './subgraph/pools';
-import type { SharedPools } from './subgraph/shared-pools';
+import { SharedPools } from './subgraph/shared-pools';
 import { defaultTransportOptions, resilienceOptions } from './subgraph/transport-options';
 import { Generation } from './supergraph/generation';
 import type { Generations } from './supergraph/generations';
@@ -43,8 +46,18 @@ interface GenerationParts extends TransportDependencies, OverrideDependencies {
   readonly pools: SharedPools;
 }
 
-/** Rejects when the supergraph cannot be served. */
-export function openGeneration(
+/** Sources of instances that have not told of any after so long are not waited for. */
+const discoveryPatienceMs = 2_000;
+
+/** What instances are kept in over all generations, with what their sources work with. */
+export function openPools(redis: RedisConnection | undefined): SharedPools {
+  const store = redis && createRegistrationStore(redis);
+  const clock = backgroundClock;
+  return new SharedPools({ clock, random: Math.random, registrations: new Registrations({ clock, store }) });
+}
+
+/** Rejects when the supergraph cannot be served. Its instances are known then, if they can be learned quickly. */
+export async function openGeneration(
   supergraphSdl: string,
   config: Config,
   parts: GenerationParts,
@@ -52,7 +65,7 @@ export function openGeneration(
   const { limits, planner: settings, server, sharing, headers } = config;
   const introspection = typeof server.introspection === 'object' ? 'some' : server.introspection;
   const { redis: store, log, planner } = parts;
-  return Generation.open(supergraphSdl, {
+  const generation = await Generation.open(supergraphSdl, {
     planner,
     engineLimits: { maxErrors: limits.maxErrors, planCacheMaxBytes: settings.cacheMaxBytes },
     documentOptions: { limits, maxErrors: limits.maxErrors, introspection },
@@ -64,6 +77,13 @@ export function openGeneration(
     overrides: parts,
     createTransport: (subgraphs) => openTransport(subgraphs, config, parts),
   });
+  let stopTimer = () => {};
+  const late = new Promise<void>((resolve) => {
+    stopTimer = backgroundClock.schedule(resolve, discoveryPatienceMs);
+  });
+  await Promise.race([generation.transport.discovered(), late]);
+  stopTimer();
+  return generation;
 }
 
 function openTransport(
@@ -72,10 +92,10 @@ function openTransport(
   { ownHeaders, onSubgraphCall, subgraphHealthHeaders, eventSources, pools, log }: GenerationParts,
 ): SubgraphTransport {
   const endpoints = subgraphs.map(({ name, url }) => {
-    const { url: override, instances, ...settings } = subgraphSettings(config, name);
+    const { url: override, instances, discovery, ...settings } = subgraphSettings(config, name);
     const deadlineHeader = settings.deadlineHeader || undefined;
     const options = { ...settings, ...resilienceOptions(settings), deadlineHeader };
-    return { name, url: override ?? instances?.[0]?.url ?? url, instances, options };
+    return { name, url: override ?? instances?.[0]?.url ?? url, instances, discovery, options };
   });
   const sharing = config.sharing.subgraphQueries ? defaultTransportOptions.sharing : false;
   const reservedHeaders = subgraphs.flatMap(({ name }) => subgraphSettings(config, name).deadlineHeader || []);

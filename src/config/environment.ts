@@ -16,6 +16,7 @@ const variables: Readonly<Record<string, readonly string[]>> = {
   PORT: ['server', 'port'],
   LOG_LEVEL: ['telemetry', 'logLevel'],
   REDIS_URL: ['redis', 'url'],
+  SUPERGATE_ZONE: ['subgraphs', 'zone'],
   SUPERGATE_IDENTITY_SECRET: ['subgraphIdentity', 'secret'],
   SUPERGATE_ADMIN_TOKEN: ['admin', 'token'],
 };

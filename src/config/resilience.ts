@@ -3,7 +3,7 @@
  * Clock: per start.
  */
 import { z } from 'zod';
-import { count, headerName, httpUrl, milliseconds } from './values';
+import { count, headerName, httpUrl, milliseconds, text } from './values';
 
 const share = () => z.number().min(0).max(1);
 
@@ -18,6 +18,7 @@ export const instancesSchema = z
         .max(1_000)
         .default(1)
         .describe('Its share of the calls, beside that of the others.'),
+      zone: text().optional().describe('Where it runs; see `zone`. Without it, it is near to everybody.'),
     }),
   )
   .min(1)
@@ -26,9 +27,18 @@ export const instancesSchema = z
 const balancing = {
   policy: z
     .enum(['powerOfTwo', 'leastOutstanding', 'roundRobin', 'hash'])
-    .describe('The better of two by latency and calls under way; the fewest calls under way; in turn; by a header.'),
-  hashHeader: headerName().describe('For `hash`: a header that the subgraph gets; equal values go to one instance.'),
-  slowStartMs: milliseconds().describe('An instance that came back gets its full share after so long.'),
+    .describe(
+      'The better of two by latency and calls under way; the fewest calls under way; in turn; by identity or a header.',
+    ),
+  hashHeader: headerName().describe(
+    'For `hash`: a header that the subgraph gets; equal values go to one instance. Without it, equal identities do.',
+  ),
+  hashLoadFactor: z
+    .number()
+    .min(1)
+    .max(100)
+    .describe('For `hash`: one with so many times the mean of calls under way passes further ones on. Absent: never.'),
+  slowStartMs: milliseconds().describe('An instance that is new or came back gets its full share after so long.'),
 };
 
 const health = {
@@ -38,6 +48,19 @@ const health = {
   ejectionMs: milliseconds().describe('An instance is left out for so long, then for twice as long, and so on.'),
   maxEjectionMs: milliseconds().describe('At the longest.'),
   maxEjectedShare: share().describe('No more of the instances are left out at a time.'),
+};
+
+const probe = {
+  kind: z
+    .enum(['off', 'graphql', 'http'])
+    .describe(
+      'Each instance is asked for `{ __typename }`, or for `path` by GET, whether it is well; off: calls tell.',
+    ),
+  path: z.string().startsWith('/').describe('For `http`: answered with a status from 200 to 299 by who is well.'),
+  intervalMs: milliseconds().describe('Each instance is asked so often, a quarter more or less.'),
+  timeoutMs: milliseconds().describe('Time for the answer.'),
+  failures: count().describe('Failed in a row, they leave an instance out.'),
+  successes: count().describe('Answered in a row, they take it back.'),
 };
 
 const retries = {
@@ -53,7 +76,7 @@ const retries = {
 /** For one subgraph: all of it optional. */
 export const resilienceShape = {
   balancing: z.strictObject(balancing).partial(),
-  health: z.strictObject(health).partial(),
+  health: z.strictObject({ ...health, probe: z.strictObject(probe).partial() }).partial(),
   retries: z.strictObject(retries).partial(),
 };
 
@@ -63,6 +86,7 @@ export const resilienceDefaults = {
     .strictObject({
       policy: balancing.policy.default('powerOfTwo'),
       hashHeader: balancing.hashHeader.optional(),
+      hashLoadFactor: balancing.hashLoadFactor.optional(),
       slowStartMs: balancing.slowStartMs.default(10_000),
     })
     .prefault({}),
@@ -74,6 +98,16 @@ export const resilienceDefaults = {
       ejectionMs: health.ejectionMs.default(1_000),
       maxEjectionMs: health.maxEjectionMs.default(4_000),
       maxEjectedShare: health.maxEjectedShare.default(1),
+      probe: z
+        .strictObject({
+          kind: probe.kind.default('off'),
+          path: probe.path.default('/health'),
+          intervalMs: probe.intervalMs.default(5_000),
+          timeoutMs: probe.timeoutMs.default(1_000),
+          failures: probe.failures.default(2),
+          successes: probe.successes.default(2),
+        })
+        .prefault({}),
     })
     .prefault({}),
   retries: z

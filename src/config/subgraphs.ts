@@ -2,8 +2,9 @@
  * The `subgraphs` section: for all of them, and what differs for one.
  */
 import { z } from 'zod';
+import { discoverySchema } from './discovery';
 import { instancesSchema, resilienceDefaults, resilienceShape } from './resilience';
-import { count, headerName, httpUrl, milliseconds } from './values';
+import { count, headerName, httpUrl, milliseconds, text } from './values';
 
 /** How subscriptions reach a subgraph. */
 const subscriptionShape = {
@@ -65,12 +66,20 @@ export const subgraphsSchema = z
           .strictObject({
             url: httpUrl().describe('Instead of the routing URL of the supergraph.'),
             instances: instancesSchema,
+            discovery: discoverySchema,
             ...subgraphShape,
             ...resilienceShape,
             subscription: z.strictObject({ url: subscriptionUrl, ...subscriptionShape }).partial(),
           })
-          .partial(),
+          .partial()
+          .refine(({ instances, discovery }) => instances === undefined || discovery === undefined, {
+            error: 'give either `instances` or `discovery`',
+            path: ['discovery'],
+          }),
       )
       .default({}),
+    zone: text()
+      .optional()
+      .describe('Where this gateway runs: instances of the same zone are asked while at least half of them are well.'),
   })
   .prefault({});

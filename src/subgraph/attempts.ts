@@ -93,7 +93,7 @@ class Attempts implements StartedExchange {
 
   /** Asks the best instance, one that was not asked before if there is one. */
   launch(): void {
-    const { subgraph, counts } = this.options;
+    const { subgraph, instances, counts } = this.options;
     const now = this.options.clock.elapsed();
     const instance = this.#pick(now);
     if (instance !== undefined) {
@@ -101,7 +101,7 @@ class Attempts implements StartedExchange {
       return;
     }
     if (this.#failure === undefined) counts.refused++;
-    this.#finish(this.#failure ?? { kind: 'failed', error: unavailable(subgraph) }, undefined);
+    this.#finish(this.#failure ?? { kind: 'failed', error: unavailable(subgraph, instances.all.length) }, undefined);
   }
 
   cancel(isLate = false): void {
@@ -259,7 +259,8 @@ function headerValue(headers: readonly string[], name: string): string {
   return index === -1 ? '' : (headers[index + 1] ?? '');
 }
 
-function unavailable(subgraph: string): SubgraphError {
+function unavailable(subgraph: string, instances: number): SubgraphError {
   const message = `Subgraph '${subgraph}' is not available.`;
-  return new SubgraphError('SUBGRAPH_UNAVAILABLE', subgraph, message, { reason: 'ALL_INSTANCES_FAILED' });
+  const reason = instances === 0 ? 'NO_INSTANCES' : 'ALL_INSTANCES_FAILED';
+  return new SubgraphError('SUBGRAPH_UNAVAILABLE', subgraph, message, { reason });
 }

@@ -4,7 +4,7 @@
  * Clock: per request. Never rejects with anything but `SubgraphError`.
  */
 import type { HeaderCollector } from '../context/client-headers';
-import type { DeadlineListener, RequestEnd } from '../context/request-context';
+import type { DeadlineListener, Identity, RequestEnd } from '../context/request-context';
 import { type ErrorCode, SubgraphError } from '../errors';
 import type { SubgraphCall, SubgraphRequest, SubgraphResponse } from '../query-plan/subgraph-call';
 import type { CallSpan } from '../telemetry/traces';
@@ -20,6 +20,8 @@ export interface CallSettings {
   readonly writeHeaders: { readonly query: WriteHeaders; readonly mutation: WriteHeaders };
   /** Tells the subgraph how many milliseconds are left; lower case. */
   readonly deadlineHeader?: string | undefined;
+  /** Calls of one identity go to one instance. */
+  readonly keepsIdentities?: boolean;
 }
 
 /** One finished call, for metrics. */
@@ -115,7 +117,9 @@ class PendingCall implements DeadlineListener {
       const leftMs = Math.min(settings.timeoutMs, deadline.at - this.dependencies.now());
       headers.push(settings.deadlineHeader, String(Math.max(0, Math.floor(leftMs))));
     }
-    this.#started = this.dependencies.start({ subgraph, body, kind, headers }, (outcome) => this.#onOutcome(outcome));
+    const affinity = settings.keepsIdentities ? { affinity: affinityOf(context.identity) } : undefined;
+    const exchange = { subgraph, body, kind, headers, ...affinity };
+    this.#started = this.dependencies.start(exchange, (outcome) => this.#onOutcome(outcome));
   }
 
   onRequestEnd(reason: RequestEnd): void {
@@ -182,4 +186,9 @@ class PendingCall implements DeadlineListener {
       context.log.error({ error: String(error) }, 'The listener for subgraph calls threw.');
     }
   }
+}
+
+/** Nobody in particular is nobody to keep together. */
+function affinityOf(identity: Identity): string {
+  return identity.kind === 'anonymous' ? '' : `${identity.issuer} ${identity.subject}`;
 }

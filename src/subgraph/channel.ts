@@ -11,6 +11,8 @@ export interface OutgoingRequest {
   /** Name, value, name, value, ... with lower case names. */
   readonly headers: string[];
   readonly body: string;
+  /** GET: a probe without a body. */
+  readonly method?: 'POST' | 'GET';
   /** A query may be sent a second time when a kept-alive connection turns out to be closed. */
   readonly kind: 'query' | 'mutation';
 }
@@ -29,6 +31,8 @@ export interface ChannelHandler {
 
 export interface ChannelOptions {
   readonly connectTimeoutMs: number;
+  /** Where to connect to instead of what the origin's host resolves to. */
+  readonly address?: string | undefined;
   /** PEM of the authorities to trust instead of the system's. */
   readonly ca?: string;
   /** Which headers of answers (lower case names) are wanted besides those that are always told. */

@@ -15,6 +15,8 @@ export interface ConnectionsOptions {
   /** Calls that wait at most; without it, any number. A further one fails with `QUEUE_FULL`. */
   readonly maxWaiting?: number;
   readonly connectTimeoutMs: number;
+  /** Where to connect to instead of what the origin's host resolves to. */
+  readonly address?: string | undefined;
   /** Offer HTTP/2 in the TLS handshake; plain `http:` stays HTTP/1.1. */
   readonly http2: boolean;
   /** PEM of the authorities to trust instead of the system's. */
@@ -222,7 +224,7 @@ export class Connections implements FlightOwner {
     return { sockets: this.#sockets.size, running: this.#running, waiting: this.#waiting.length };
   }
 
-  /** Sends a POST; returns what cancels it. `sink.onFailure` may be called before this returns. */
+  /** Sends a request; returns what cancels it. `sink.onFailure` may be called before this returns. */
   send(request: OutgoingRequest, sink: ResponseSink): () => void {
     const flight = new Flight(request, sink, this);
     if (this.#phase !== 'open') {
@@ -307,9 +309,10 @@ export class Connections implements FlightOwner {
   }
 
   #open(onConnected: (capacity: number) => void): Channel {
-    const { connectTimeoutMs, ca, http2, keepsHeader } = this.options;
+    const { connectTimeoutMs, address, ca, http2, keepsHeader } = this.options;
     const options = {
       connectTimeoutMs,
+      address,
       keepsHeader,
       ...(ca !== undefined && { ca }),
       onConnected,

@@ -89,8 +89,9 @@ export class Http1Channel implements Channel, Http1Listener {
     const { hostname, port, protocol } = this.#url;
     const host = hostname.replace(/^\[(.*)\]$/, '$1');
     const isSecure = protocol === 'https:';
-    const address = {
-      host,
+    const { ca, address = host } = this.options;
+    const target = {
+      host: address,
       port: Number(port === '' ? (isSecure ? 443 : 80) : port),
       noDelay: true,
       keepAlive: true,
@@ -101,10 +102,9 @@ export class Http1Channel implements Channel, Http1Listener {
         callback: (length: number, buffer: Uint8Array) => this.#read(socket, length, buffer),
       },
     };
-    const { ca } = this.options;
     const socket: Socket = isSecure
-      ? connectTls({ ...address, ...(isIP(host) === 0 && { servername: host }), ...(ca !== undefined && { ca }) })
-      : connectTcp(address);
+      ? connectTls({ ...target, ...(isIP(host) === 0 && { servername: host }), ...(ca !== undefined && { ca }) })
+      : connectTcp(target);
     this.#socket = socket;
     this.#isConnected = false;
     this.#usableUntil = Number.POSITIVE_INFINITY;
@@ -195,9 +195,12 @@ interface RequestBytes {
 }
 
 /** Head and body in one, so that one write sends them; undefined for a header that would split the request. */
-function requestBytes({ path, headers, body }: OutgoingRequest, host: string): RequestBytes | undefined {
+function requestBytes(
+  { path, headers, body, method = 'POST' }: OutgoingRequest,
+  host: string,
+): RequestBytes | undefined {
   const length = Buffer.byteLength(body);
-  let head = `POST ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\ncontent-length: ${length}\r\n`;
+  let head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\ncontent-length: ${length}\r\n`;
   let isPlain = true;
   for (let index = 0; index + 1 < headers.length; index += 2) {
     const name = headers[index] ?? '';

@@ -1,32 +1,45 @@
 /**
- * Where one subgraph runs: its instances, their connections, and how they fare. In: addresses, at the start and whenever
- * they change. Out: `StartExchange`. Clock: of the endpoint: it outlives generations in which that is the same.
- * Never ends a call under way because its instance left: the connections of who left close when they are idle.
+ * Where one subgraph runs: its instances, their connections, and how they fare. In: addresses, given once or told by a
+ * source whenever they change. Out: `StartExchange`. Clock: of the endpoint: it outlives generations in which that is the
+ * same. Never ends a call under way because its instance left: the connections of who left close when they are idle.
  */
 import { compileKeptHeaders } from '../context/client-headers';
 import type { Log } from '../telemetry/log';
 import { type AttemptCounts, createAttempts } from './attempts';
+import { BalancedStreams } from './balanced-streams';
 import type { Instance } from './balancing';
 import type { CallClock } from './call';
 import type { Circuit } from './circuit';
 import { Connections, type ConnectionsOptions, type ConnectionsStats } from './connections';
+import {
+  createInstanceSource,
+  type Discovery,
+  type SourceDependencies,
+  type SourceListener,
+} from './discovery/instance-source';
 import { createHttpExchange, type StartExchange } from './http';
 import { type InstanceEvent, type InstanceListener, Instances } from './instances';
+import { startProbing } from './probes';
 import { RetryBudget } from './retry-budget';
+import type { StreamTransport } from './stream';
 import type { InstanceAddress, SubgraphTransportOptions } from './transport-options';
 
 /** What it takes to ask one instance. */
 export interface PooledInstance {
   readonly url: URL;
+  /** Instead of what the host of `url` resolves to. */
+  readonly address: string | undefined;
   /** Host and port: for metrics and the log, never for clients. */
   readonly host: string;
   readonly start: StartExchange;
   readonly connections: Connections;
+  readonly stopProbing: () => void;
 }
 
 /** How a subgraph fares, counted since its instances were first asked. */
 export interface SubgraphResilience extends Readonly<AttemptCounts> {
   readonly instances: readonly InstanceState[];
+  readonly discovery?: DiscoveryState;
 }
 
 export interface InstanceState {
@@ -36,12 +49,34 @@ export interface InstanceState {
   /** How often it was left out. */
   readonly ejections: number;
   readonly outstanding: number;
+  /** Smoothed; 0 for one that was not asked yet. */
+  readonly latencyMs: number;
+}
+
+export interface DiscoveryState {
+  readonly kind: Discovery['kind'];
+  /** Whether the source failed last: what it told before still holds. */
+  readonly isStale: boolean;
+  readonly changes: number;
+  readonly failures: number;
+}
+
+/** Where a subgraph is, as it is configured. */
+export interface PoolEndpoint {
+  readonly name: string;
+  readonly url: URL;
+  readonly addresses: readonly InstanceAddress[];
+  readonly discovery: Discovery | undefined;
 }
 
 export interface PoolDependencies {
   readonly log: Log;
   readonly clock: CallClock;
   readonly random: () => number;
+  /** What discovery and probes work with: their timers keep no process alive. */
+  readonly background: SourceDependencies;
+  /** The gateway's own identity, for probes. */
+  readonly healthHeaders: () => Readonly<Record<string, string>>;
 }
 
 interface UsableAddress {
@@ -49,29 +84,39 @@ interface UsableAddress {
   readonly weight: number;
   readonly tier: number;
   readonly url: URL;
+  readonly address: string | undefined;
 }
 
 const maxConnectTimeoutMs = 5_000;
 
-export class InstancePool implements InstanceListener<PooledInstance> {
+export class InstancePool implements InstanceListener<PooledInstance>, SourceListener {
   readonly instances: Instances<PooledInstance>;
   readonly start: StartExchange;
   readonly #keepsHeader: ConnectionsOptions['keepsHeader'];
+  /** Resolves when the source has told of instances, or of its failure, for the first time. */
+  readonly discovered: Promise<void>;
   readonly #counts: AttemptCounts = { retries: 0, hedges: 0, refused: 0 };
   /** Of those that left, until nothing runs there any more. */
   readonly #leaving = new Set<Connections>();
+  readonly #streams = new Set<BalancedStreams<PooledInstance>>();
+  readonly #stopSource: () => void;
+  #changes = 0;
+  #failures = 0;
+  /** Why the source fails. */
+  #failing: string | undefined;
+  #setDiscovered = () => {};
 
   constructor(
-    private readonly subgraph: string,
+    private readonly endpoint: PoolEndpoint,
     private readonly options: SubgraphTransportOptions,
     private readonly dependencies: PoolDependencies,
   ) {
     const { timeoutMs, balancing, retries } = options;
-    const { clock, random } = dependencies;
+    const { clock, random, background } = dependencies;
     this.instances = new Instances<PooledInstance>(balancing, random, this);
-    this.#keepsHeader = compileKeptHeaders(options.responseRules, subgraph);
+    this.#keepsHeader = compileKeptHeaders(options.responseRules, endpoint.name);
     this.start = createAttempts({
-      subgraph,
+      subgraph: endpoint.name,
       instances: this.instances,
       retries,
       budget: new RetryBudget(retries.budget),
@@ -81,6 +126,14 @@ export class InstancePool implements InstanceListener<PooledInstance> {
       random,
       counts: this.#counts,
     });
+    this.discovered = new Promise((resolve) => {
+      this.#setDiscovered = resolve;
+    });
+    const { name, url, addresses, discovery } = endpoint;
+    if (discovery === undefined) this.onInstances(addresses);
+    this.#stopSource = discovery
+      ? createInstanceSource(name, discovery, url, background).open(this)
+      : this.#setDiscovered;
   }
 
   /** For health checks: a lone instance is asked whatever is known of it, and once. */
@@ -89,18 +142,54 @@ export class InstancePool implements InstanceListener<PooledInstance> {
     return only !== undefined && others.length === 0 ? only.target.start(exchange, done) : this.start(exchange, done);
   };
 
-  /** From now on these are the instances; an address without a usable URL is none. */
-  replace(addresses: readonly InstanceAddress[]): void {
-    const usable = addresses.flatMap((address) => {
-      const url = usableUrl(address.url);
-      return url === undefined ? [] : [{ id: url.href, weight: address.weight, tier: 0, url }];
-    });
-    const now = this.dependencies.clock.elapsed();
-    for (const { target } of this.instances.replace(usable, now, (address) => this.#open(address))) {
-      const { connections } = target;
-      this.#leaving.add(connections);
-      void connections.close().finally(() => this.#leaving.delete(connections));
+  /** For the source: an address without a usable URL is no instance. */
+  onInstances(addresses: readonly InstanceAddress[]): void {
+    const { log, clock } = this.dependencies;
+    const { name, discovery } = this.endpoint;
+    const usable = addresses.flatMap((address) => this.#usable(address));
+    if (usable.length < addresses.length)
+      log.warn({ subgraph: name }, 'An instance has no usable URL: it is not asked.');
+    if (this.#failing !== undefined) log.info({ subgraph: name }, 'The instances of a subgraph are known again.');
+    this.#failing = undefined;
+    const before = new Set(this.instances.all);
+    const removed = this.instances.replace(usable, clock.elapsed(), (address) => this.#open(address));
+    for (const instance of removed) this.#letGo(instance);
+    const added = this.instances.all.filter((instance) => !before.has(instance));
+    if (discovery !== undefined && added.length + removed.length > 0) {
+      this.#changes++;
+      const hosts = (of: readonly Instance<PooledInstance>[]) => of.map(({ target: { host } }) => host);
+      log.info(
+        { subgraph: name, added: hosts(added), removed: hosts(removed) },
+        'The instances of a subgraph changed.',
+      );
     }
+    this.#setDiscovered();
+  }
+
+  /** For the source: what is known stays. */
+  onFailure(reason: string): void {
+    this.#failures++;
+    if (reason !== this.#failing) {
+      const about = { subgraph: this.endpoint.name, discovery: this.endpoint.discovery?.kind, reason };
+      this.dependencies.log.warn(about, 'The instances of a subgraph could not be learned: those known are asked.');
+    }
+    this.#failing = reason;
+    this.#setDiscovered();
+  }
+
+  /** For `Instances`. */
+  onEvent(event: InstanceEvent, { target: { host } }: Instance<PooledInstance>): void {
+    const { log } = this.dependencies;
+    const about = { subgraph: this.endpoint.name, instance: host, available: this.instances.available };
+    if (event === 'ejected') log.warn(about, 'An instance is left out.');
+    else if (event === 'returned') log.info(about, 'An instance is back.');
+  }
+
+  /** Where events come from, over all instances; who is given it closes it. */
+  openStreams(openAt: (target: PooledInstance) => StreamTransport, clock: CallClock): StreamTransport {
+    const streams = new BalancedStreams({ instances: this.instances, openAt, clock });
+    this.#streams.add(streams);
+    return streams;
   }
 
   get stats(): ConnectionsStats {
@@ -114,51 +203,96 @@ export class InstancePool implements InstanceListener<PooledInstance> {
   }
 
   get resilience(): SubgraphResilience {
-    const instances = this.instances.all.map(({ circuit, outstanding, target }) => ({
-      host: target.host,
+    const hosts = new Set<string>();
+    const instances = this.instances.all.map(({ circuit, outstanding, latencyMs, target: { host, url } }) => ({
+      // Several paths of one host are told apart, others are not made longer.
+      host: hosts.size < hosts.add(host).size ? host : host + url.pathname + url.search,
       circuit: circuit.phase,
       ejections: circuit.openings,
       outstanding,
+      latencyMs,
     }));
-    return { ...this.#counts, instances };
+    const { discovery } = this.endpoint;
+    if (discovery === undefined) return { ...this.#counts, instances };
+    const isStale = this.#failing !== undefined;
+    const state = { kind: discovery.kind, isStale, changes: this.#changes, failures: this.#failures };
+    return { ...this.#counts, instances, discovery: state };
   }
 
   /** Takes no more calls, waits for those under way, closes all sockets. */
   async close(): Promise<void> {
+    this.#stop();
     await Promise.all(this.#connections().map((connections) => connections.close()));
   }
 
   /** Closes all sockets at once; calls under way fail. */
   async destroy(): Promise<void> {
+    this.#stop();
     await Promise.all(this.#connections().map((connections) => connections.destroy()));
+  }
+
+  #stop(): void {
+    this.#stopSource();
+    for (const { target } of this.instances.all) target.stopProbing();
   }
 
   #connections(): readonly Connections[] {
     return [...this.instances.all.map(({ target }) => target.connections), ...this.#leaving];
   }
 
-  #open({ url }: UsableAddress): PooledInstance {
-    const { timeoutMs, maxConnections, maxWaiting, http2, ca, maxResponseBytes } = this.options;
-    const connections = new Connections(url.origin, {
-      maxConnections,
-      maxWaiting,
+  #letGo(instance: Instance<PooledInstance>): void {
+    const { connections, stopProbing } = instance.target;
+    stopProbing();
+    for (const streams of this.#streams) streams.drop(instance);
+    this.#leaving.add(connections);
+    void connections.close().finally(() => this.#leaving.delete(connections));
+  }
+
+  #usable({ url: text, weight, zone, priority = 0, address }: InstanceAddress): readonly UsableAddress[] {
+    const url = usableUrl(text);
+    if (url === undefined) return [];
+    const own = this.options.zone;
+    const isElsewhere = own !== undefined && zone !== undefined && zone !== own;
+    const id = address === undefined ? url.href : `${url.href} ${address}`;
+    return [{ id, weight, tier: 2 * priority + (isElsewhere ? 1 : 0), url, address }];
+  }
+
+  #open({ id, url, address }: UsableAddress): PooledInstance {
+    const { timeoutMs, maxConnections, maxWaiting, http2, ca, maxResponseBytes, probe } = this.options;
+    const { background, healthHeaders, clock } = this.dependencies;
+    const { name: subgraph } = this.endpoint;
+    const options: Omit<ConnectionsOptions, 'maxConnections'> = {
       connectTimeoutMs: Math.min(timeoutMs, maxConnectTimeoutMs),
+      address,
       http2,
       ...(ca !== undefined && { ca }),
+    };
+    const connections = new Connections(url.origin, {
+      ...options,
+      maxConnections,
+      maxWaiting,
       keepsHeader: this.#keepsHeader,
     });
     const path = url.pathname + url.search;
-    const start = createHttpExchange({ name: this.subgraph, path, connections, maxResponseBytes });
-    return { url, host: url.host, start, connections };
+    const onProbed = (isGood: boolean) => {
+      const instance = this.instances.all.find((one) => one.id === id);
+      if (instance && probe) this.instances.probed(instance, isGood, probe, clock.elapsed());
+    };
+    const probing = { subgraph, url, connections: options, headers: healthHeaders, ...background, onProbed };
+    return {
+      url,
+      address,
+      host: address === undefined ? url.host : hostAt(address, url),
+      start: createHttpExchange({ name: subgraph, path, connections, maxResponseBytes }),
+      connections,
+      stopProbing: probe ? startProbing({ ...probing, settings: probe }) : () => {},
+    };
   }
+}
 
-  /** For `Instances`. */
-  onEvent(event: InstanceEvent, { target: { host } }: Instance<PooledInstance>): void {
-    const { log } = this.dependencies;
-    const about = { subgraph: this.subgraph, instance: host };
-    if (event === 'ejected') log.warn(about, 'An instance is left out.');
-    else if (event === 'returned') log.info(about, 'An instance is back.');
-  }
+function hostAt(address: string, { port, protocol }: URL): string {
+  const known = port === '' ? (protocol === 'https:' ? '443' : '80') : port;
+  return `${address.includes(':') ? `[${address}]` : address}:${known}`;
 }
 
 /** Credentials in a URL end up in logs and errors; they belong into a header. */

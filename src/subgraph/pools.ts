@@ -7,10 +7,10 @@ import { SubgraphError } from '../errors';
 import type { FindSubgraphSource, SubgraphCall, SubgraphSource } from '../query-plan/subgraph-call';
 import { type CallClock, createSubgraphCall, systemClock } from './call';
 import type { ConnectionsStats } from './connections';
-import { type Exchange, type ExchangeOutcome, httpError, type StartExchange } from './http';
+import { type Exchange, httpError, type StartExchange } from './http';
 import { shareInFlight } from './in-flight';
 import type { SubgraphResilience } from './instance-pool';
-import { readResponse } from './response';
+import { isGraphQL, probeBody } from './probes';
 import { createSubgraph, type Subgraph, type TransportDependencies } from './subgraph';
 import type { SubgraphEndpoint, SubgraphTransportOptions } from './transport-options';
 
@@ -28,13 +28,13 @@ export interface SubgraphTransport {
   stats(): ReadonlyMap<string, ConnectionsStats>;
   /** By subgraph name. */
   resilience(): ReadonlyMap<string, SubgraphResilience>;
+  /** Resolves when the instances of every subgraph are known, or could not be learned. */
+  discovered(): Promise<void>;
   /** Gives back its pools; those that no other generation uses take no more calls, and close when they are idle. */
   close(): Promise<void>;
   /** The same at once: calls under way there fail with SUBREQUEST_HTTP_ERROR. */
   destroy(): Promise<void>;
 }
-
-const healthBody = '{"query":"{ __typename }"}';
 
 /** Makes the transport. An endpoint without a usable URL is logged, and each call to it fails. */
 export function createSubgraphTransport(
@@ -79,6 +79,9 @@ export function createSubgraphTransport(
     },
     stats: () => new Map(leases.map(([name, { pool }]) => [name, pool.stats] as const)),
     resilience: () => new Map(leases.map(([name, { pool }]) => [name, pool.resilience] as const)),
+    discovered: async () => {
+      await Promise.all(leases.map(([, { pool }]) => pool.discovered));
+    },
     close: async () => {
       await Promise.all(leases.map(([, lease]) => lease.release('close')));
     },
@@ -153,19 +156,8 @@ function checkOne(
       cancel();
       finish(false);
     }, timeoutMs);
-    const exchange: Exchange = { subgraph, body: healthBody, kind: 'query', headers };
+    const exchange: Exchange = { subgraph, body: probeBody, kind: 'query', headers };
     const started = start(exchange, (outcome) => finish(isGraphQL(subgraph, outcome)));
     cancel = () => started.cancel();
   });
-}
-
-/** Errors in GraphQL, such as a refusal of the anonymous, come from a subgraph that lives. */
-function isGraphQL(subgraph: string, outcome: ExchangeOutcome): boolean {
-  if (outcome.kind === 'failed') return false;
-  try {
-    readResponse(subgraph, outcome.status, outcome.text, { errorExtensions: [], extensions: [] });
-    return true;
-  } catch {
-    return false;
-  }
 }

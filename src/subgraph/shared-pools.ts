@@ -2,6 +2,7 @@
  * The instance pools of a gateway, over all its generations: two with the same endpoint and options share one, so that
  * what is known of its instances outlives a reload. In: a key and how to make one. Out: a lease. Clock: per supergraph.
  */
+import { backgroundClock, type SourceDependencies } from './discovery/instance-source';
 import type { InstancePool } from './instance-pool';
 
 export interface PoolLease {
@@ -21,6 +22,9 @@ interface Entry {
 export class SharedPools {
   readonly #entries = new Map<string, Entry>();
   #serials = 0;
+
+  /** `background`: what discovery and probes of all pools work with. */
+  constructor(readonly background: SourceDependencies = { clock: backgroundClock, random: Math.random }) {}
 
   /** `create` is called when none with this key is in use. */
   lease(key: string, create: () => InstancePool): PoolLease {

@@ -36,6 +36,8 @@ export interface StreamTransport {
 
 export interface StreamTransportOptions {
   readonly url: string;
+  /** Where to connect to instead of what the host of `url` resolves to. */
+  readonly address?: string | undefined;
   readonly maxConnections: number;
   /** From the first byte sent until the subgraph is ready to be subscribed to. */
   readonly connectTimeoutMs: number;

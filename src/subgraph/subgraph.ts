@@ -9,11 +9,12 @@ import type { Log } from '../telemetry/log';
 import { type CallClock, type CallRecord, type CallSettings, systemClock } from './call';
 import type { EventSources, SourceEndpoint } from './event-sources';
 import { createEventStreamTransport } from './event-stream';
-import { InstancePool, usableUrl } from './instance-pool';
+import { InstancePool, type PoolEndpoint, usableUrl } from './instance-pool';
 import { compileRequestHeaders, type WriteHeaders } from './request-headers';
 import type { ResponseRules } from './response';
 import { type PoolLease, SharedPools } from './shared-pools';
-import type { InstanceAddress, SubgraphEndpoint, SubgraphTransportOptions } from './transport-options';
+import type { StreamTransport } from './stream';
+import type { SubgraphEndpoint, SubgraphTransportOptions } from './transport-options';
 import { createWebSocketTransport } from './websocket';
 
 export interface TransportDependencies {
@@ -24,7 +25,7 @@ export interface TransportDependencies {
   readonly eventSources: EventSources;
   /** Where instances are kept over generations; without it, this transport has its own. */
   readonly pools?: SharedPools;
-  /** The gateway's own identity: headers of health checks, and what `connection_init` says. */
+  /** The gateway's own identity: headers of health checks and probes, and what `connection_init` says. */
   readonly healthHeaders?: () => Readonly<Record<string, string>>;
   /** Told of each finished call, health checks excepted. */
   readonly onCall?: (record: CallRecord) => void;
@@ -44,61 +45,61 @@ export function createSubgraph(
   options: SubgraphTransportOptions,
   dependencies: TransportDependencies,
 ): Subgraph | undefined {
+  const { name, discovery } = endpoint;
   const url = usableUrl(endpoint.url);
   const addresses = endpoint.instances ?? [{ url: endpoint.url, weight: 1 }];
-  if (url === undefined || addresses.every((address) => usableUrl(address.url) === undefined)) return undefined;
+  if (url === undefined) return undefined;
+  if (discovery === undefined && addresses.every((address) => usableUrl(address.url) === undefined)) return undefined;
   const rules: ResponseRules = { errorExtensions: options.errorExtensions, extensions: options.extensions };
-  const { headerRules, ownHeaders: own, reservedHeaders, timeoutMs, deadlineHeader } = options;
+  const { headerRules, ownHeaders: own, reservedHeaders, timeoutMs, deadlineHeader, balancing } = options;
   const reserved = reservedHeaders.concat(deadlineHeader ?? []);
-  const headersOf = (kind: OperationKind) =>
-    compileRequestHeaders({ rules: headerRules, own, reserved }, endpoint.name, kind);
-  const collectorOf = (kind: OperationKind) => compileHeaderCollector(options.responseRules, endpoint.name, kind);
+  const headersOf = (kind: OperationKind) => compileRequestHeaders({ rules: headerRules, own, reserved }, name, kind);
+  const collectorOf = (kind: OperationKind) => compileHeaderCollector(options.responseRules, name, kind);
   const collectors = { query: collectorOf('query'), mutation: collectorOf('mutation') };
   const writeHeaders = { query: headersOf('query'), mutation: headersOf('mutation') };
+  const keepsIdentities = balancing.policy === 'hash' && balancing.hashHeader === undefined;
+  const lease = leasePool({ name, url, addresses, discovery }, options, dependencies);
   return {
-    source: createSourceEndpoint(endpoint.name, url, options, rules, headersOf('subscription'), dependencies),
-    settings: { timeoutMs, rules, writeHeaders, deadlineHeader, collectors },
-    isShared: !mayQueriesSetCookies(options.responseRules, endpoint.name),
-    lease: leasePool(endpoint.name, addresses, options, dependencies),
+    source: createSourceEndpoint(name, lease, options, rules, headersOf('subscription'), dependencies),
+    settings: { timeoutMs, rules, writeHeaders, deadlineHeader, collectors, keepsIdentities },
+    isShared: !mayQueriesSetCookies(options.responseRules, name),
+    lease,
   };
 }
 
 function leasePool(
-  name: string,
-  addresses: readonly InstanceAddress[],
+  endpoint: PoolEndpoint,
   options: SubgraphTransportOptions,
-  { pools = new SharedPools(), log, clock = systemClock, random = Math.random }: TransportDependencies,
+  {
+    pools = new SharedPools(),
+    log,
+    clock = systemClock,
+    random = Math.random,
+    healthHeaders = () => ({}),
+  }: TransportDependencies,
 ): PoolLease {
-  return pools.lease(JSON.stringify([name, addresses, options]), () => {
-    const pool = new InstancePool(name, options, { log, clock, random });
-    pool.replace(addresses);
-    return pool;
-  });
+  const dependencies = { log, clock, random, background: pools.background, healthHeaders };
+  // What else is set may change without a say in how instances are chosen and asked.
+  const { headerRules, ownHeaders, reservedHeaders, deadlineHeader, subscription, ...kept } = options;
+  return pools.lease(JSON.stringify([endpoint, kept]), () => new InstancePool(endpoint, options, dependencies));
 }
 
+/** Events come from the subgraph's instances, unless they have a URL of their own. */
 function createSourceEndpoint(
   subgraph: string,
-  subgraphUrl: URL,
-  { subscription, maxResponseBytes, http2, ca }: SubgraphTransportOptions,
+  { pool, serial }: PoolLease,
+  options: SubgraphTransportOptions,
   rules: ResponseRules,
   writeHeaders: WriteHeaders,
-  { clock = systemClock, healthHeaders: initPayload = () => ({}) }: TransportDependencies,
+  dependencies: TransportDependencies,
 ): SourceEndpoint {
-  const { protocol, path, reconnectMs, maxConnections, connectTimeoutMs, keepAliveMs } = subscription;
-  const url = new URL(subscription.url ?? subgraphUrl);
-  if (path !== undefined) url.pathname = path;
-  const isSecure = url.protocol === 'https:' || url.protocol === 'wss:';
-  const scheme = protocol === 'sse' ? 'http' : 'ws';
-  url.protocol = isSecure ? `${scheme}s:` : `${scheme}:`;
-  const limits = { maxConnections, connectTimeoutMs, keepAliveMs, maxEventBytes: maxResponseBytes };
-  const options = { url: url.href, ...limits, ca, clock };
+  const { clock = systemClock } = dependencies;
+  const { url, protocol, path, reconnectMs, ...limits } = options.subscription;
+  const openAt = (target: StreamTarget) => openStreams(target, options, dependencies);
   return {
     subgraph,
-    key: JSON.stringify([url.href, protocol, limits]),
-    createTransport: () =>
-      protocol === 'sse'
-        ? createEventStreamTransport({ ...options, http2 })
-        : createWebSocketTransport({ ...options, initPayload }),
+    key: JSON.stringify([url ?? serial, path, protocol, limits]),
+    createTransport: () => (url === undefined ? pool.openStreams(openAt, clock) : openAt({ url: new URL(url) })),
     headersFor: (sources) => {
       const list: string[] = [];
       writeHeaders(sources, list, false);
@@ -111,4 +112,27 @@ function createSourceEndpoint(
 
 function pairsOf(list: readonly string[]): Readonly<Record<string, string>> {
   return Object.fromEntries(list.flatMap((name, index) => (index % 2 === 0 ? [[name, list[index + 1] ?? '']] : [])));
+}
+
+interface StreamTarget {
+  readonly url: URL;
+  readonly address?: string | undefined;
+}
+
+function openStreams(
+  target: StreamTarget,
+  { subscription, maxResponseBytes: maxEventBytes, http2, ca }: SubgraphTransportOptions,
+  { clock = systemClock, healthHeaders: initPayload = () => ({}) }: TransportDependencies,
+): StreamTransport {
+  const { protocol, path, maxConnections, connectTimeoutMs, keepAliveMs } = subscription;
+  const url = new URL(target.url);
+  if (path !== undefined) url.pathname = path;
+  const isSecure = url.protocol === 'https:' || url.protocol === 'wss:';
+  const scheme = protocol === 'sse' ? 'http' : 'ws';
+  url.protocol = isSecure ? `${scheme}s:` : `${scheme}:`;
+  const limits = { maxConnections, connectTimeoutMs, keepAliveMs, maxEventBytes };
+  const options = { url: url.href, address: target.address, ...limits, ca, clock };
+  return protocol === 'sse'
+    ? createEventStreamTransport({ ...options, http2 })
+    : createWebSocketTransport({ ...options, initPayload });
 }

@@ -5,7 +5,8 @@
 import type { RequestHeaderRule, ResponseHeaderRule } from '../config/headers';
 import type { RetrySettings } from './attempts';
 import type { CircuitSettings } from './circuit';
-import type { BalancingSettings } from './instances';
+import type { Discovery } from './discovery/instance-source';
+import type { BalancingSettings, ProbeThresholds } from './instances';
 import type { RetryBudgetSettings } from './retry-budget';
 
 export interface SubgraphTransportOptions {
@@ -37,9 +38,13 @@ export interface SubgraphTransportOptions {
   readonly extensions: readonly string[];
   readonly subscription: SubscriptionSettings;
   readonly balancing: BalancingSettings & {
-    /** The policy `hash` keeps equal values of this header, one that the subgraph gets, together. */
+    /** The policy `hash` keeps equal values of this header, one that the subgraph gets, together; else identities. */
     readonly hashHeader?: string | undefined;
   };
+  /** Instances are asked by the gateway itself whether they are well; without it, only calls tell. */
+  readonly probe?: ProbeSettings | undefined;
+  /** Where this gateway runs: instances of the same zone are preferred. */
+  readonly zone?: string | undefined;
   readonly retries: RetrySettings & { readonly budget: RetryBudgetSettings };
   /** Identical queries under way share one exchange, unless false; see `SharingOptions` for the headers. */
   readonly sharing: false | { readonly ignoredHeaders: readonly string[] };
@@ -96,12 +101,23 @@ export const defaultTransportOptions: SubgraphTransportOptions = {
   sharing: { ignoredHeaders: ['x-request-id', 'traceparent', 'tracestate'] },
 };
 
+/** An active probe: `{ __typename }`, or a GET of `path` that is answered with a status from 200 to 299. */
+export interface ProbeSettings extends ProbeThresholds {
+  readonly kind: 'graphql' | 'http';
+  readonly path: string;
+  /** Each wait is up to a quarter shorter or longer. */
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+}
+
 /** `options` lays over those of all subgraphs; sharing is common to all. */
 export interface SubgraphEndpoint {
   readonly name: string;
   readonly url: string;
   /** Where it runs, if not at `url` alone; `url` is asked for subscriptions then. */
   readonly instances?: readonly InstanceAddress[] | undefined;
+  /** Where the instances are learned, instead of these. */
+  readonly discovery?: Discovery | undefined;
   readonly options?: Partial<Omit<SubgraphTransportOptions, 'sharing'>>;
 }
 
@@ -109,6 +125,12 @@ export interface InstanceAddress {
   readonly url: string;
   /** Its share of the calls, beside that of the others. */
   readonly weight: number;
+  /** Where it runs; without it, it is near to everybody. */
+  readonly zone?: string | undefined;
+  /** Those of a higher one are asked when too many of the lower ones fail. */
+  readonly priority?: number | undefined;
+  /** Instead of what the host of `url` resolves to; that stays its name for TLS and in the `host` header. */
+  readonly address?: string | undefined;
 }
 
 /** The sections of the configuration that say how instances are chosen, left out and asked again. */
@@ -118,6 +140,7 @@ export interface ResilienceSettings {
     readonly ejectionMs: number;
     readonly maxEjectionMs: number;
     readonly maxEjectedShare: number;
+    readonly probe: Omit<ProbeSettings, 'kind'> & { readonly kind: ProbeSettings['kind'] | 'off' };
   };
   readonly retries: RetrySettings & { readonly budgetShare: number; readonly budgetBurst: number };
 }
@@ -125,8 +148,8 @@ export interface ResilienceSettings {
 /** The same as options of the transport. */
 export function resilienceOptions(
   settings: ResilienceSettings,
-): Pick<SubgraphTransportOptions, 'balancing' | 'retries'> {
-  const { maxEjectedShare, ejectionMs, maxEjectionMs, ...failures } = settings.health;
+): Pick<SubgraphTransportOptions, 'balancing' | 'retries' | 'probe'> {
+  const { maxEjectedShare, ejectionMs, maxEjectionMs, probe, ...failures } = settings.health;
   const { budgetShare, budgetBurst, ...retries } = settings.retries;
   return {
     balancing: {
@@ -135,5 +158,6 @@ export function resilienceOptions(
       circuit: { ...failures, openMs: ejectionMs, maxOpenMs: maxEjectionMs },
     },
     retries: { ...retries, budget: { share: budgetShare, burst: budgetBurst } },
+    probe: probe.kind === 'off' ? undefined : { ...probe, kind: probe.kind },
   };
 }

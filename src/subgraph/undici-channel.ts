@@ -28,7 +28,8 @@ export class UndiciChannel implements Channel {
     this.#client = new Client(origin, {
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: (target, callback) => {
+      connect: (origin, callback) => {
+        const target = options.address === undefined ? origin : { ...origin, hostname: options.address };
         this.#connecting = connect(target, (...result) => {
           this.#connecting = undefined;
           if (result[0] === null) {
@@ -47,9 +48,9 @@ export class UndiciChannel implements Channel {
     return this.#client.destroyed;
   }
 
-  dispatch({ path, headers, body, kind }: OutgoingRequest, handler: ChannelHandler): void {
+  dispatch({ path, headers, body, kind, method = 'POST' }: OutgoingRequest, handler: ChannelHandler): void {
     this.#client.dispatch(
-      { path, method: 'POST', headers, body, idempotent: kind === 'query', blocking: false },
+      { path, method, headers, body: method === 'GET' ? null : body, idempotent: kind === 'query', blocking: false },
       new UndiciHandler(handler, this.#keepsHeader),
     );
   }

@@ -3,6 +3,7 @@
  * Who asks travels with each subscription, in `extensions.headers` of its request; `connection_init` speaks for the
  * gateway itself. Clock: per subscription and event. A subgraph that breaks the protocol loses its socket, no more.
  */
+import { isIP, type LookupFunction } from 'node:net';
 import { WebSocket } from 'ws';
 import type { CallClock } from './call';
 import type { StreamHandlers, StreamRequest, StreamTransport, StreamTransportOptions } from './stream';
@@ -63,11 +64,12 @@ class GraphQLSocket {
     private readonly options: WebSocketOptions,
     private readonly onClosed: () => void,
   ) {
-    const { url, maxEventBytes, connectTimeoutMs, ca, clock } = options;
+    const { url, address, maxEventBytes, connectTimeoutMs, ca, clock } = options;
     this.socket = new WebSocket(url, 'graphql-transport-ws', {
       maxPayload: maxEventBytes,
       perMessageDeflate: false,
       ...(ca !== undefined && { ca }),
+      ...(address !== undefined && { lookup: lookupOf(address) }),
     });
     this.stopTimer = clock.schedule(() => this.drop('CONNECT_TIMEOUT'), connectTimeoutMs);
     this.socket.on('open', () => this.onOpen());
@@ -247,4 +249,13 @@ function parseMessage(text: string): Message | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Finds the same address for every name. */
+function lookupOf(address: string): LookupFunction {
+  const family = isIP(address);
+  return (_hostname, { all }, callback) => {
+    if (all) callback(null, [{ address, family }]);
+    else callback(null, address, family);
+  };
 }

@@ -108,6 +108,24 @@ export const metricCatalogue = {
     labels: ['subgraph', 'instance'],
     help: 'How often an instance of a subgraph was left out after failures; starts anew when a supergraph brings another endpoint.',
   },
+  supergate_subgraph_instance_requests_in_flight: {
+    type: 'gauge',
+    unit: 'requests',
+    labels: ['subgraph', 'instance'],
+    help: 'Calls under way at an instance of a subgraph.',
+  },
+  supergate_subgraph_instance_latency_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: ['subgraph', 'instance'],
+    help: 'What calls to an instance of a subgraph take, smoothed, as balancing sees it: failures are made to look slow.',
+  },
+  supergate_subgraph_discoveries_total: {
+    type: 'counter',
+    unit: 'events',
+    labels: ['subgraph', 'outcome'],
+    help: 'How often the instances of a subgraph changed by discovery, or could not be learned (failed): those known before are asked then.',
+  },
   supergate_subgraph_repetitions_total: {
     type: 'counter',
     unit: 'requests',

@@ -54,7 +54,17 @@ export interface CacheState {
 export interface SubgraphState {
   readonly retries: number;
   readonly hedges: number;
-  readonly instances: readonly { readonly host: string; readonly circuit: string; readonly ejections: number }[];
+  readonly instances: readonly InstanceState[];
+  /** Where instances are learned while the gateway runs. */
+  readonly discovery?: { readonly changes: number; readonly failures: number };
+}
+
+interface InstanceState {
+  readonly host: string;
+  readonly circuit: string;
+  readonly ejections: number;
+  readonly outstanding: number;
+  readonly latencyMs: number;
 }
 
 /** What happens to subscriptions; labels are names of subgraphs and words of ours. */
@@ -268,6 +278,14 @@ function measureSubgraphs(subgraphs: ReadonlyMap<string, SubgraphState>) {
     all.flatMap(([subgraph, { instances }]) =>
       instances.map((instance) => [[subgraph, instance.host], { value: value(instance) }] as const),
     );
+  const discoveries: Samples = all.flatMap(([subgraph, { discovery }]) =>
+    discovery === undefined
+      ? []
+      : [
+          [[subgraph, 'changed'], { value: discovery.changes }] as const,
+          [[subgraph, 'failed'], { value: discovery.failures }] as const,
+        ],
+  );
   const repetitions: Samples = all.flatMap(([subgraph, { retries, hedges }]) => [
     [[subgraph, 'retry'], { value: retries }] as const,
     [[subgraph, 'hedge'], { value: hedges }] as const,
@@ -275,6 +293,9 @@ function measureSubgraphs(subgraphs: ReadonlyMap<string, SubgraphState>) {
   return {
     supergate_subgraph_instance_up: each(({ circuit }) => (circuit === 'closed' ? 1 : 0)),
     supergate_subgraph_ejections_total: each(({ ejections }) => ejections),
+    supergate_subgraph_instance_requests_in_flight: each(({ outstanding }) => outstanding),
+    supergate_subgraph_instance_latency_seconds: each(({ latencyMs }) => latencyMs / 1_000),
+    supergate_subgraph_discoveries_total: discoveries,
     supergate_subgraph_repetitions_total: repetitions,
   };
 }
