@@ -137,7 +137,7 @@ function readComment(node: OperationDefinitionNode): string | undefined {
   return lines.length > 0 ? lines.join('\n') : undefined;
 }
 
-const knownArguments = ['method', 'path', 'status', 'unwrap', 'body', 'headers', 'partial'];
+const knownArguments = ['method', 'path', 'status', 'unwrap', 'body', 'headers', 'partial', 'authenticated'];
 
 function readRest(node: OperationDefinitionNode): RestBinding | undefined {
   const [directive, second] = (node.directives ?? []).filter(({ name }) => name.value === 'rest');
@@ -165,6 +165,7 @@ function readRest(node: OperationDefinitionNode): RestBinding | undefined {
     body: read.variable('body'),
     headers: read.headers(),
     partial: read.flag('partial'),
+    authenticated: read.flag('authenticated'),
   };
 }
 

@@ -2,6 +2,8 @@
  * The fields of the users subgraph. In: a parent row and arguments. Out: rows, or refusals. Clock: per field.
  * Who may see or do what is decided here, by the gateway's word for who calls.
  */
+
+import { requireSelf } from '../shared/access';
 import { readPage, toConnection } from '../shared/connection';
 import { forbidden, notFound, refusal, unauthenticated } from '../shared/errors';
 import type { Caller } from '../shared/identity';
@@ -92,6 +94,12 @@ const Mutation: MutationResolvers = {
   logout: (_, { refreshToken }, { db }) => endSession(db, refreshToken),
   async updateProfile(_, { input }, context) {
     const { id } = signedIn(context);
+    const user = await updateProfile(context.db, id, input);
+    if (!user) throw notFound('There is no such user.');
+    return user;
+  },
+  async updateUser(_, { id, input }, context) {
+    requireSelf(context.caller, id);
     const user = await updateProfile(context.db, id, input);
     if (!user) throw notFound('There is no such user.');
     return user;

@@ -85,6 +85,24 @@ describe('users', () => {
   });
 });
 
+describe('updateUser', () => {
+  const MUTATION = 'mutation ($id: ID!, $input: UpdateProfileInput!) { updateUser(id: $id, input: $input) { id bio } }';
+  const update = (caller: Parameters<typeof ask>[0], id: string) =>
+    ask(caller, MUTATION, { id, input: { bio: 'new' } });
+  const id = seedUserId(5);
+
+  it('changes a profile for its user and for an ADMIN, and for nobody else', async () => {
+    for (const caller of [user(id), ada])
+      expect((await update(caller, id)).data.updateUser).toEqual({ id, bio: 'new' });
+    expect(codes(await update(user(seedUserId(6)), id))).toEqual(['FORBIDDEN']);
+    expect(codes(await update(anonymous, id))).toEqual(['UNAUTHENTICATED']);
+  });
+
+  it.each([seedUserId(99), 'no-id'])('tells an ADMIN that there is no user %s', async (unknown) => {
+    expect(codes(await update(ada, unknown))).toEqual(['NOT_FOUND']);
+  });
+});
+
 describe('updateProfile', () => {
   const MUTATION =
     'mutation ($input: UpdateProfileInput!) { updateProfile(input: $input) { displayName bio avatarUrl updatedAt } }';

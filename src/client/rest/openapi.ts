@@ -43,13 +43,14 @@ export function openApiSettings({ rest, authentication }: Config): Omit<OpenApiO
 
 /** The document, as a value: `https://spec.openapis.org/oas/v3.1.0`. */
 export function createOpenApi(routes: readonly RestRoute[], options: OpenApiOptions): Json {
+  const { apiKeyHeader } = options;
+  const signIns = [{ bearer: [] }, ...(apiKeyHeader === undefined ? [] : [{ apiKey: [] }])];
   const writer = new SchemaWriter(options.schema);
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes) {
     const path = pathOf(route);
-    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route, writer) };
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route, writer, signIns) };
   }
-  const { apiKeyHeader } = options;
   return {
     openapi: '3.1.0',
     info: { title: options.title, version: options.version },
@@ -64,7 +65,7 @@ export function createOpenApi(routes: readonly RestRoute[], options: OpenApiOpti
       },
     },
     // Some routes need nobody in particular: the empty object.
-    security: [{}, { bearer: [] }, ...(apiKeyHeader === undefined ? [] : [{ apiKey: [] }])],
+    security: [{}, ...signIns],
   };
 }
 
@@ -94,7 +95,7 @@ function pathOf({ path }: RestRoute): string {
   return `/${path.map((part) => (part.kind === 'literal' ? part.text : `{${part.name}}`)).join('/')}`;
 }
 
-function operationOf(route: RestRoute, writer: SchemaWriter): Json {
+function operationOf(route: RestRoute, writer: SchemaWriter, signIns: readonly Json[]): Json {
   const { description, operationName } = route;
   const body = bodyOf(route, writer);
   const field = outcomeOf(route, writer);
@@ -104,6 +105,7 @@ function operationOf(route: RestRoute, writer: SchemaWriter): Json {
     summary,
     ...(more.length > 0 && { description: more.join('\n') }),
     ...(field.deprecated && { deprecated: true }),
+    ...(route.authenticated && { security: signIns }),
     parameters: parametersOf(route, writer),
     ...(body && { requestBody: body }),
     responses: {

@@ -24,6 +24,8 @@ export interface RestBinding {
   readonly body: string | undefined;
   /** Variables by the header (lower case) that gives them. */
   readonly headers: ReadonlyMap<string, string>;
+  /** Whether nobody in particular is told to sign in first. */
+  readonly authenticated: boolean;
   /** Whether an answer with errors beside its data is an answer, or a failure. */
   readonly partial: boolean;
 }

@@ -116,6 +116,7 @@ class RestExchange {
       extensions: undefined,
     });
     this.exchange.opened(context);
+    if (route.authenticated && this.isAnonymous()) throw new ClientError('UNAUTHENTICATED', 'Sign in first.');
     const [, search = ''] = this.url.split('?', 2);
     const parameters = readParameters(route, { values, search, headers, body });
     if (parameters.kind === 'problems') return parameterProblem(parameters.problems, this.exchange.id);

@@ -142,6 +142,8 @@ export type Mutation = {
   setRoles: User;
   /** Changes what the input names in the caller's own profile. */
   updateProfile: User;
+  /** Changes what the input names in a profile. For the user and for an ADMIN. */
+  updateUser: User;
 };
 
 
@@ -193,6 +195,12 @@ export type MutationSetRolesArgs = {
 
 
 export type MutationUpdateProfileArgs = {
+  input: UpdateProfileInput;
+};
+
+
+export type MutationUpdateUserArgs = {
+  id: Scalars['ID']['input'];
   input: UpdateProfileInput;
 };
 
@@ -631,6 +639,7 @@ export type MutationResolvers<ContextType = UsersContext, ParentType extends Res
   rotateApiKey?: Resolver<ResolversTypes['ApiKeySecret'], ParentType, ContextType, RequireFields<MutationRotateApiKeyArgs, 'id' | 'overlapSeconds'>>;
   setRoles?: Resolver<ResolversTypes['User'], ParentType, ContextType, RequireFields<MutationSetRolesArgs, 'roles' | 'userId'>>;
   updateProfile?: Resolver<ResolversTypes['User'], ParentType, ContextType, RequireFields<MutationUpdateProfileArgs, 'input'>>;
+  updateUser?: Resolver<ResolversTypes['User'], ParentType, ContextType, RequireFields<MutationUpdateUserArgs, 'id' | 'input'>>;
 };
 
 export type NodeResolvers<ContextType = UsersContext, ParentType extends ResolversParentTypes['Node'] = ResolversParentTypes['Node']> = {

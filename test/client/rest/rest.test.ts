@@ -43,6 +43,7 @@ const operations = `
   query Partial($id: ID!) @rest(path: "/partial/{id}", unwrap: "thing", partial: true) { thing(id: $id) { id broken } }
   query Full($id: ID!) @rest(path: "/full/{id}", unwrap: "thing") { thing(id: $id) { id broken } }
   query Mine @rest(path: "/mine", unwrap: "mine") { mine }
+  query Own @rest(path: "/own", unwrap: "echo", authenticated: true) { echo(text: "own") }
   query Conflict @rest(path: "/conflict", unwrap: "conflict") { conflict }
   query Header($token: String) @rest(path: "/header", headers: ["X-Token: token"]) { echo(text: $token) }
   mutation Add($input: ThingInput!) @rest(path: "/things", body: "input", unwrap: "add") { add(input: $input) { id name } }
@@ -282,6 +283,20 @@ describe('a failure', () => {
   it('tells a client that must sign in how', async () => {
     const { response } = await problem(get('/mine'));
     expect(response.headers.get('www-authenticate')).toMatch(/^Bearer/);
+  });
+
+  it('tells who is nobody in particular to sign in where a route says so, and asks no subgraph', async () => {
+    const before = subgraph.requests.length;
+    const { status, code, response } = await problem(get('/own'));
+    expect([status, code, response.headers.get('www-authenticate')]).toEqual([401, 'UNAUTHENTICATED', 'Bearer']);
+    expect(subgraph.requests.length).toBe(before);
+    const own = await get('/own', { authorization: `Bearer ${token('ada')}` });
+    expect([own.status, await own.json()]).toEqual([200, 'own']);
+    const { paths } = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as {
+      paths: Record<string, Record<string, { security?: unknown }>>;
+    };
+    expect(paths['/own']?.get?.security).toEqual([{ bearer: [] }]);
+    expect(paths['/mine']?.get?.security).toBeUndefined();
   });
 
   it('tells which methods a path has', async () => {
