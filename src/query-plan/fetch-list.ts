@@ -96,7 +96,7 @@ export function createFetch(
   requires: readonly RequiredSelection[] | undefined,
   isPrimary = false,
 ): PlannedFetch {
-  const writes = new Set(writesOf(node, namesOf(path)));
+  const writes = writesOf(node, namesOf(path));
   return { node, path, requires, reads: readsOf(requires, path), writes, after: new Set(), isPrimary };
 }
 
@@ -123,16 +123,27 @@ export function waitFor(fetch: PlannedFetch, others: readonly PlannedFetch[]): s
   });
 }
 
-function writesOf(node: FetchNode, path: readonly string[]): string[] {
+function writesOf(node: FetchNode, path: readonly string[]): Set<string> {
   const { selectionSet } = readFetchOperation(node.operation);
   const [root] = selectionSet.selections;
   const isOfEntities = root?.kind === Kind.FIELD && root.name.value === '_entities';
-  const written = writesBelow((isOfEntities && root.selectionSet) || selectionSet, path);
-  const renamed = (node.outputRewrites ?? []).flatMap((rewrite) => {
-    if (rewrite.kind !== 'KeyRenamer') return [];
-    return [[...path, ...namesOf(rewrite.path).slice(0, -1), rewrite.renameKeyTo].join('.')];
-  });
-  return [...written, ...renamed];
+  const written = new Set(writesBelow((isOfEntities && root.selectionSet) || selectionSet, path));
+  const rewrites = (node.outputRewrites ?? []).filter((rewrite) => rewrite.kind === 'KeyRenamer');
+  // What is renamed may stand below something else that is.
+  for (let size = 0; size < written.size; ) {
+    size = written.size;
+    for (const rewrite of rewrites) addRenamed(written, [...path, ...namesOf(rewrite.path)], rewrite.renameKeyTo);
+  }
+  return written;
+}
+
+/** Adds what is at `path` and below it under its new name too. */
+function addRenamed(written: Set<string>, path: readonly string[], name: string): void {
+  const from = path.join('.');
+  const to = [...path.slice(0, -1), name].join('.');
+  for (const write of [...written]) {
+    if (write === from || write.startsWith(`${from}.`)) written.add(to + write.slice(from.length));
+  }
 }
 
 function writesBelow(set: SelectionSetNode, path: readonly string[]): string[] {

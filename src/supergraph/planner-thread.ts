@@ -15,12 +15,16 @@ import {
   Supergraph,
 } from '@apollo/federation-internals';
 import { QueryGraph } from '@apollo/query-graphs';
+
+import wayFunctions = require('@apollo/query-graphs/dist/graphPath');
+
 import { type PlanNode, type QueryPlan, QueryPlanner, type SubscriptionNode } from '@apollo/query-planner';
 import { GraphQLError, parse, printSchema, Source } from 'graphql';
 import { Brake, Stopped, TooMuchMemory } from './brake';
 import { type CompositionHintIssue, type CompositionIssue, toHintIssue, toIssues } from './composition-issues';
 import { findLostDirectives } from './own-directives';
 import { toPlanningDocument } from './planning-sdl';
+import { limitWays } from './planning-ways';
 import { findPolicyIssues } from './policy-issues';
 
 export interface SubgraphSdl {
@@ -272,6 +276,7 @@ function createBrake(memory: SharedArrayBuffer): Brake {
 if (parentPort !== null) {
   const port = parentPort;
   const answer = createPlannerService();
+  limitWays(wayFunctions);
   const brake = createBrake(workerData);
   port.on('message', ({ id, request }: { id: number; request: PlannerRequest }) => {
     try {

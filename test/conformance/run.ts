@@ -20,8 +20,6 @@ export interface FuzzOptions {
   readonly seed: string;
   readonly cases: number;
   readonly operationsPerGraph: number;
-  /** Counts refusals to plan as mismatches. */
-  readonly strict?: boolean;
   /** Goes on after the first mismatch. */
   readonly keepGoing: boolean;
   /** One graph only, by its number in the run. */
@@ -30,6 +28,8 @@ export interface FuzzOptions {
   readonly operation?: number | undefined;
   /** What is made small of the first mismatch of each kind: that takes time. */
   readonly minimise: 'nothing' | 'operation' | 'graph';
+  /** Told of every mismatch and refusal, as it is found. */
+  readonly onFound?: (found: Mismatch) => void;
   /** Told of the first mismatch of each kind, made small. */
   readonly onMismatch?: (mismatch: Mismatch) => void;
   readonly onProgress?: (summary: Summary) => void;
@@ -112,7 +112,8 @@ async function runGraph(options: FuzzOptions, index: number, server: SubgraphSer
     const before = late();
     for (const batch of batchesOf(drawCases(options, graph, index, summary))) {
       const found = await runBatch({ graph, gateway, server }, batch);
-      const mismatches = options.strict ? found : found.filter(({ got }) => !refusalOf(got));
+      for (const one of found) options.onFound?.(one);
+      const mismatches = found.filter(({ got }) => !refusalOf(got));
       summary.cases += batch.length;
       for (const refusal of found.filter((one) => !mismatches.includes(one))) {
         await countRefusal(options, summary, refusal, { graph, gateway, server });
