@@ -10,7 +10,7 @@ export const plannerSchema = z
     loadTimeoutMs: milliseconds().default(120_000).describe('Time to compose a supergraph, or to load one.'),
     maxEvaluatedPlans: count()
       .default(1_000)
-      .describe('Candidate plans that are compared before the best so far is taken.'),
+      .describe('Candidate plans that are compared before the best so far is taken; fewer for long operations.'),
     maxPaths: count().default(2_000).describe('Ways to reach one selection through subgraphs that are compared.'),
     maxFetches: count().default(500).describe('Fetches of one query plan.'),
     maxDepth: count().default(50).describe('Fetches of one query plan that wait for one another.'),

@@ -121,7 +121,7 @@ class Completion {
     owner: SelectionShape,
   ): Value | undefined {
     if (value === null || value === undefined) {
-      return this.reportFailures(field, container, key, owner) ? undefined : null;
+      return this.reportFailures(field, value, container, key, owner) ? undefined : null;
     }
     if (shape.kind === 'leaf') return this.completeLeaf(field, shape.type, value);
     if (shape.kind === 'list') return this.completeList(field, shape.item, value, owner);
@@ -173,17 +173,22 @@ class Completion {
   /** Reports why a value is missing, if a failure left it so. */
   private reportFailures(
     field: CompletedField,
+    value: null | undefined,
     container: object,
     key: string | number,
     owner: SelectionShape,
   ): boolean {
-    const placed = this.input.failures.find(container, key);
+    const placed = this.input.failures.explain(container, key, value);
     if (!placed) return false;
     const parentPath = this.path.slice(0, -1);
     for (const { failure, path } of placed) {
       const [first, ...rest] = path;
+      const elsewhere = first === key ? [] : clientPath(owner, path);
+      // Where it happened, or here if the client did not ask for that.
       const tail =
-        first === key ? [...this.path.slice(-1), ...clientPath(field.selection, rest)] : clientPath(owner, path);
+        elsewhere.length > 0
+          ? elsewhere
+          : [...this.path.slice(-1), ...clientPath(field.selection, first === key ? rest : [])];
       this.report(failure, [...parentPath, ...tail]);
     }
     return true;

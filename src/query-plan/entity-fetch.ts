@@ -70,9 +70,12 @@ function wantAll(wanted: Wanted, fetch: CompiledFetch, objects: readonly DataObj
       continue;
     }
     // What is missing because of a failure fails what depends on it, for the same reason.
-    const [cause] = run.failures.find(slot.container, slot.key) ?? [];
-    if (cause) run.failures.placeAtMissing(target, fetch.expected, cause.failure);
-    else if (readOwn(slot.container, slot.key) === undefined) {
+    const value = readOwn(slot.container, slot.key);
+    const [cause] = run.failures.explain(slot.container, slot.key, value) ?? [];
+    // Beside each other in one object, it is told where it happened.
+    const path = slot.container === target ? cause?.path : undefined;
+    if (cause) run.failures.placeAtMissing(target, fetch.expected, cause.failure, path);
+    else if (value === undefined) {
       run.failures.placeAtMissing(target, fetch.expected, unidentified(fetch.subgraph));
     }
   }
@@ -83,6 +86,7 @@ function unidentified(subgraph: string): Failure {
   return {
     message: `What subgraph '${subgraph}' has to be given was not answered.`,
     extensions: { code, serviceName: subgraph },
+    isOfUnanswered: true,
   };
 }
 

@@ -9,6 +9,8 @@
 export interface Failure {
   readonly message: string;
   readonly extensions: Readonly<Record<string, unknown>>;
+  /** Set for what explains a value that nobody answered, and no null that somebody did. */
+  readonly isOfUnanswered?: true;
 }
 
 /** Names are travelling names, numbers are list indexes. */
@@ -53,6 +55,14 @@ export class Failures {
     return this.byContainer.get(container)?.get(key);
   }
 
+  /** Why `key` of `container` has this value, null or undefined; undefined when no failure is the reason. */
+  explain(container: object, key: string | number, value: unknown): readonly PlacedFailure[] | undefined {
+    const placed = this.find(container, key);
+    const strong = placed?.filter(({ failure }) => !failure.isOfUnanswered);
+    if (!strong || strong.length > 0) return strong;
+    return value === undefined ? placed : undefined;
+  }
+
   /**
    * A whole selection could not be fetched: each of its fields that has no value failed, by itself or (`path`) because
    * of what happened elsewhere below the container. False when every field has a value.
@@ -67,7 +77,10 @@ export class Failures {
     for (const { name, selection } of fields) {
       const value = Object.hasOwn(container, name) ? container[name] : undefined;
       if (value === undefined || value === null) {
-        if (!this.find(container, name)) this.place(container, name, failure, path ?? [name]);
+        const known = this.find(container, name);
+        if (!known?.some((other) => !other.failure.isOfUnanswered)) {
+          this.place(container, name, failure, path ?? [name]);
+        }
         placed = true;
       } else if (selection) {
         placed = this.placeAtMissingBelow(value, selection, failure) || placed;

@@ -44,7 +44,7 @@ function placeApart(apart: ApartField, listed: readonly PlannedFetch[]) {
   const entry = createFetch(enterEntity(first.node, apart), apart.path, apart.requires);
   const placed = new Map([[first, entry]]);
   for (const fetch of rest) {
-    const path = [...apart.path, ...fetch.path.slice(1)];
+    const path = [...apart.innerPath, ...fetch.path.slice(1)];
     placed.set(fetch, createFetch(fetch.node, path, fetch.requires));
   }
   const others = rest.map((fetch) => {

@@ -6,7 +6,14 @@ import { isAbstractType, Kind } from 'graphql';
 import { ClientError } from '../errors';
 import type { Operation } from '../operation/document';
 import { writeEntry, writeOperation } from './planning-operation';
-import { type Choice, innerScopeOf, type PlanningOptions, type Scope, type ScopeField } from './planning-scope';
+import {
+  type Choice,
+  innerScopeOf,
+  type PlanningOptions,
+  pathInside,
+  type Scope,
+  type ScopeField,
+} from './planning-scope';
 import type { RequiredSelection } from './representations';
 import type { TypedSelectionSet } from './selections';
 import type { RequirementWay } from './supergraph-types';
@@ -24,6 +31,8 @@ export interface ApartField {
   readonly way: RequirementWay;
   /** Where its objects are: as that of a scope. */
   readonly path: readonly string[];
+  /** The same without objects of types that the field is not asked of: what is below it is fetched for no other. */
+  readonly innerPath: readonly string[];
   /** What their representations are made of. */
   readonly requires: readonly RequiredSelection[];
   /** Whether the subgraph calls the entity otherwise than it is. */
@@ -51,7 +60,8 @@ export function divideOperation(
       throw new ClientError('QUERY_PLAN_TOO_LARGE', 'The operation requires too many fields.');
     const choices = collectBelow(innerScopeOf(field, options), fieldsApart, options);
     const isRenamed = way.entity !== scope.type.name || isAbstractType(scope.type);
-    const apart = { way, path: scope.path, requires: requirementsOf(scope, way, isRenamed, options), isRenamed };
+    const requires = requirementsOf(scope, way, isRenamed, options);
+    const apart = { way, path: scope.path, innerPath: pathInside(scope), requires, isRenamed };
     parts.push({ text: writeEntry(operation, way, field, options), choices, apart });
   }
   return parts;

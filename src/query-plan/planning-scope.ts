@@ -93,10 +93,13 @@ export function innerScopeOf(field: ScopeField, options: PlanningOptions): Scope
   const type = getNamedType(field.type);
   if (!isCompositeType(type)) return undefined;
   if (field.inner) return field.inner;
-  const { path, outer, type: condition } = field.scope;
-  const inner = outer ? [...path, typeCondition(condition.name), field.name] : [...path, field.name];
-  field.inner = readScope(field.sets, type, inner, field, options);
+  field.inner = readScope(field.sets, type, [...pathInside(field.scope), field.name], field, options);
   return field.inner;
+}
+
+/** The path of the objects that a scope is about: without those that its type conditions leave out. */
+export function pathInside({ outer, path, type }: Scope): readonly string[] {
+  return outer ? [...pathInside(outer), typeCondition(type.name)] : path;
 }
 
 /** A scope beside `scope`, of the same objects, that asks something else. */

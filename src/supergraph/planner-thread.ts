@@ -18,11 +18,18 @@ import { QueryGraph } from '@apollo/query-graphs';
 
 import wayFunctions = require('@apollo/query-graphs/dist/graphPath');
 
-import { type PlanNode, type QueryPlan, QueryPlanner, type SubscriptionNode } from '@apollo/query-planner';
+import {
+  type FetchNode,
+  type PlanNode,
+  type QueryPlan,
+  QueryPlanner,
+  type SubscriptionNode,
+} from '@apollo/query-planner';
 import { GraphQLError, parse, printSchema, Source } from 'graphql';
 import { Brake, Stopped, TooMuchMemory } from './brake';
 import { type CompositionHintIssue, type CompositionIssue, toHintIssue, toIssues } from './composition-issues';
 import { findLostDirectives } from './own-directives';
+import { applyAliases } from './plan-aliases';
 import { toPlanningDocument } from './planning-sdl';
 import { limitWays } from './planning-ways';
 import { findPolicyIssues } from './policy-issues';
@@ -184,6 +191,7 @@ function plan(
   const { planner, schema, limits } = generation;
   try {
     const operation = operationFromDocument(schema, parse(document));
+    limitEvaluations(planner, limits, document);
     const overrideConditions = new Map(overrideLabels.map((label) => [label, true]));
     const queryPlan = planner.buildQueryPlan(operation, { overrideConditions });
     const { fetches, depth } = measure(queryPlan.node);
@@ -191,7 +199,8 @@ function plan(
       return tooLarge(`${fetches} fetches, and at most ${limits.maxFetches} are allowed`);
     if (depth > limits.maxDepth)
       return tooLarge(`${depth} fetches one after another, and at most ${limits.maxDepth} are allowed`);
-    const plan = JSON.stringify(queryPlan satisfies QueryPlan);
+    let plan = JSON.stringify(queryPlan satisfies QueryPlan);
+    if (plan.includes('"outputRewrites"')) plan = JSON.stringify(queryPlan, mendFetch);
     if (plan.length > maxPlanLength) return tooLarge('a longer text than is allowed');
     return { kind: 'planned', plan };
   } catch (error) {
@@ -201,6 +210,25 @@ function plan(
     if (messageOf(error).startsWith('Too many options generated')) return tooLarge('more choices than are allowed');
     return { kind: 'not-planned', code: 'QUERY_PLAN_FAILED', message: messageOf(error) };
   }
+}
+
+/** The planner takes one limit for all operations, and to compare two plans takes the longer the larger they are. */
+function limitEvaluations(planner: QueryPlanner, { maxEvaluatedPlans }: PlanLimits, document: string): void {
+  const share = Math.min(1, fullyComparedLength / document.length);
+  // biome-ignore lint/complexity/useLiteralKeys: the planner has no other place for it.
+  Object.assign(planner['config'].debug, { maxEvaluatedPlans: Math.ceil(maxEvaluatedPlans * share) });
+}
+
+/** Characters of an operation for which as many plans are compared as are allowed. */
+const fullyComparedLength = 100;
+
+/** A replacer for `JSON.stringify`. */
+function mendFetch(_key: string, value: unknown): unknown {
+  return isFetch(value) ? applyAliases(value) : value;
+}
+
+function isFetch(value: unknown): value is FetchNode {
+  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'Fetch';
 }
 
 /** Characters: the main thread reads it at once. */
