@@ -200,7 +200,7 @@ describe('hostile names', () => {
       body: '{"data":{"_entities":[null]},"errors":[{"message":"No","path":["_entities",0,"__proto__","polluted"],"extensions":{"__proto__":{"polluted":1},"code":"X"}}]}',
     });
     expect(await graph.answer('{ user { name then2 } }')).toBe(
-      '{"errors":[{"message":"No","path":["user"],"extensions":{"code":"X","serviceName":"far"}}],"data":{"user":{"name":"name of u1","then2":null}}}',
+      '{"errors":[{"message":"No","path":["user","then2"],"extensions":{"code":"X","serviceName":"far"}}],"data":{"user":{"name":"name of u1","then2":null}}}',
     );
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   });
