@@ -159,6 +159,8 @@ export async function admit(
     const executable = await engine.prepare(target, variables, undefined, overrideLabels);
     return { kind: 'admitted', executable, variables, exclusions: undefined, extensions: undefined };
   }
+  const reading = policies.readAhead?.(target);
+  if (reading) await reading;
   const request: AdmissionRequest = { operation: target, variables, context };
   const authorization = policies.authorize?.(request);
   const authorized = authorization instanceof Promise ? await authorization : authorization;

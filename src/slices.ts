@@ -8,6 +8,8 @@ export type SlicedWork<T> = Generator<void, T, void>;
 
 /** Milliseconds. */
 const sliceMs = 5;
+/** Of a work that may well be short; many may begin in one turn. */
+const beginningMs = 1;
 
 /** The same without stopping. */
 export function finish<T>(work: SlicedWork<T>): T {
@@ -23,6 +25,15 @@ export class Slices {
 
   /** `now`: milliseconds of a clock that never goes back. */
   constructor(private readonly now: () => number = () => performance.now()) {}
+
+  /** The same, but a short beginning at once: undefined when that was all of it. Throws what it throws at once. */
+  begin(work: SlicedWork<void>): Promise<void> | undefined {
+    const endsAt = this.now() + beginningMs;
+    do {
+      if (work.next().done) return undefined;
+    } while (this.now() < endsAt);
+    return this.run(work);
+  }
 
   /** Runs `work` to its end, one slice at a turn. Rejects with what it throws. */
   async run<T>(work: SlicedWork<T>): Promise<T> {

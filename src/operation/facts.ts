@@ -23,6 +23,7 @@ import {
   TypeMetaFieldDef,
 } from 'graphql';
 import { InternalError } from '../errors';
+import { finish, type SlicedWork } from '../slices';
 import type { Operation } from './document';
 
 /**
@@ -50,11 +51,14 @@ export interface FieldOccurrence {
 export type Conditions = readonly { readonly variable: string; readonly is: boolean }[];
 
 /** The occurrences of every field of an operation but `__typename`; what is below `__schema` is left out. */
-export function readFieldOccurrences(operation: Operation, schema: GraphQLSchema): readonly FieldOccurrence[] {
+export function* readFieldOccurrences(
+  operation: Operation,
+  schema: GraphQLSchema,
+): SlicedWork<readonly FieldOccurrence[]> {
   const rootType = schema.getRootType(operation.type);
   if (!rootType) throw new InternalError('a validated operation has no root type');
   const walk = new Walk(operation, schema);
-  walk.read([{ set: operation.node.selectionSet, type: rootType, conditions: [] }], undefined, 0);
+  yield* walk.read([{ set: operation.node.selectionSet, type: rootType, conditions: [] }], undefined, 0);
   return walk.found;
 }
 
@@ -78,11 +82,13 @@ export class OperationFacts {
   constructor(private readonly schema: GraphQLSchema) {}
 
   of(operation: Operation): readonly FieldOccurrence[] {
-    let occurrences = this.known.get(operation);
-    if (!occurrences) {
-      occurrences = readFieldOccurrences(operation, this.schema);
-      this.known.set(operation, occurrences);
-    }
+    return this.known.get(operation) ?? finish(this.read(operation));
+  }
+
+  /** The same with stops on the way, for an operation that may be long. */
+  *read(operation: Operation): SlicedWork<readonly FieldOccurrence[]> {
+    const occurrences = this.known.get(operation) ?? (yield* readFieldOccurrences(operation, this.schema));
+    this.known.set(operation, occurrences);
     return occurrences;
   }
 }
@@ -110,9 +116,12 @@ class Walk {
     private readonly schema: GraphQLSchema,
   ) {}
 
-  read(sets: readonly PlacedSet[], parent: FieldOccurrence | undefined, listDepth: number): void {
+  *read(sets: readonly PlacedSet[], parent: FieldOccurrence | undefined, listDepth: number): SlicedWork<void> {
     const drafts = new Map<string, Draft>();
-    for (const placed of sets) this.collect(placed, drafts);
+    for (const placed of sets) {
+      this.collect(placed, drafts);
+      yield;
+    }
     for (const draft of drafts.values()) {
       const { parentType, responseName, nodes, conditions } = draft;
       const field = fieldOf(parentType, nodes[0]);
@@ -132,7 +141,7 @@ class Walk {
       const inner = nodes.flatMap(({ selectionSet }, index) =>
         selectionSet ? [{ set: selectionSet, type, conditions: conditions[index] ?? [] }] : [],
       );
-      this.read(inner, occurrence, listDepth + countLists(field.type));
+      yield* this.read(inner, occurrence, listDepth + countLists(field.type));
     }
   }
 

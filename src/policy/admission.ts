@@ -8,6 +8,7 @@ import type { ClientError } from '../errors';
 import type { Operation } from '../operation/document';
 import type { FieldOccurrence, OperationFacts } from '../operation/facts';
 import type { CheckedVariables } from '../operation/variables';
+import type { Slices } from '../slices';
 
 /** The error that stands at each place of an excluded field. */
 export interface Reason {
@@ -73,6 +74,11 @@ export type Weighed =
 
 /** The policies of one generation. Where there are none, nothing is asked. */
 export interface Policies {
+  /**
+   * What is read of a document once, in slices where it is long: what is asked below finds it done. Undefined when there
+   * is nothing to wait for.
+   */
+  readonly readAhead?: ((operation: Operation) => Promise<void> | undefined) | undefined;
   /** Before planning. May not reject for what a client did. */
   readonly authorize?: ((request: AdmissionRequest) => Verdict | Promise<Verdict>) | undefined;
   /** What is left costs; before planning. */
@@ -88,6 +94,7 @@ export interface PolicySubject {
   readonly supergraph: DocumentNode;
   readonly apiSchema: GraphQLSchema;
   readonly facts: OperationFacts;
+  readonly slices: Slices;
 }
 
 /** Throws when what the supergraph demands cannot be enforced: it is not served then. Undefined: it demands nothing. */

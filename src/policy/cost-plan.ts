@@ -4,6 +4,7 @@
  */
 import type { FieldNode } from 'graphql';
 import { type FieldOccurrence, isAsked } from '../operation/facts';
+import type { SlicedWork } from '../slices';
 import {
   type CostInput,
   type CostPart,
@@ -43,16 +44,21 @@ interface Draft {
 type Drafts = Map<string, Draft>;
 
 /** What these occurrences of one operation cost. */
-export function compileCost(
+export function* compileCost(
   type: 'query' | 'mutation' | 'subscription',
   occurrences: readonly FieldOccurrence[],
   costs: FieldCosts,
-): OperationCost {
+): SlicedWork<OperationCost> {
   // A fragment is written once, however often it is spread.
   const known = new Map<FieldNode, ReturnType<FieldCosts['writtenOf']>>();
   const children = childrenOf(occurrences);
-  const compile = (parent: FieldOccurrence | undefined, around: readonly SizedLists[], places: Drafts): CostPart => {
-    const parts = (children.get(parent) ?? []).map((occurrence) => {
+  function* compile(
+    parent: FieldOccurrence | undefined,
+    around: readonly SizedLists[],
+    places: Drafts,
+  ): SlicedWork<CostPart> {
+    const parts: CostPart[] = [];
+    for (const occurrence of children.get(parent) ?? []) {
       const { weight } = costs.declaredOf(occurrence);
       const [node] = occurrence.nodes;
       const written = known.get(node) ?? costs.writtenOf(occurrence);
@@ -62,14 +68,16 @@ export function compileCost(
       const place = placeOf(places, occurrence.responseName);
       place.weight = Math.max(place.weight, weight);
       if (place.arguments === 0) place.arguments = ownArguments;
-      const selections = compile(occurrence, below, place.below);
-      return whenAsked(occurrence, sumOf([productOf(count, sumOf([weight, selections])), ownArguments]));
-    });
+      const selections = yield* compile(occurrence, below, place.below);
+      parts.push(whenAsked(occurrence, sumOf([productOf(count, sumOf([weight, selections])), ownArguments])));
+      yield;
+    }
     return sumOf(parts);
-  };
+  }
   const base = type === 'mutation' ? mutationCost : 0;
   const places: Drafts = new Map();
-  return { estimate: sumOf([base, compile(undefined, [], places)]), base, fields: countedOf(places) };
+  const estimate = sumOf([base, yield* compile(undefined, [], places)]);
+  return { estimate, base, fields: countedOf(places) };
 }
 
 function childrenOf(occurrences: readonly FieldOccurrence[]) {

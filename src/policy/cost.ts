@@ -5,6 +5,7 @@
 import type { CostConfig } from '../config/cost';
 import { ClientError } from '../errors';
 import type { Operation } from '../operation/document';
+import { finish, type SlicedWork } from '../slices';
 import { type AdmissionRequest, type Exclusions, isExcluded, type PolicySubject, type Weighed } from './admission';
 import { readCosts } from './cost-declarations';
 import { type CostInput, evaluate, FieldCosts } from './cost-parts';
@@ -22,14 +23,12 @@ export interface CostObserver {
 
 export type CostExcess = 'maximum' | 'slicing arguments';
 
-type Weigh = (request: AdmissionRequest, exclusions: Exclusions | undefined) => Weighed;
-
 /** Undefined where costs are off. Throws `UnenforceableError`. */
 export function createCosts(
   subject: PolicySubject,
   config: CostConfig,
   observer: CostObserver | undefined,
-): Weigh | undefined {
+): Costs | undefined {
   if (config.mode === 'off') return undefined;
   const declarations = readCosts(subject.supergraph);
   const { problems } = declarations;
@@ -39,8 +38,7 @@ export function createCosts(
   const { defaultListSize, mode } = config;
   const enforces = mode === 'enforce';
   const settings = { declarations, schema: subject.apiSchema, defaultListSize, enforces };
-  const costs = new Costs(subject, config, new FieldCosts(settings), observer);
-  return (request, exclusions) => costs.weigh(request, exclusions);
+  return new Costs(subject, config, new FieldCosts(settings), observer);
 }
 
 /** Costs of one operation: the whole, and what authorization leaves of it. */
@@ -49,7 +47,7 @@ interface KnownCosts {
   readonly rest: WeakMap<Exclusions['fields'], OperationCost>;
 }
 
-class Costs {
+export class Costs {
   private readonly known = new WeakMap<Operation, KnownCosts>();
 
   constructor(
@@ -94,26 +92,26 @@ class Costs {
     return extensions === 'always' || (extensions === 'header' && context.asksCost === true);
   }
 
+  /** Compiles the whole operation, so that `weigh` finds it done. */
+  *read(operation: Operation): SlicedWork<KnownCosts> {
+    const occurrences = yield* this.subject.facts.read(operation);
+    const whole = yield* compileCost(operation.type, occurrences, this.fieldCosts);
+    const known = { whole, rest: new WeakMap() };
+    this.known.set(operation, known);
+    return known;
+  }
+
   private costOf(operation: Operation, exclusions: Exclusions | undefined): OperationCost {
-    let known = this.known.get(operation);
-    if (!known) {
-      known = { whole: this.compile(operation, undefined), rest: new WeakMap() };
-      this.known.set(operation, known);
-    }
+    const known = this.known.get(operation) ?? finish(this.read(operation));
     if (!exclusions) return known.whole;
     let rest = known.rest.get(exclusions.fields);
     if (!rest) {
-      rest = this.compile(operation, exclusions);
+      const { facts, apiSchema } = this.subject;
+      const left = facts.of(operation).filter((occurrence) => !isExcluded(occurrence, exclusions, apiSchema));
+      rest = finish(compileCost(operation.type, left, this.fieldCosts));
       known.rest.set(exclusions.fields, rest);
     }
     return rest;
-  }
-
-  private compile(operation: Operation, exclusions: Exclusions | undefined): OperationCost {
-    const { facts, apiSchema } = this.subject;
-    const all = facts.of(operation);
-    const left = exclusions ? all.filter((occurrence) => !isExcluded(occurrence, exclusions, apiSchema)) : all;
-    return compileCost(operation.type, left, this.fieldCosts);
   }
 }
 

@@ -3,9 +3,11 @@
  * brings. Out: what makes the policies of each supergraph; counters outlive both. Clock: per configuration.
  */
 import type { Config } from '../config';
-import type { CreatePolicies } from './admission';
+import type { Operation } from '../operation/document';
+import type { SlicedWork } from '../slices';
+import type { CreatePolicies, Policies, PolicySubject } from './admission';
 import { type AuthorizationOptions, createAuthorization } from './authorization';
-import { type CostObserver, createCosts } from './cost';
+import { type CostObserver, type Costs, createCosts } from './cost';
 import { MemoryStore } from './memory-store';
 import { NamedPolicies, type PolicyFunction } from './named-policies';
 import { RateLimiter } from './rate-limiter';
@@ -61,9 +63,27 @@ export function createPolicies(config: Config, dependencies: PolicyDependencies,
   };
   return (subject) => {
     const authorize = createAuthorization(subject, authorization);
-    const weigh = createCosts(subject, config.cost, dependencies.costs);
+    const costs = createCosts(subject, config.cost, dependencies.costs);
+    const weigh: Policies['weigh'] = costs && ((request, exclusions) => costs.weigh(request, exclusions));
     const limit = createRateLimits(subject, limits);
-    return authorize || weigh || limit ? { authorize, weigh, limit } : undefined;
+    if (!authorize && !weigh && !limit) return undefined;
+    return { readAhead: createReadAhead(subject, costs), authorize, weigh, limit };
+  };
+}
+
+/** Reads the facts of operations, and what they cost. */
+function createReadAhead({ facts, slices }: PolicySubject, costs: Costs | undefined): Policies['readAhead'] {
+  const reading = new WeakMap<Operation, Promise<void> | 'done'>();
+  function* read(operation: Operation): SlicedWork<void> {
+    yield* costs ? costs.read(operation) : facts.read(operation);
+    reading.set(operation, 'done');
+  }
+  return (operation) => {
+    const known = reading.get(operation);
+    if (known) return known === 'done' ? undefined : known;
+    const begun = slices.begin(read(operation));
+    if (begun) reading.set(operation, begun);
+    return begun;
   };
 }
 

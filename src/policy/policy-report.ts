@@ -5,6 +5,7 @@
 import { isObjectType } from 'graphql';
 import type { Config } from '../config';
 import type { Operation } from '../operation/document';
+import { finish } from '../slices';
 import type { PolicySubject } from './admission';
 import { readAuthorizationTable } from './authorization-table';
 import { readCosts } from './cost-declarations';
@@ -47,7 +48,7 @@ export function createPolicyReports(
   );
   return (operation) => {
     const occurrences = facts.of(operation);
-    const { estimate } = compileCost(operation.type, occurrences, costs);
+    const { estimate } = finish(compileCost(operation.type, occurrences, costs));
     const plan = rules && planRateLimits(operation, occurrences, rules, apiSchema);
     const met = new Set([...(plan?.operationRules ?? []), ...(plan?.units ?? []).flatMap((unit) => unit.rules)]);
     const required = occurrences.flatMap(({ parentType, field }) => {

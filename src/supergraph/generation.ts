@@ -127,7 +127,7 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
     const { documentOptions, documentCacheMaxBytes } = options;
     const documents = new DocumentCache(apiSchema, documentOptions, documentCacheMaxBytes, slices);
     const id = createHash('sha256').update(sdl).digest('hex').slice(0, 12);
-    const policies = options.createPolicies({ supergraph, apiSchema, facts: new OperationFacts(apiSchema) });
+    const policies = options.createPolicies({ supergraph, apiSchema, facts: new OperationFacts(apiSchema), slices });
     await yieldToOthers();
     const overrides = OverrideLabels.read(supergraph, options.overrides);
     const transport = options.createTransport(subgraphs);

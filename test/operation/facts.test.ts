@@ -1,6 +1,7 @@
 import { buildSchema, parse } from 'graphql';
 import { findOperations } from '../../src/operation/document';
 import { isAsked, OperationFacts, readFieldOccurrences, responsePathOf } from '../../src/operation/facts';
+import { finish } from '../../src/slices';
 
 /** Plain data: a schema, a document, and what is found in it. */
 const schema = buildSchema(`
@@ -13,7 +14,7 @@ const schema = buildSchema(`
 function read(text: string) {
   const [operation] = findOperations(parse(text));
   if (!operation) throw new Error('no operation');
-  return readFieldOccurrences(operation, schema);
+  return finish(readFieldOccurrences(operation, schema));
 }
 
 const describeAll = (text: string) =>

@@ -2,6 +2,7 @@ import { buildSchema, parse } from 'graphql';
 import { OperationFacts } from '../../src/operation/facts';
 import { createAuthorization } from '../../src/policy/authorization';
 import { type ClaimPolicy, NamedPolicies, type PolicyFunction } from '../../src/policy/named-policies';
+import { Slices } from '../../src/slices';
 
 /** Plain data: a supergraph and the policies that there are. Observed: whether it may be served. */
 const links = ['authenticated', 'requiresScopes', 'policy']
@@ -16,7 +17,12 @@ function create(
   const apiSchema = buildSchema('type Query { a: Int }');
   const schema = `schema @link(url: "https://specs.apollo.dev/link/v1.0") ${links} { query: Query }`;
   return createAuthorization(
-    { supergraph: parse(`${schema} type Query { a: Int ${field} }`), apiSchema, facts: new OperationFacts(apiSchema) },
+    {
+      supergraph: parse(`${schema} type Query { a: Int ${field} }`),
+      apiSchema,
+      facts: new OperationFacts(apiSchema),
+      slices: new Slices(),
+    },
     {
       mode: 'filter',
       dryRun: false,

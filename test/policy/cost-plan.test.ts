@@ -4,6 +4,7 @@ import { readFieldOccurrences } from '../../src/operation/facts';
 import { readCosts } from '../../src/policy/cost-declarations';
 import { evaluate, FieldCosts } from '../../src/policy/cost-parts';
 import { compileCost, countAnswer } from '../../src/policy/cost-plan';
+import { finish } from '../../src/slices';
 
 /** Plain data: a schema that declares its costs, documents and variables in, numbers out. */
 const types = `
@@ -44,8 +45,9 @@ const defaultListSize = 10;
 function compile(text: string, enforces = true) {
   const [operation] = findOperations(parse(text));
   if (!operation) throw new Error('no operation');
-  const occurrences = readFieldOccurrences(operation, schema);
-  return compileCost(operation.type, occurrences, new FieldCosts({ declarations, schema, defaultListSize, enforces }));
+  const occurrences = finish(readFieldOccurrences(operation, schema));
+  const costs = new FieldCosts({ declarations, schema, defaultListSize, enforces });
+  return finish(compileCost(operation.type, occurrences, costs));
 }
 
 const inputOf = (variables: Readonly<Record<string, unknown>>) => ({ variables, known: new Map<string, number>() });
