@@ -13,6 +13,7 @@ import { effectiveSettings, type Setting } from './config/effective';
 import { type Flags, overlayEnvironment, variableKey } from './config/environment';
 import { headersSchema } from './config/headers';
 import { limitsSchema, sharingSchema, timeoutsSchema } from './config/operations';
+import { overloadSchema } from './config/overload';
 import { plannerSchema, redisSchema } from './config/planner';
 import { rateLimitsSchema } from './config/rate-limits';
 import { restSchema } from './config/rest';
@@ -49,6 +50,7 @@ const configSchema = z.strictObject({
   cost: reloadable(costSchema),
   timeouts: reloadable(timeoutsSchema),
   sharing: sharingSchema,
+  overload: overloadSchema,
   planner: plannerSchema,
   redis: redisSchema
     .optional()

@@ -49,7 +49,7 @@ export interface DoorParts {
 }
 
 /** How the HTTP door is configured. */
-export function httpConfigOf({ server, telemetry, subscriptions }: Config): HttpConfig {
+export function httpConfigOf({ server, telemetry, subscriptions, overload }: Config): HttpConfig {
   return {
     ...server,
     introspection: server.introspection !== false,
@@ -57,6 +57,7 @@ export function httpConfigOf({ server, telemetry, subscriptions }: Config): Http
     metrics: telemetry.metrics,
     expressLane: true,
     subscriptions,
+    overload,
   };
 }
 
@@ -68,6 +69,7 @@ export function httpDepsOf(config: Config, parts: DoorParts): HttpDeps {
     createContext: (request) => contexts.openHttp(request),
     ...explorersOf(config),
     sockets: socketContextsOf(contexts),
+    tierOf: (scope) => tierOf((scope as RequestScope & RequestContext).identity),
     rights: rightsOf(contexts),
     trusted: operations.trusted,
     idempotency: {
@@ -125,6 +127,10 @@ export function createContexts(
 /** Whether clients may ask what their operations cost. */
 function isTold({ cost }: Config): boolean {
   return cost.mode !== 'off' && cost.extensions === 'header';
+}
+
+function tierOf(identity: Identity): string | undefined {
+  return identity.kind === 'anonymous' ? undefined : identity.tier;
 }
 
 /** Of an identity, in milliseconds since the epoch. */

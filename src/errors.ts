@@ -116,6 +116,11 @@ export const errorTable = {
   NOT_ACCEPTABLE: define(406, 'No media type the client accepts can be produced.'),
   NOT_FOUND: define(404, 'There is nothing at this path.'),
   REQUEST_TIMEOUT: define(408, 'The request did not arrive in time.', { retry: true }),
+  OVERLOADED: define(
+    503,
+    'There is more to do than the gateway can: some requests are refused, so that the others are answered in time.',
+    { retry: true },
+  ),
   PAYLOAD_TOO_LARGE: define(413, 'The request body is larger than allowed.'),
   UNSUPPORTED_MEDIA_TYPE: define(415, 'The content type or charset of the body is not supported.'),
   REQUEST_HEADERS_TOO_LARGE: define(431, 'The request headers are larger or more numerous than allowed.'),

@@ -255,6 +255,28 @@ async function subscribed(befall: (gateway: Gateway, subscription: ClientSubscri
   return { code: code as string, status: undefined };
 }
 
+/** A request to a gateway that takes one at a time, and has one. */
+async function overloaded(): Promise<Observed> {
+  const config = join(directory, 'overloaded.yaml');
+  writeFileSync(config, 'server: { port: 0 }\noverload: { maxInFlight: 1 }\n');
+  const supergraph = join(directory, 'supergraph.graphql');
+  const gateway = await serve({ supergraph, config, env: { LOG_LEVEL: 'silent' } });
+  const left = new AbortController();
+  const send = (query: string, signal: AbortSignal | null = null) =>
+    fetch(gateway.graphqlUrl, { method: 'POST', headers: json, body: JSON.stringify({ query }), signal });
+  try {
+    const first = send('{ never }', left.signal).catch(() => undefined);
+    let observed = await observe(await send('{ thing { id } }'));
+    // The first may not have come yet.
+    while (observed.code === undefined) observed = await observe(await send('{ thing { id } }'));
+    left.abort();
+    await first;
+    return observed;
+  } finally {
+    await gateway.close();
+  }
+}
+
 /** One request to a gateway that knows a single document, `one`. */
 async function listed(body: object, requireId = false): Promise<Observed> {
   const [config, manifest] = [join(directory, 'listed.yaml'), join(directory, 'manifest.json')];
@@ -303,6 +325,7 @@ const scenarios: Readonly<Record<ErrorCode, () => Promise<Observed>>> = {
     code: 'FORBIDDEN_ORIGIN',
     status: await upgradeStatus({ origin: 'https://evil.test' }),
   }),
+  OVERLOADED: overloaded,
   TOO_MANY_CONNECTIONS: async () => {
     const first = await openSocket();
     const status = await upgradeStatus({});

@@ -25,6 +25,8 @@ export class Exchange {
   status = clientLeft;
   /** The code of the answer's first error. */
   code: ErrorCode | undefined = undefined;
+  /** There is too much to do: without priority it is refused as soon as it is known whose, and what, it is. */
+  needsPriority = false;
   #context: RequestScope | undefined = undefined;
   #clientLeft = false;
   #outlivesClient = false;

@@ -19,6 +19,7 @@ import type { Exchange } from './exchange';
 import { checkHeaders, readGet, readPost } from './graphql-request';
 import { answerErrors, answerExecution, answerRefusal, type HttpAnswer, withHeaders } from './graphql-response';
 import { executeOnce, type Idempotency } from './idempotency';
+import type { LoadShedder } from './load-shedding';
 import { negotiate, negotiateStream } from './negotiation';
 import { rateLimitHeaders } from './rate-limit-headers';
 
@@ -45,6 +46,8 @@ export interface GraphQLHandlerOptions {
   readonly idempotency: Idempotency;
   /** Absent: no document has an id but that of an automatic persisted query. */
   readonly trusted?: TrustedDocuments | undefined;
+  /** Absent: nobody is refused for there being too much to do. */
+  readonly shedder?: LoadShedder | undefined;
   /** Absent when streams are not served. */
   readonly streams?: StreamDeps | undefined;
 }
@@ -131,6 +134,7 @@ async function answer(options: GraphQLHandlerOptions, request: GraphQLHttpReques
     return answerRefusal(prepared.errors, negotiated, exchange);
   }
   exchange.prepared(prepared);
+  if (exchange.needsPriority) options.shedder?.demandPriority(prepared.operationName, context);
   const stream = streams && streamFor(exchange.stream, prepared);
   checkOperation(method, prepared, stream !== undefined);
   const key = prepared.operation === 'mutation' ? headers['idempotency-key'] : undefined;

@@ -3,8 +3,7 @@
  * Clock: per start (assembly), per request (which of both). What is decided is decided in the files beside it.
  * It reads no configuration but what it is given.
  */
-import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import type { RequestListener, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import compress from '@fastify/compress';
@@ -24,11 +23,13 @@ import { scheduleTimer } from './expiry';
 import { createFrameworkErrorHandler, createNotFoundHandler, sendError } from './fastify-replies';
 import { createGraphQLHandler, type GraphQLHandler } from './graphql-handler';
 import { addHealthRoutes, type HealthSource } from './health';
+import { allowedMethods, corsOptions, requestIdOf, urlOf } from './http-paths';
 import type { Idempotency } from './idempotency';
-import { addPageRoutes, explorerPath, type PageGuard, renderSandboxPage, sendPage } from './landing-pages';
+import { addPageRoutes, type PageGuard, renderSandboxPage, sendPage } from './landing-pages';
+import { type LoadShedder, openLoadShedder } from './load-shedding';
 import { prefersHtml } from './negotiation';
 import type { OutboxLimits, SlowConsumerPolicy } from './outbox';
-import { addRestPages, docsPath, openApiPath, type RestPagesOptions } from './rest/pages';
+import { addRestPages, type RestPagesOptions } from './rest/pages';
 import { restMethods } from './rest/routes';
 import { createRestDoor, type RestDoor, type RestOptions } from './rest/serve-rest';
 import { RightsWatch } from './rights-watch';
@@ -52,6 +53,7 @@ export interface HttpConfig extends ConnectionLimits {
   /** Addresses or CIDR ranges whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
   readonly subscriptions: SubscriptionsConfig;
+  readonly overload: Parameters<typeof openLoadShedder>[0];
 }
 
 export interface SubscriptionsConfig extends StreamRegistryLimits {
@@ -74,6 +76,8 @@ export interface HttpDeps {
   /** Whether whoever asks is shown the explorer's pages; without it, everybody is. */
   readonly mayExplore?: (context: RequestScope) => boolean;
   readonly sockets: SocketContexts;
+  /** What a caller has paid for. */
+  readonly tierOf: (context: RequestScope) => string | undefined;
   readonly rights: Rights;
   /** Documents that clients may name by an id. */
   readonly trusted?: TrustedDocuments | undefined;
@@ -121,8 +125,10 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
 
   const securityHeaders = await readSecurityHeaders(fastify());
   const watch = createRightsWatch(config, deps);
+  const shedder = openLoadShedder(config.overload, deps);
   const handle = createGraphQLHandler({
     door: deps.door,
+    shedder,
     createContext: deps.createContext,
     apolloLane,
     expressLane: config.expressLane && plugins.every((plugin) => plugin.requestDidStart === undefined),
@@ -132,8 +138,10 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
     streams: config.subscriptions.eventStreams ? streamDeps(config, deps, watch) : undefined,
   });
   const streams = new StreamRegistry(config.subscriptions);
-  const { app, connections, serve, rest } = createApp(config, deps, securityHeaders, handle, streams);
-  const sockets = config.subscriptions.websocket ? openSockets(connections.server, config, deps, watch) : undefined;
+  const { app, connections, serve, rest } = createApp(config, deps, securityHeaders, { handle, streams, shedder });
+  const sockets = config.subscriptions.websocket
+    ? openSockets(connections.server, config, deps, watch, shedder)
+    : undefined;
   metrics.clients.observeQueues(() => streams.queueDepth + (sockets?.queueDepth ?? 0));
   if (config.compression) {
     await app.register(compress, {
@@ -167,6 +175,7 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
     watch.close();
     await apolloLane.stop();
     await app.close();
+    shedder?.close();
   };
   return {
     server: connections.server,
@@ -204,7 +213,13 @@ function streamDeps(config: HttpConfig, { door, metrics }: HttpDeps, watch: Righ
   };
 }
 
-function openSockets(server: Server, config: HttpConfig, deps: HttpDeps, watch: RightsWatch): WebSocketDoor {
+function openSockets(
+  server: Server,
+  config: HttpConfig,
+  deps: HttpDeps,
+  watch: RightsWatch,
+  shedder: LoadShedder | undefined,
+): WebSocketDoor {
   const { subscriptions, graphqlPath, cors } = config;
   const clientAddress = createClientAddress(config.trustedProxies);
   return openWebSocketDoor(
@@ -224,6 +239,7 @@ function openSockets(server: Server, config: HttpConfig, deps: HttpDeps, watch: 
       metrics: deps.metrics.clients,
       log: deps.log,
       watch,
+      shedder,
     },
   );
 }
@@ -232,15 +248,14 @@ function createApp(
   config: HttpConfig,
   deps: HttpDeps,
   securityHeaders: Readonly<Record<string, string>>,
-  handle: GraphQLHandler,
-  streams: StreamRegistry,
+  { handle, streams, shedder }: { handle: GraphQLHandler; streams: StreamRegistry; shedder: LoadShedder | undefined },
 ) {
   const { log, metrics } = deps;
   const { maxBodyBytes, compression } = config;
   let connections: Connections | undefined;
   const observer = createExchangeObserver(metrics);
   const clientAddress = createClientAddress(config.trustedProxies);
-  const shared = { observer, log, maxBodyBytes, compression, clientAddress };
+  const shared = { shedder, observer, log, maxBodyBytes, compression, clientAddress };
   const refusalOf = (response: ServerResponse) => connections?.refusalOf(response);
   const serve = createServeGraphQL({ ...shared, tracer: deps.tracer, handle, refusalOf, streams });
   const { door, createContext, idempotency } = deps;
@@ -354,46 +369,4 @@ function handOver(reply: FastifyReply, securityHeaders: Readonly<Record<string, 
     if (value !== undefined && !Object.hasOwn(securityHeaders, name)) reply.raw.setHeader(name, value);
   }
   reply.hijack();
-}
-
-/** A caller's id is kept when it is short and printable, so that one id runs through all logs; else a new one. */
-function requestIdOf({ headers }: IncomingMessage): string {
-  const given = headers['x-request-id'];
-  return typeof given === 'string' && /^[\w.:-]{8,64}$/.test(given) ? given : randomUUID();
-}
-
-function corsOptions({ origins, credentials }: HttpConfig['cors'], hasRest: boolean) {
-  return {
-    origin: origins.includes('*') ? '*' : [...origins],
-    credentials,
-    methods: hasRest ? [...restMethods] : ['GET', 'POST'],
-    exposedHeaders: [
-      'x-request-id',
-      'retry-after',
-      'ratelimit',
-      'ratelimit-policy',
-      ...(hasRest ? ['etag', 'link', 'idempotency-replayed'] : []),
-    ],
-    maxAge: 600,
-    strictPreflight: false,
-  };
-}
-
-function allowedMethods(config: HttpConfig, { rest }: HttpDeps): ReadonlyMap<string, string> {
-  const get = 'GET, HEAD, OPTIONS';
-  const reads = [
-    '/health',
-    '/health/live',
-    '/health/ready',
-    ...(config.metrics ? ['/metrics'] : []),
-    ...(config.explorer ? ['/', explorerPath] : []),
-    ...(rest?.pages ? [openApiPath, docsPath] : []),
-  ];
-  return new Map([[config.graphqlPath, 'GET, POST, OPTIONS'], ...reads.map((path): [string, string] => [path, get])]);
-}
-
-function urlOf({ address, family, port }: AddressInfo, path: string): string {
-  const unspecified = address === '0.0.0.0' || address === '::';
-  const host = unspecified ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
-  return `http://${host}:${port}${path}`;
 }

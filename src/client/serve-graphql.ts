@@ -7,13 +7,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, deflate, gzip } from 'node:zlib';
 import { ClientError, type ErrorCode } from '../errors';
-import type { Log } from '../telemetry/log';
+import { type Log, silentLog } from '../telemetry/log';
 import type { Tracer } from '../telemetry/traces';
 import type { ClientAddress } from './client-address';
 import { type HttpStream, isStream, type StreamRegistry } from './event-streams';
 import { Exchange, type ExchangeObserver } from './exchange';
 import { admitHeaders, type GraphQLHandler } from './graphql-handler';
 import { answerErrors, type HttpAnswer } from './graphql-response';
+import { type LoadShedder, overloaded } from './load-shedding';
 import { type ContentCoding, negotiateCoding } from './negotiation';
 import { checkAnnouncedLength, tooLarge } from './request-body';
 
@@ -28,6 +29,8 @@ export interface ServeOptions {
   readonly refusalOf: (response: ServerResponse) => ErrorCode | undefined;
   readonly clientAddress: ClientAddress;
   readonly streams: StreamRegistry;
+  /** Absent: nobody is refused for there being too much to do. */
+  readonly shedder?: LoadShedder | undefined;
 }
 
 /** `id` will be the answer's `x-request-id`. */
@@ -37,16 +40,28 @@ export type ServeGraphQL = (request: IncomingMessage, response: ServerResponse, 
 export function createServeGraphQL(options: ServeOptions): ServeGraphQL {
   const { handle, observer, maxBodyBytes, tracer } = options;
   return (request, response, id) => {
+    const verdict = options.shedder?.judge(request.rawHeaders) ?? 'admit';
+    if (verdict === 'refuse') {
+      refuseOverloaded(response, id);
+      return;
+    }
+    const leave = options.shedder?.begin();
     const ip = options.clientAddress(request, request.socket.remoteAddress ?? '');
     const exchange = new Exchange(id, options.log, tracer?.start(request.headers));
+    exchange.needsPriority = verdict === 'ask';
     observer.started();
     response.once('close', () => {
+      leave?.();
       exchange.closed();
       observer.ended(exchange, options.refusalOf(response));
     });
     const send = (answer: HttpAnswer | HttpStream) => {
       if (!isStream(answer)) return sendAnswer(request, response, exchange, answer, options.compression);
-      if (options.streams.hasRoom(ip)) return startStream(response, exchange, answer, options.streams, ip);
+      if (options.streams.hasRoom(ip)) {
+        // From now on it waits for events.
+        leave?.();
+        return startStream(response, exchange, answer, options.streams, ip);
+      }
       exchange.context?.dispose();
       throw new ClientError('TOO_MANY_CONNECTIONS', 'Too many connections are open.');
     };
@@ -65,6 +80,18 @@ export function createServeGraphQL(options: ServeOptions): ServeGraphQL {
     if (request.method === 'POST') readBody(request, maxBodyBytes, proceed, refuse);
     else proceed(undefined);
   };
+}
+
+const overloadedAnswer = answerErrors([overloaded()], 'application/json', { id: '', log: silentLog });
+
+/**
+ * At the cost of a few microseconds, for there is no time: no body is read, no line is logged. What the client still sends
+ * is read by node and thrown away.
+ */
+export function refuseOverloaded(response: ServerResponse, id: string): void {
+  const { status, headers, body } = overloadedAnswer;
+  response.writeHead(status, headers.concat('x-request-id', id, 'content-length', String(body.length)));
+  response.end(body, 'latin1');
 }
 
 /**

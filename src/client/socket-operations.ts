@@ -19,6 +19,7 @@ import type {
 } from './door';
 import { codeOf, type ErrorSink, formatErrors } from './error-format';
 import { type Aside, asideOf, errorCodeOf, eventText, nextMessage, textOf } from './event-text';
+import { type LoadShedder, overloaded } from './load-shedding';
 import type { Outbox } from './outbox';
 import type { RightsWatch, Watched } from './rights-watch';
 import { readSubscribe } from './socket-messages';
@@ -34,6 +35,8 @@ export interface SocketOperationsDeps {
   readonly door: Pick<GraphQLDoor, 'prepare' | 'execute' | 'subscribe'>;
   readonly contexts: SocketContexts;
   readonly trusted?: TrustedDocuments | undefined;
+  /** Absent: nobody is refused for there being too much to do. */
+  readonly shedder?: LoadShedder | undefined;
   readonly watch: Pick<RightsWatch, 'watch'>;
   readonly observer: SocketObserver;
   /** The frame of an event, made once for all clients that have the same id for it. */
@@ -44,6 +47,8 @@ interface Operation {
   live: LiveSubscription | undefined;
   watched: Watched | undefined;
   scope: RequestScope | undefined;
+  /** There is too much to do: see `LoadShedder`. */
+  needsPriority: boolean;
   /** Told with its first event. */
   aside: Aside | undefined;
   /** The client completed it, or the socket is gone: nothing of it is sent any more. */
@@ -82,6 +87,7 @@ export class SocketOperations implements ErrorSink {
       live: undefined,
       watched: undefined,
       scope: undefined,
+      needsPriority: false,
       aside: undefined,
       isOver: false,
     };
@@ -106,9 +112,17 @@ export class SocketOperations implements ErrorSink {
 
   /** Never rejects. */
   private async run(id: string, operation: Operation, payload: SubscribeMessage['payload']): Promise<void> {
+    const { shedder, contexts } = this.deps;
+    const verdict = shedder?.judge(this.upgrade.rawHeaders) ?? 'admit';
+    if (verdict === 'refuse') {
+      this.end(id, operation, () => this.sendErrors(id, [overloaded()]));
+      return;
+    }
+    const leave = shedder?.begin();
     try {
-      const scope = await this.deps.contexts.open(this.whoAsks(), this.upgrade, payload.extensions ?? undefined);
+      const scope = await contexts.open(this.whoAsks(), this.upgrade, payload.extensions ?? undefined);
       operation.scope = scope;
+      operation.needsPriority = verdict === 'ask';
       try {
         if (!operation.isOver) await this.answer(id, operation, payload, scope);
       } finally {
@@ -117,6 +131,8 @@ export class SocketOperations implements ErrorSink {
       }
     } catch (error) {
       this.end(id, operation, () => this.sendErrors(id, [error]));
+    } finally {
+      leave?.();
     }
   }
 
@@ -126,13 +142,14 @@ export class SocketOperations implements ErrorSink {
     payload: SubscribeMessage['payload'],
     scope: RequestScope,
   ): Promise<void> {
-    const { door, observer, trusted } = this.deps;
+    const { door, observer, trusted, shedder } = this.deps;
     const { params, source } = readSubscribe(payload, trusted);
     const prepared = await door.prepare(source, params.operationName);
     if (prepared.kind === 'refused') {
       this.end(id, operation, () => this.sendErrors(id, prepared.errors));
       return;
     }
+    if (operation.needsPriority) shedder?.demandPriority(prepared.operationName ?? undefined, scope);
     observer.operationStarted(prepared.operation);
     if (prepared.operation === 'subscription') {
       await this.follow(id, operation, prepared, params, scope);

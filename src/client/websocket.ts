@@ -15,6 +15,7 @@ import type { GraphQLDoor, SocketContexts } from './door';
 import { nextMessage } from './event-text';
 import { scheduleTimer } from './expiry';
 import { bareRefusal } from './graphql-response';
+import type { LoadShedder } from './load-shedding';
 import type { RightsWatch } from './rights-watch';
 import { SocketConnection, type SocketDeps, type SocketLimits, type Wire } from './socket-connection';
 
@@ -35,6 +36,7 @@ export interface WebSocketDeps {
   readonly trusted: TrustedDocuments | undefined;
   /** The client's address, behind proxies that are trusted. */
   readonly ipOf: (request: IncomingMessage) => string;
+  readonly shedder?: LoadShedder | undefined;
   readonly metrics: ClientMetrics;
   readonly log: Log;
   readonly watch: RightsWatch;
@@ -97,9 +99,10 @@ class Sockets implements WebSocketDoor {
   }
 
   private createConnectionDeps(): SocketDeps {
-    const { door, contexts, trusted, metrics, watch } = this.deps;
+    const { door, contexts, trusted, metrics, watch, shedder } = this.deps;
     return {
       door,
+      shedder,
       contexts,
       trusted,
       watch,

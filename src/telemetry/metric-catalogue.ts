@@ -54,6 +54,18 @@ export const metricCatalogue = {
     labels: ['code'],
     help: 'Connections ended because what they sent was not HTTP, was too large or came too slowly.',
   },
+  supergate_requests_shed_total: {
+    type: 'counter',
+    unit: 'requests',
+    labels: [],
+    help: 'Requests refused with OVERLOADED because there was too much to do; of those refused by their headers nothing else is counted.',
+  },
+  supergate_request_limit: {
+    type: 'gauge',
+    unit: 'requests',
+    labels: [],
+    help: 'Requests that are let in at a time: `overload.maxInFlight`, or fewer while there is too much to do.',
+  },
   supergate_unauthorized_fields_total: {
     type: 'counter',
     unit: 'fields',

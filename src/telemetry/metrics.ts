@@ -22,6 +22,10 @@ export interface Metrics {
   /** `code` is that of the answer's first error. */
   requestFinished(operation: MeasuredOperation, status: number, seconds: number, code: string | undefined): void;
   connectionRefused(code: string): void;
+  /** A request was refused because there is too much to do. */
+  requestShed(): void;
+  /** `read` is asked at each scrape. */
+  observeLimit(read: () => number): void;
   /** `missing` and `outcome` are of fixed sets. */
   fieldsUnauthorized(missing: string, outcome: string, fields: number): void;
   /** `rule` is of the configuration or the supergraph. */
@@ -104,6 +108,9 @@ export function createMetrics(): Metrics {
   const inFlight = counters();
   const requestErrors = counters();
   const connectionErrors = counters();
+  const shed = counters();
+  const shedRequests = shed.of();
+  let readLimit = () => 0;
   const unauthorizedFields = counters();
   const rateLimits = counters();
   const rateLimitStoreFailures = counters();
@@ -145,6 +152,12 @@ export function createMetrics(): Metrics {
     },
     connectionRefused(code) {
       connectionErrors.of(code).value++;
+    },
+    requestShed() {
+      shedRequests.value++;
+    },
+    observeLimit(read) {
+      readLimit = read;
     },
     fieldsUnauthorized(missing, outcome, fields) {
       unauthorizedFields.of(missing, outcome).value += fields;
@@ -221,6 +234,8 @@ export function createMetrics(): Metrics {
         supergate_requests_in_flight: inFlight,
         supergate_request_errors_total: requestErrors,
         supergate_connection_errors_total: connectionErrors,
+        supergate_requests_shed_total: shed,
+        supergate_request_limit: [[[], { value: readLimit() }]],
         supergate_unauthorized_fields_total: unauthorizedFields,
         supergate_rate_limits_total: rateLimits,
         supergate_operation_cost: costs,

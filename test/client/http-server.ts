@@ -21,6 +21,12 @@ export const httpDefaults: HttpConfig = {
   metrics: true,
   expressLane: false,
   trustedProxies: [],
+  overload: {
+    shedding: false,
+    maxEventLoopDelayMs: 20,
+    maxInFlight: 1_000,
+    priority: { operations: [], tiers: [] },
+  },
   subscriptions: {
     websocket: true,
     eventStreams: true,
@@ -69,6 +75,7 @@ export async function startTestServer(
     {
       createContext: (request) => door.createContext(request),
       sockets: door.sockets,
+      tierOf: () => undefined,
       rights: door.rights,
       idempotency: { requests: createIdempotentRequests(60_000, undefined), callerOf: () => undefined },
       health: { ready: () => health.ready, checks: async () => ({ gateway: { status: 'up', generation: 1 } }) },

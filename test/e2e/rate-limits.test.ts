@@ -42,6 +42,7 @@ redis: { url: "${redis.url}", timeoutMs: 500 }
 rateLimits:
   namespace: e2e-${process.pid}
   rules: [{ name: general, by: ip, max: 1000, window: 60s }]
+overload: { shedding: false }
 telemetry: { logLevel: silent }`,
     );
     const options = { supergraph, config, env: {} };

@@ -13,9 +13,10 @@ import { Exchange, type ExchangeObserver } from '../exchange';
 import { type HttpAnswer, withHeaders } from '../graphql-response';
 import { executeOnce, type Idempotency } from '../idempotency';
 import { parseJson } from '../json-text';
+import type { LoadShedder } from '../load-shedding';
 import { rateLimitHeaders } from '../rate-limit-headers';
 import { checkAnnouncedLength, checkBodyHeaders, inflateBody } from '../request-body';
-import { readBody, sendAnswer } from '../serve-graphql';
+import { readBody, refuseOverloaded, sendAnswer } from '../serve-graphql';
 import { readParameters } from './parameters';
 import { answerRoute, parameterProblem, problemOf } from './respond';
 import type { RestRoute, RestRoutes } from './routes';
@@ -33,6 +34,8 @@ export interface RestOptions {
   readonly maxBodyBytes: number;
   readonly compression: boolean;
   readonly clientAddress: ClientAddress;
+  /** Absent: nobody is refused for there being too much to do. */
+  readonly shedder?: LoadShedder | undefined;
 }
 
 export interface RestDoor {
@@ -51,7 +54,11 @@ export function createRestDoor(options: RestOptions): RestDoor {
   };
   return {
     pathOf,
-    serve: (request, response, id) => void new RestExchange(options, request, response, id, pathOf).run(),
+    serve: (request, response, id) => {
+      const verdict = options.shedder?.judge(request.rawHeaders) ?? 'admit';
+      if (verdict === 'refuse') refuseOverloaded(response, id);
+      else void new RestExchange(options, request, response, id, pathOf).run(verdict === 'ask');
+    },
   };
 }
 
@@ -71,13 +78,16 @@ class RestExchange {
     this.url = request.url ?? '';
     this.exchange = new Exchange(id, options.log);
     options.observer.started();
+    const leave = options.shedder?.begin();
     response.once('close', () => {
+      leave?.();
       this.exchange.closed();
       options.observer.ended(this.exchange, undefined);
     });
   }
 
-  async run(): Promise<void> {
+  async run(needsPriority: boolean): Promise<void> {
+    this.exchange.needsPriority = needsPriority;
     const answer = await this.answer().catch((error: unknown) => this.problem(error));
     const { context } = this.exchange;
     context?.dispose();
@@ -159,6 +169,7 @@ class RestExchange {
     const prepared = await door.prepare(route.source, route.operationName);
     if (prepared.kind === 'refused') return problemOf(prepared.errors, this.exchange, false);
     this.exchange.prepared(prepared);
+    if (this.exchange.needsPriority) this.options.shedder?.demandPriority(prepared.operationName, context);
     const params = { query: route.source, operationName: route.operationName, variables, extensions: undefined };
     const execution = await door.execute(prepared, params, context);
     const answer = answerRoute(execution, {
