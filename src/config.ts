@@ -140,12 +140,18 @@ export function configJsonSchema(): object {
   return z.toJSONSchema(configSchema, { io: 'input' });
 }
 
+interface Reloadable {
+  readonly reloadable?: boolean;
+  readonly properties?: Readonly<Record<string, Reloadable>>;
+}
+
 /** `config` with those sections of `next` that can change while the gateway runs. */
 export function withReloadable(config: Config, next: Config): Config {
-  const { properties } = configJsonSchema() as { properties: Readonly<Record<string, { reloadable?: boolean }>> };
-  const sections = Object.entries(next).filter(([name]) => properties[name]?.reloadable);
-  const telemetry = { ...config.telemetry, logLevel: next.telemetry.logLevel };
-  return { ...config, ...Object.fromEntries(sections), telemetry };
+  const { properties } = configJsonSchema() as Reloadable;
+  const taken = <T extends object>(value: T, known: Reloadable['properties'] = {}) =>
+    Object.fromEntries(Object.entries(value).filter(([name]) => known[name]?.reloadable)) as Partial<T>;
+  const telemetry = { ...config.telemetry, ...taken(next.telemetry, properties?.telemetry?.properties) };
+  return { ...config, ...taken(next, properties), telemetry };
 }
 
 /** The settings of one subgraph: its overrides over the defaults. */

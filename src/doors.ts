@@ -25,6 +25,7 @@ import { createRequestContexts, type RequestContexts } from './context/create-re
 import { compileHeaderSources, type ReadHeaderSources } from './context/header-sources';
 import type { Identity, RequestContext } from './context/request-context';
 import type { SubgraphIdentity } from './context/subgraph-identity';
+import { createTrails } from './explain';
 import type { Gateway } from './gateway';
 import type { KnownOperations } from './open-operations';
 import type { PreparedRequest } from './pipeline';
@@ -118,6 +119,7 @@ export function createContexts(
     readHeaderSources: headerSourcesOf(config),
     createClientHeaders: compileClientHeaders(config.headers.responses),
     ...(isTold(config) && { costHeader }),
+    createTrail: createTrails(config.telemetry),
     log,
     now: Date.now,
     timeoutMs: config.timeouts.operationMs,

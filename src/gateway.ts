@@ -23,6 +23,7 @@ import { anonymous, type RequestContext } from './context/request-context';
 import type { SubgraphIdentity } from './context/subgraph-identity';
 import { createSubscriptionContexts } from './context/subscription-contexts';
 import { ClientError, InternalError } from './errors';
+import { type EndedOperation, observed } from './observe-operations';
 import { createSupergraphHooks, openGeneration, openPools, type TransportDependencies } from './open-generation';
 import type { Refused } from './operation/document';
 import type { RawVariables } from './operation/variables';
@@ -73,6 +74,8 @@ export interface GatewayDependencies extends PolicyDependencies, OverrideDepende
   readonly redis?: RedisConnection;
   /** Told when a supergraph is served, refused, or cannot be had. */
   readonly onSupergraphStatus?: (status: SupergraphStatus) => void;
+  /** Told of each query and mutation that was executed. May not throw. */
+  readonly onOperation?: ((ended: EndedOperation) => void) | undefined;
   /** Told of subscriptions and their events. */
   readonly subscriptions?: SubscriptionObserver;
   /** How subgraphs are told who asks, where `ownHeaders` say it: the events of a subscription need it anew. */
@@ -313,13 +316,17 @@ class Supergate implements Gateway {
   execute(prepared: PreparedRequest, variables: RawVariables, context: RequestContext): Promise<ExecutionResult> {
     const renewed = renewPrepared(prepared, this.current);
     if (renewed.kind === 'refused') return Promise.resolve({ errors: renewed.errors });
-    return executeOperation(renewed, variables, context);
+    const executed = executeOperation(renewed, variables, context);
+    return observed(this.dependencies.onOperation, renewed, context, executed, (result) => result);
   }
 
   answer(prepared: PreparedRequest, variables: RawVariables, context: RequestContext): Promise<Answer> {
     const renewed = renewPrepared(prepared, this.current);
     if (renewed.kind === 'refused') return Promise.resolve({ kind: 'result', result: { errors: renewed.errors } });
-    return answerOperation(renewed, variables, context);
+    const answered = answerOperation(renewed, variables, context);
+    return observed(this.dependencies.onOperation, renewed, context, answered, (answer) =>
+      answer.kind === 'result' ? answer.result : undefined,
+    );
   }
 
   async subscribe(

@@ -13,6 +13,7 @@ import type { RequestContext } from './context/request-context';
 import { createSubgraphIdentity, type SubgraphIdentity, subgraphIdentityHeader } from './context/subgraph-identity';
 import { httpConfigOf, httpDepsOf } from './doors';
 import { createGateway, type Gateway } from './gateway';
+import { logSlowOperation } from './observe-operations';
 import { openLibrary, openOperations } from './open-operations';
 import type { OperationLibrary } from './operation/operation-library';
 import { openRedis, type RedisConnection } from './redis';
@@ -59,7 +60,7 @@ export async function serve(options: ServeOptions): Promise<RunningGateway> {
   const loaded = load();
   if (loaded.kind === 'problems') throw new ConfigError(loaded.problems);
   const { config } = loaded;
-  const log = createLog(config.telemetry.logLevel);
+  const log = createLog(config.telemetry.logLevel, config.telemetry.redact);
   const identity = config.subgraphIdentity && createSubgraphIdentity({ ...config.subgraphIdentity, now: Date.now });
   const library = await openLibrary(config, log);
   const planner = new PlannerThread({ ...config.planner, rateLimitTiers: Object.keys(config.rateLimits.tiers), log });
@@ -108,6 +109,7 @@ async function open(
       onSubgraphCall: ({ subgraph, outcome, durationMs }) =>
         metrics.subgraphRequest(subgraph, outcome, durationMs / 1_000),
       subgraphIdentity: identity,
+      onOperation: logSlowOperation,
       subscriptions: metrics.subscriptions,
       onUnauthorized: metrics.fieldsUnauthorized,
       onRateLimit: metrics.rateLimitMet,

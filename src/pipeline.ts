@@ -7,6 +7,7 @@
 import { type DocumentNode, type ExecutionResult, GraphQLError } from 'graphql';
 import type { RequestContext } from './context/request-context';
 import { ClientError, InternalError } from './errors';
+import { explainResult } from './explain';
 import { type Operation, type Refused, selectOperation, type ValidDocument } from './operation/document';
 import { type CheckedVariables, checkVariables, type RawVariables } from './operation/variables';
 import {
@@ -100,7 +101,7 @@ export function executeOperation(
     const { engine, transport } = prepared.generation;
     const { executable, variables: checked } = admitted;
     const completed = await engine.execute(executable, checked, context, transport.call, reasonsOf(admitted));
-    return toResult(completed, admitted);
+    return toResult(completed, admitted, context);
   };
   return refuseOr(prepared, variables, context, run, (result) => result);
 }
@@ -114,19 +115,19 @@ export function answerOperation(
   const { engine, transport, sharedQueries } = prepared.generation;
   const execute = async (admitted: Admitted): Promise<Answer> => {
     const { executable, variables: checked } = admitted;
-    if (admitted.count) {
+    if (admitted.count || context.trail?.isExplained) {
       const completed = await engine.execute(executable, checked, context, transport.call, reasonsOf(admitted));
-      return { kind: 'result', result: toResult(completed, admitted) };
+      return { kind: 'result', result: toResult(completed, admitted, context) };
     }
     const answer = await engine.executeToText(executable, checked, context, transport.call, reasonsOf(admitted));
-    if (typeof answer !== 'string') return { kind: 'result', result: toResult(answer, admitted) };
+    if (typeof answer !== 'string') return { kind: 'result', result: toResult(answer, admitted, context) };
     const extensions = admitted.extensions ? `,"extensions":${JSON.stringify(admitted.extensions)}` : '';
     return { kind: 'text', body: `{"data":${answer}${extensions}}` };
   };
   const run = (admitted: Admitted): Promise<Answer> => {
     if (prepared.operation === 'mutation') return execute(admitted).finally(() => sharedQueries?.mutationEnded());
     // What is told beside the answer is about one request.
-    if (!sharedQueries || admitted.extensions) return execute(admitted);
+    if (!sharedQueries || admitted.extensions || context.trail?.isExplained) return execute(admitted);
     const { variables: checked, exclusions } = admitted;
     return sharedQueries.share(admitted.executable, checked, context, exclusions, () => execute(admitted));
   };
@@ -137,10 +138,15 @@ export function reasonsOf({ exclusions }: Pick<Admitted, 'exclusions'>): readonl
   return exclusions?.reasons;
 }
 
-function toResult({ data, errors }: Completed, { extensions: told, count }: Admitted): ExecutionResult {
+function toResult(
+  { data, errors }: Completed,
+  { extensions: told, count, executable }: Admitted,
+  context: RequestContext,
+): ExecutionResult {
   const counted = count?.(data);
   const extensions = counted ? { ...told, ...counted } : told;
-  return { ...(errors.length > 0 && { errors }), data, ...(extensions && { extensions }) };
+  const result = { ...(errors.length > 0 && { errors }), data, ...(extensions && { extensions }) };
+  return context.trail?.isExplained ? explainResult(result, executable, context) : result;
 }
 
 /**

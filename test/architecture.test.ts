@@ -10,6 +10,8 @@ const joints = [
   'admin-routes.ts',
   'cli.ts',
   'doors.ts',
+  'explain.ts',
+  'observe-operations.ts',
   'gateway.ts',
   'main.ts',
   'open-generation.ts',

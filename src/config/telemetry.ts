@@ -2,13 +2,34 @@
  * The `telemetry` section.
  */
 import { z } from 'zod';
-import { hidden, httpUrl, reloadable, text } from './values';
+import { audienceSchema } from './authorization';
+import { headerName, hidden, httpUrl, list, milliseconds, reloadable, secret, text } from './values';
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+const explainSchema = z
+  .strictObject({
+    header: headerName().default('x-supergate-explain').describe('The header by which a client asks for it.'),
+    token: hidden(secret()).optional().describe('Who gives it as the value of the header may.'),
+    audience: audienceSchema.optional().describe('Who has one of these `roles` and all of these `scopes` may, too.'),
+  })
+  .refine(({ token, audience }) => token !== undefined || audience !== undefined, {
+    error: 'say who may: give token or audience, or both',
+    when: ({ value }) => typeof value === 'object' && value !== null,
+  });
+
 export const telemetrySchema = z
   .strictObject({
     logLevel: reloadable(z.enum(logLevels)).default('info').describe('Of the JSON lines on standard output.'),
     metrics: z.boolean().default(true).describe('Serve /metrics.'),
+    slowOperationMs: reloadable(milliseconds().optional()).describe(
+      'Operations that take longer have a line in the log with what they did at subgraphs. Absent: none has.',
+    ),
+    explain: reloadable(explainSchema.optional()).describe('Who may be told how an answer came to be. Absent: nobody.'),
+    redact: list(
+      z
+        .string()
+        .regex(/^[^.\s]+(\.[^.\s]+)*$/, { error: 'expected names with dots between them, such as "client.name"' }),
+    ).describe('Paths of fields that no line of the log has: `operation`, `fetches.*.instance`; `*` is any name.'),
     tracing: z
       .strictObject({
         otlpUrl: httpUrl().describe('Where spans are sent over OTLP/HTTP: `http://127.0.0.1:4318/v1/traces`.'),

@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Log } from '../telemetry/log';
 import type { RequestTrace } from '../telemetry/traces';
+import type { Trail } from '../telemetry/trail';
 import type { Authenticator } from './authenticate';
 import type { ClientHeaders } from './client-headers';
 import { type ConnectionIdentities, createConnectionIdentities } from './connection-identity';
@@ -28,6 +29,8 @@ export interface RequestContextOptions {
   readonly createClientHeaders?: ((isPrivate: boolean) => ClientHeaders) | undefined;
   /** The header by which a client asks to be told of costs (lower case). Absent: nobody is told. */
   readonly costHeader?: string;
+  /** Absent: what requests do at subgraphs is not noted. */
+  readonly createTrail?: ((rawHeaders: readonly string[], identity: Identity) => Trail | undefined) | undefined;
   readonly log: Log;
   readonly now: () => number;
   /** From the arrival of a request to its answer. */
@@ -102,13 +105,15 @@ export function createRequestContexts(options: RequestContextOptions): RequestCo
         asksCost,
         trace,
         headers,
+        trail: options.createTrail?.(rawHeaders, identity),
       });
     },
     open({ id, identity, arrivedAt = now(), ip: clientAddress = '', rawHeaders = [] }) {
       const log = new RequestLog(options.log, id, undefined);
       const forwarded = options.readHeaderSources?.({ id, identity, clientAddress, rawHeaders }) ?? noSources;
       const asksCost = asksForCost(rawHeaders, options);
-      return openRequest(options, { id, identity, arrivedAt, log, forwarded, clientAddress, asksCost });
+      const trail = options.createTrail?.(rawHeaders, identity);
+      return openRequest(options, { id, identity, arrivedAt, log, forwarded, clientAddress, asksCost, trail });
     },
     async renew({ id, identity, log, subgraphHeaders, clientAddress = '', asksCost = false }) {
       const next = await authenticator.renew(identity, { log, ip: clientAddress });
@@ -151,9 +156,10 @@ export function openRequest(
     readonly asksCost?: boolean;
     readonly trace?: RequestTrace | undefined;
     readonly headers?: ClientHeaders | undefined;
+    readonly trail?: Trail | undefined;
   },
 ): OpenRequest {
-  const { id, identity, arrivedAt, log, forwarded, clientAddress, asksCost = false, trace, headers } = request;
+  const { id, identity, arrivedAt, log, forwarded, clientAddress, asksCost = false, trace, headers, trail } = request;
   // Our own names come last: a client cannot forward an identity of its making.
   const subgraphHeaders: Record<string, string> = { ...forwarded, [requestIdHeader]: id };
   if (subgraphIdentity !== undefined) subgraphHeaders[subgraphIdentityHeader] = subgraphIdentity.tokenFor(identity);
@@ -171,6 +177,7 @@ export function openRequest(
     calls,
     asksCost,
     told,
+    trail,
     clientLeft,
     dispose,
   };

@@ -35,7 +35,7 @@ import {
   writeIntrospection,
 } from './introspection';
 import { OperationPlanner, type Planner, planKey } from './operation-planner';
-import { type CompiledPlan, planSteps, type SerialStep } from './plan-steps';
+import { type CompiledPlan, outlineOf, planSteps, type SerialStep } from './plan-steps';
 import { PreparedOperations, type PreparedVariant } from './prepared-operations';
 import { compileProgram, Run } from './program';
 import { SelectionShape } from './response-shape';
@@ -206,6 +206,7 @@ export class Engine {
       const fetches = await operation.plan(this.options.planner, rootFields);
       return {
         ...compileProgram(fetches, this.options.types),
+        outline: outlineOf(fetches),
         isSingleFetch: fetches.length === 1,
         entityFetches: fetches.map(({ node }) => node).filter(({ requires }) => requires),
         bytes: bytesOfPlan(fetches, key),

@@ -57,6 +57,7 @@ function collectWanted({ fetch, path, find, types, context }: EntityStepOptions,
 }
 
 function wantAll(wanted: Wanted, fetch: CompiledFetch, objects: readonly DataObject[], find: FindSlot, run: Run): void {
+  run.context.trail?.wants(fetch.subgraph, objects.length);
   const table = run.entities.slotsOf(fetch);
   let lastPart: EntityPart | undefined;
   for (const target of objects) {

@@ -142,7 +142,8 @@ export class EntityLoader {
     const body = requestBody(parts, this.sender.variables);
     // Nobody asks for them again: else every collection of garbage would carry them on until the answer is there.
     if (parts.length === 1) first.representations = '';
-    const answer = await send(this.sender, first.fetch, body);
+    const entities = parts.reduce((sum, { count }) => sum + count, 0);
+    const answer = await send(this.sender, first.fetch, body, entities);
     // One part that fails as a whole empties the answer of all: asked alone, the others are answered.
     if (parts.length > 1 && !isFailure(answer) && !answer.data) {
       await Promise.all(parts.map((part) => this.request([part])));

@@ -145,9 +145,10 @@ export async function send(
   { call, context, data }: Sender,
   { subgraph, kind }: CompiledFetch,
   body: string,
+  entities?: number,
 ): Promise<SubgraphResponse | Failure> {
   try {
-    const answer = await call({ subgraph, body, kind, context });
+    const answer = await call({ subgraph, body, kind, context, entities });
     if (!answer.isPlain) data.isPlain = false;
     return answer;
   } catch (error) {

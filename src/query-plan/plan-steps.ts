@@ -3,12 +3,37 @@
  * plans. Clock: per document and values of its condition variables.
  */
 import { type FieldNode, isNonNullType } from 'graphql';
+import type { PlannedFetch } from './fetch-list';
 import type { EntityFetch } from './hidden-keys';
 import type { OperationPlanner } from './operation-planner';
 import type { Program } from './program';
 import type { SelectionShape } from './response-shape';
 
+/** One fetch of a plan, for people. */
+export interface FetchOutline {
+  /** From 1. */
+  readonly id: number;
+  readonly subgraph: string;
+  /** Where its entities are; empty for root fields. `@`: the items of a list. */
+  readonly path: readonly string[];
+  /** The fetches that have to be done before. */
+  readonly after: readonly number[];
+  /** What is asked, in the names that travel. */
+  readonly operation: string;
+}
+
+export function outlineOf(fetches: readonly PlannedFetch[]): readonly FetchOutline[] {
+  return fetches.map(({ node, path, after }, index) => ({
+    id: index + 1,
+    subgraph: node.serviceName,
+    path,
+    after: [...after].map((fetch) => fetches.indexOf(fetch) + 1).sort((a, b) => a - b),
+    operation: node.operation,
+  }));
+}
+
 export interface CompiledPlan extends Program {
+  readonly outline: readonly FetchOutline[];
   readonly isSingleFetch: boolean;
   readonly entityFetches: readonly EntityFetch[];
   /** What keeping it costs. */

@@ -11,6 +11,8 @@ export interface SubgraphRequest {
   readonly body: string;
   readonly kind: 'query' | 'mutation';
   readonly context: RequestContext;
+  /** How many entities are asked for; absent: root fields are. */
+  readonly entities?: number | undefined;
 }
 
 export interface SubgraphGraphQLError {

@@ -7,7 +7,7 @@ import { SubgraphError } from '../errors';
 import type { Instance } from './balancing';
 import type { CallClock } from './call';
 import type { Verdict } from './circuit';
-import type { Exchange, ExchangeOutcome, StartExchange, StartedExchange } from './http';
+import type { Exchange, ExchangeOutcome, Route, StartExchange, StartedExchange } from './http';
 import type { Instances } from './instances';
 import type { RetryBudget } from './retry-budget';
 
@@ -25,6 +25,8 @@ export interface RetrySettings {
 
 /** How an instance is asked. */
 export interface AskedInstance {
+  /** Host and port. */
+  readonly host: string;
   readonly start: StartExchange;
 }
 
@@ -102,6 +104,10 @@ class Attempts implements StartedExchange {
     }
     if (this.#failure === undefined) counts.refused++;
     this.#finish(this.#failure ?? { kind: 'failed', error: unavailable(subgraph, instances.all.length) }, undefined);
+  }
+
+  get route(): Route {
+    return { instance: this.#made.at(-1)?.instance.target.host, retries: Math.max(0, this.#made.length - 1) };
   }
 
   cancel(isLate = false): void {

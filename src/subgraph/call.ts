@@ -8,6 +8,7 @@ import type { DeadlineListener, Identity, RequestEnd } from '../context/request-
 import { type ErrorCode, SubgraphError } from '../errors';
 import type { SubgraphCall, SubgraphRequest, SubgraphResponse } from '../query-plan/subgraph-call';
 import type { CallSpan } from '../telemetry/traces';
+import type { Trail } from '../telemetry/trail';
 import type { ExchangeOutcome, StartExchange, StartedExchange } from './http';
 import type { WriteHeaders } from './request-headers';
 import { type ResponseRules, readResponse } from './response';
@@ -84,6 +85,7 @@ class PendingCall implements DeadlineListener {
   #stopTimer: (() => void) | undefined;
   #span: CallSpan | undefined;
   #over = false;
+  #outcome: ExchangeOutcome | undefined;
 
   constructor(
     private readonly request: SubgraphRequest,
@@ -137,6 +139,7 @@ class PendingCall implements DeadlineListener {
 
   #onOutcome(outcome: ExchangeOutcome): void {
     if (this.#over || this.#settings === undefined) return;
+    this.#outcome = outcome;
     if (outcome.kind === 'failed') {
       this.#fail(outcome.error);
       return;
@@ -171,12 +174,33 @@ class PendingCall implements DeadlineListener {
     this.reject(error);
   }
 
+  #leaveTrail(trail: Trail, outcome: string): void {
+    const { subgraph, kind, entities } = this.request;
+    const durationMs = this.dependencies.clock.elapsed() - this.#startedAt;
+    const answer = this.#outcome;
+    const route = this.#started?.route;
+    trail.fetches.push({
+      subgraph,
+      kind,
+      startMs: Math.max(0, trail.ageMs - durationMs),
+      durationMs,
+      outcome,
+      status: answer?.status,
+      bytes: answer?.kind === 'answered' ? Buffer.byteLength(answer.text) : undefined,
+      instance: route?.instance,
+      retries: route?.retries ?? 0,
+      isShared: this.#started?.shared ?? false,
+      entities,
+    });
+  }
+
   #end(outcome: CallRecord['outcome']): void {
     this.#over = true;
     this.#stopTimer?.();
     this.#span?.end(outcome);
     const { subgraph, kind, context } = this.request;
     context.deadline.remove(this);
+    if (context.trail !== undefined) this.#leaveTrail(context.trail, outcome);
     const { onCall, clock } = this.dependencies;
     if (onCall === undefined) return;
     try {

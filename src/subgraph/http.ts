@@ -40,7 +40,17 @@ export type ExchangeOutcome =
       readonly retryAfter?: string;
     };
 
+/** Who was asked. */
+export interface Route {
+  /** Host and port of the instance that was asked last. */
+  readonly instance: string | undefined;
+  /** How often it was asked again, or another one. */
+  readonly retries: number;
+}
+
 export interface StartedExchange {
+  /** So far; absent where there is but one way. */
+  readonly route?: Route | undefined;
   /** Whether an exchange that was under way already answers this one too. */
   readonly shared: boolean;
   /**

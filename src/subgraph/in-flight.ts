@@ -3,7 +3,7 @@
  * What is shared is the text of the answer, so that each waiter parses its own and may change what it got.
  * Clock: per request. Never shares a mutation, nor anything between requests whose headers differ.
  */
-import type { Exchange, ExchangeOutcome, StartExchange, StartedExchange } from './http';
+import type { Exchange, ExchangeOutcome, Route, StartExchange, StartedExchange } from './http';
 
 export interface SharingOptions {
   /**
@@ -56,7 +56,13 @@ export function shareInFlight(
       mutations++;
       started.cancel(isLate);
     };
-    return { shared: false, cancel };
+    return {
+      shared: false,
+      get route() {
+        return started.route;
+      },
+      cancel,
+    };
   }
 
   return (exchange, done) => {
@@ -81,6 +87,10 @@ class Waiter implements StartedExchange {
     readonly done: Done,
     readonly shared: boolean,
   ) {}
+
+  get route(): Route | undefined {
+    return this.exchange.route;
+  }
 
   cancel(isLate?: boolean): void {
     if (this.gone) return;
@@ -107,6 +117,10 @@ class SharedExchange {
     private readonly clock: SharingClock,
     private readonly table: InFlightTable,
   ) {}
+
+  get route(): Route | undefined {
+    return this.#started?.route;
+  }
 
   run(start: StartExchange): void {
     this.#started = start(this.exchange, (outcome) => {

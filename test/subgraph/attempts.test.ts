@@ -40,6 +40,7 @@ function setUp(count: number, more: Partial<RetrySettings> & { share?: number; b
   const instances = new Instances<AskedInstance>(roundRobin, () => 0.5);
   const placements = Array.from({ length: count }, (_, instance) => ({ id: `${instance}`, weight: 1, tier: 0 }));
   instances.replace(placements, 0, ({ id }) => ({
+    host: id,
     start: (_exchange, end) => {
       const one: Asked = { instance: Number(id), cancelled: false, end };
       asked.push(one);
@@ -313,7 +314,7 @@ describe('an exchange with a subgraph of several instances', () => {
       end(good);
       return { shared: false, cancel: () => {} };
     };
-    instances.replace([{ id: 'another', weight: 1, tier: 0 }], 0, () => ({ start: answersAtOnce }));
+    instances.replace([{ id: 'another', weight: 1, tier: 0 }], 0, () => ({ host: 'another', start: answersAtOnce }));
     const outcomes: ExchangeOutcome[] = [];
     const { retries } = defaultTransportOptions;
     createAttempts({

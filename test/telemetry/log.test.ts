@@ -24,6 +24,15 @@ describe('the log', () => {
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({ id: 'a', request: { path: '/' }, msg: 'x' });
   });
 
+  it('leaves out what its paths hide, and nothing else', () => {
+    const [line = ''] = logged(`
+      require(${JSON.stringify(join(__dirname, '../../src/telemetry/log'))})
+        .createLog('info', ['who', 'client.name', 'fetches.*.instance', 'none.here'])
+        .info({ who: 'me', id: 1, client: { name: 'x', kind: 'y' }, fetches: [{ instance: 'i', ms: 2 }, 'text'] }, 'z');`);
+    const { level, time, ...fields } = JSON.parse(line);
+    expect(fields).toEqual({ id: 1, client: { kind: 'y' }, fetches: [{ ms: 2 }, 'text'], msg: 'z' });
+  });
+
   it('leaves out what is below its level', () => {
     expect(logged(`log.debug({}, 'quiet');`)).toEqual([]);
   });
