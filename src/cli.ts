@@ -101,7 +101,10 @@ const commands: Readonly<Record<string, Command>> = {
     details: 'Use it as: curl -H "authorization: Bearer $(supergate token --sub ID)" ...',
     run: tokenCommand,
   },
-  ...createPlanCommands(),
+  ...createPlanCommands((asked) => {
+    const { analyzeQueries } = require('./analyze') as typeof import('./analyze');
+    return analyzeQueries(asked);
+  }),
   ...createOpenApiCommand(),
   ...createKeyCommands(),
   config: {

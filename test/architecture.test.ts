@@ -8,6 +8,7 @@ const stages = ['client', 'context', 'operation', 'policy', 'query-plan', 'subgr
 const floor = ['config', 'config.ts', 'errors.ts', 'redis.ts', 'slices.ts', 'telemetry'];
 const joints = [
   'admin-routes.ts',
+  'analyze.ts',
   'cli.ts',
   'doors.ts',
   'explain.ts',

@@ -188,10 +188,17 @@ function* findErrors(
     }
     yield;
     const operations = document.definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
+    // graphql-js finds nothing wrong with what it cannot execute.
+    const impossible = operations.filter(({ operation }) => !schema.getRootType(operation));
+    if (impossible.length > 0) return impossible.slice(0, maxErrors).map(hasNoRootType);
     return findConflicts(schema, operations, fragmentsOf(document), maxErrors);
   } finally {
     source.body = text;
   }
+}
+
+function hasNoRootType(node: OperationDefinitionNode): GraphQLError {
+  return new GraphQLError(`The schema has no ${node.operation} type.`, { nodes: [node] });
 }
 
 const maxMessageLength = 500;

@@ -18,8 +18,28 @@ import {
 
 const defaultSupergraph = './supergraph.yaml';
 
+/** What `plan --analyze` found of one query. */
+export interface AnalyzedQuery {
+  readonly name: string | undefined;
+  /** For people. */
+  readonly text: string;
+  readonly result: object | undefined;
+  /** Whether it was answered, or is none that is run. */
+  readonly isRun: boolean;
+}
+
+/** Runs the queries of a document against live subgraphs: it takes a whole gateway. */
+export type AnalyzeQueries = (asked: {
+  readonly source: string;
+  readonly supergraph: string;
+  readonly config: string | undefined;
+  readonly variables: Readonly<Record<string, unknown>>;
+  /** The value of a header. */
+  readonly authorization: string | undefined;
+}) => Promise<readonly AnalyzedQuery[]>;
+
 /** The commands by their names. */
-export function createPlanCommands(): Readonly<Record<string, Command>> {
+export function createPlanCommands(analyze: AnalyzeQueries): Readonly<Record<string, Command>> {
   return {
     plan: {
       summary: 'Print the query plans of the operations in a file.',
@@ -36,15 +56,18 @@ export function createPlanCommands(): Readonly<Record<string, Command>> {
           help: 'gateway.yaml with limits, rate limits and costs (default none)',
         },
         format: { type: 'string', value: 'text|json', help: 'how the plans are told (default text)' },
+        analyze: { type: 'boolean', help: 'run the queries against the subgraphs, and tell of each call' },
+        variables: { type: 'string', value: 'JSON', help: 'with --analyze: the variables of the queries' },
+        authorization: { type: 'string', value: 'TEXT', help: 'with --analyze: the header `authorization`' },
       },
       details: [
         'Fetches are counted as if each sent one request; waves are those that wait for one another. Fields with',
         'arguments travel under names of the gateway (`_0_price`). Conditions (@skip, @include) count as true.',
         'Costs are estimated by @cost and @listSize. What fields require and which limits count the operation is told',
         'as the supergraph and the configuration say it.',
-        'Exit status 1 when an operation is refused.',
+        'Exit status 1 when an operation is refused. --analyze runs queries alone, never mutations.',
       ].join('\n'),
-      run: planCommand,
+      run: (args) => (args.flag('analyze') ? analyzeCommand(args, analyze) : planCommand(args)),
     },
     check: {
       summary: 'Tell which operations a new supergraph would break, or make cost more.',
@@ -73,6 +96,30 @@ async function planCommand(args: Arguments): Promise<number> {
   } finally {
     await reporter.close();
   }
+}
+
+async function analyzeCommand(args: Arguments, analyze: AnalyzeQueries): Promise<number> {
+  const file = args.positional;
+  if (file === undefined) throw new UsageError('plan: name the file of the operations');
+  const format = readFormat('plan', args);
+  const analyzed = await analyze({
+    source: readText('plan', file),
+    supergraph: args.text('supergraph') ?? defaultSupergraph,
+    config: args.text('config'),
+    variables: readVariables(args.text('variables') ?? '{}'),
+    authorization: args.text('authorization'),
+  });
+  const told = analyzed.map(({ name, text }) => `${name ?? '(anonymous)'}: ${text}`).join('\n\n');
+  print(format === 'json' ? JSON.stringify(analyzed, null, 2) : told);
+  return analyzed.every(({ isRun }) => isRun) ? 0 : 1;
+}
+
+function readVariables(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch {}
+  throw new UsageError('plan: --variables must be a JSON object');
 }
 
 function toText({ name, outcome }: OperationReport): string {

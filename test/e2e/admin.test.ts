@@ -2,6 +2,8 @@
  * The endpoints for operators of a gateway as `supergate serve` starts it. Real: the process, its files, a subgraph.
  * Observed: what the endpoints answer and change.
  */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,7 +23,7 @@ beforeAll(async () => {
   directory = writeGraph(subgraphs, '{}');
   writeFileSync(
     join(directory, 'gateway.yaml'),
-    `server: { port: 0 }\nadmin: { port: 0 }\nsubgraphIdentity:\n  secret: ${secret}\ntimeouts: { readinessMs: 0, drainMs: 2000 }\n`,
+    `server: { port: 0 }\nadmin: { port: 0 }\ntelemetry: { explain: { token: ${secret} } }\nsubgraphIdentity:\n  secret: ${secret}\ntimeouts: { readinessMs: 0, drainMs: 2000 }\n`,
   );
   gateway = await startGatewayProcess(directory);
   while (adminUrl === '') {
@@ -45,6 +47,45 @@ const ask = (query: string) =>
     body: JSON.stringify({ query }),
   }).then((answer) => answer.json());
 
+describe('an explained request', () => {
+  it('is told on both lanes how its answer came to be, and only with the token', async () => {
+    const headers = { 'content-type': 'application/json', 'x-supergate-explain': secret };
+    const query = '{ hello }';
+    const posted = await fetch(gateway.graphqlUrl, { method: 'POST', headers, body: JSON.stringify({ query }) });
+    const got = await fetch(`${gateway.graphqlUrl}?query=${encodeURIComponent(query)}`, { headers });
+    for (const answer of [posted, got]) {
+      expect(await answer.json()).toMatchObject({
+        data: { hello: 'world' },
+        extensions: {
+          queryPlan: { steps: [[{ subgraph: 'a' }]] },
+          trace: { fetches: [{ outcome: 'ok' }], whyNull: [] },
+        },
+      });
+    }
+    expect(await ask(query)).toEqual({ data: { hello: 'world' } });
+  });
+
+  it('is run by `supergate plan --analyze`, against the subgraphs', async () => {
+    writeFileSync(join(directory, 'asked.graphql'), 'query A { hello } mutation M { x }');
+    writeFileSync(join(directory, 'query.graphql'), 'query A { hello } query B { slow }');
+    const analyze = async (file: string) => {
+      const words = ['plan', join(directory, file), '--analyze', '--supergraph', join(directory, 'supergraph.yaml')];
+      // The subgraph is in this process: it must not wait.
+      const child = spawn(process.execPath, ['--require', 'tsx/cjs', join(__dirname, '../../src/cli.ts'), ...words]);
+      let stdout = '';
+      child.stdout.on('data', (chunk) => {
+        stdout += chunk;
+      });
+      const [status] = await once(child, 'close');
+      return { status, stdout };
+    };
+    const { stdout, status } = await analyze('query.graphql');
+    expect(stdout).toMatch(/^A: fetch 1 from a\n.*\nanswered in [\d.]+ ms\ncall 0: a ok in .*\n\nB: fetch 1 from a\n/);
+    expect(status).toBe(0);
+    expect(await analyze('asked.graphql')).toMatchObject({ status: 1, stdout: expect.stringContaining('refused') });
+  });
+});
+
 describe('the endpoints for operators', () => {
   it('tell health, metrics, the generation and the instances', async () => {
     expect(await json('/health')).toMatchObject({ status: 'up', checks: { 'subgraph:a': { status: 'up' } } });
@@ -64,7 +105,7 @@ describe('the endpoints for operators', () => {
     expect(text).not.toContain(secret);
     expect(JSON.parse(text)).toMatchObject({
       'server.port': { value: 0, source: expect.stringMatching(/gateway\.yaml:1$/) },
-      'subgraphIdentity.secret': { value: '(hidden)', source: expect.stringMatching(/gateway\.yaml:4$/) },
+      'subgraphIdentity.secret': { value: '(hidden)', source: expect.stringMatching(/gateway\.yaml:5$/) },
       'server.graphqlPath': { value: '/graphql', source: 'default' },
     });
   });

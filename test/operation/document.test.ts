@@ -168,6 +168,20 @@ describe('validation', () => {
     ]);
   });
 
+  it('refuses an operation of a kind that the schema has not, with its place', () => {
+    const document = read('query A { me { id } }\nsubscription B { anything }');
+    expect(document).toMatchObject({
+      kind: 'refused',
+      errors: [
+        {
+          code: 'GRAPHQL_VALIDATION_FAILED',
+          message: 'The schema has no subscription type.',
+          locations: [{ line: 2, column: 1 }],
+        },
+      ],
+    });
+  });
+
   it('stops after a number of errors', () => {
     const messages = refuse(`{ ${repeat(100, (i) => `n${i}`)} }`, { maxErrors: 7 });
     expect(messages).toHaveLength(8);
