@@ -9,6 +9,7 @@ import { type AdminParts, createAdminRoutes } from '../src/admin-routes';
 import { runCli } from '../src/cli';
 import { configJsonSchema } from '../src/config';
 import { type ErrorDefinition, errorTable } from '../src/errors';
+import { cacheControlDefinition } from '../src/policy/cache-declarations';
 import { rateLimitDefinition } from '../src/policy/rate-limit-declarations';
 import { renderMetricCatalogue } from '../src/telemetry/metric-catalogue';
 import { EXAMPLE_QUERY } from '../subgraphs/shared/welcome';
@@ -34,6 +35,7 @@ async function renderParts(): Promise<ReadonlyMap<string, string>> {
     ['metrics', renderMetricCatalogue()],
     ['admin endpoints', renderAdminEndpoints()],
     ['alerts', renderAlertTexts()],
+    ['directive cacheControl', fence('graphql', cacheControlDefinition)],
     ['directive rateLimit', fence('graphql', rateLimitDefinition)],
     ['query', fence('graphql', print(parse(EXAMPLE_QUERY)))],
   ]);

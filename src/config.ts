@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { adminSchema } from './config/admin';
 import { authenticationSchema, subgraphIdentitySchema } from './config/authentication';
 import { authorizationSchema } from './config/authorization';
+import { cacheSchema } from './config/cache';
 import { costSchema } from './config/cost';
 import { effectiveSettings, type Setting } from './config/effective';
 import { type Flags, overlayEnvironment, variableKey } from './config/environment';
@@ -48,6 +49,7 @@ const configSchema = z.strictObject({
   limits: reloadable(limitsSchema),
   rateLimits: reloadable(rateLimitsSchema),
   cost: reloadable(costSchema),
+  cache: cacheSchema,
   timeouts: reloadable(timeoutsSchema),
   sharing: sharingSchema,
   overload: overloadSchema,

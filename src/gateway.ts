@@ -37,8 +37,10 @@ import {
 } from './pipeline';
 import { createPolicies, openCounters, type PolicyDependencies } from './policy/create-policies';
 import type { RateLimiter } from './policy/rate-limiter';
+import { createResponseCache } from './query-plan/create-response-cache';
 import type { Answer } from './query-plan/engine';
 import type { ClientSubscription, LiveSubscriptions, SubscriptionObserver } from './query-plan/live-subscriptions';
+import type { ResponseCache } from './query-plan/response-cache';
 import { SharedExecutions } from './query-plan/shared-executions';
 import { openRedis, type RedisConnection } from './redis';
 import { systemClock } from './subgraph/call';
@@ -123,6 +125,11 @@ export interface Gateway extends GatewayInterface {
    * end as they began. Rejects when the supergraph cannot be served by it, and the old one stays.
    */
   reconfigure(config: Config): Promise<void>;
+  /**
+   * Calls old every kept answer that has one of these tags: `Post` (all that hold posts), `Post:7` (this one), `*` (all).
+   * Resolves when no gateway that shares them gives them again, or when the store does not answer.
+   */
+  invalidate(tags: readonly string[]): Promise<void>;
   /** How the newest supergraph that was offered fares; undefined until `load`. */
   readonly supergraphStatus: SupergraphStatus | undefined;
   /** Where instances of subgraphs may register themselves; undefined until `load`. */
@@ -155,6 +162,8 @@ class Supergate implements Gateway {
   private planner: PlannerThread | undefined;
   private redis: RedisConnection | undefined;
   private counters: RateLimiter | undefined;
+  /** One for all generations: what is old is old under each. */
+  private responses: ResponseCache | undefined;
   private managed: ManagedSupergraph | undefined;
   private loading: Promise<GatewayLoadResult> | undefined;
 
@@ -223,6 +232,7 @@ class Supergate implements Gateway {
     this.planner = this.dependencies.planner ?? new PlannerThread({ ...planner, rateLimitTiers, log: this.log });
     this.redis = this.dependencies.redis ?? (redis && openRedis({ ...redis, log: this.log }));
     this.counters = openCounters(this.config, this.dependencies, this.redis);
+    this.responses = createResponseCache(this.config, this.dependencies.caching, this.redis);
     this.pools = openPools(this.redis);
     try {
       this.managed = await toManager(this.options.supergraph).initialize(
@@ -259,24 +269,19 @@ class Supergate implements Gateway {
   }
 
   private openGeneration(supergraphSdl: string, config: Config): Promise<Generation<SubgraphTransport>> {
-    const { dependencies, planner, redis, counters, log, sharedQueries, eventSources, pools } = this;
-    if (!planner || !counters) throw new InternalError('a supergraph is opened without a planner thread');
-    const policies = createPolicies(config, dependencies, counters);
-    const parts = {
-      planner,
-      redis,
-      log,
-      sharedQueries,
-      createPolicies: policies,
-      eventSources,
-      pools,
-      ...dependencies,
-    };
+    const { dependencies, planner, redis, counters, responses, log, sharedQueries, eventSources, pools } = this;
+    if (!planner || !counters || !responses) throw new InternalError('a supergraph is opened without a planner thread');
+    const policies = { createPolicies: createPolicies(config, dependencies, counters), sharedQueries, responses };
+    const parts = { planner, redis, log, eventSources, pools, ...policies, ...dependencies };
     return openGeneration(supergraphSdl, config, parts);
   }
 
   get registrations(): Registrations | undefined {
     return this.pools.background.registrations;
+  }
+
+  invalidate(tags: readonly string[]): Promise<void> {
+    return this.responses?.invalidate(tags) ?? Promise.resolve();
   }
 
   get redisStatus(): 'up' | 'down' | undefined {

@@ -114,6 +114,7 @@ async function open(
       onUnauthorized: metrics.fieldsUnauthorized,
       onRateLimit: metrics.rateLimitMet,
       costs: metrics.costs,
+      caching: metrics.caching,
       onRateLimitStoreFailure: metrics.rateLimitStoreFailed,
       contextOf: (contextValue) => contextValue as RequestContext,
     },

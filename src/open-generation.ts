@@ -5,7 +5,10 @@
 import { type Config, subgraphSettings } from './config';
 import { mayQueriesSetCookies } from './context/client-headers';
 import type { CreatePolicies } from './policy/admission';
+import { createCachePolicies } from './policy/cache-policies';
+import { compileVarying } from './policy/cache-varying';
 import type { Answer } from './query-plan/engine';
+import type { ResponseCache } from './query-plan/response-cache';
 import type { SharedExecutions } from './query-plan/shared-executions';
 import type { RedisConnection } from './redis';
 import type { CallRecord } from './subgraph/call';
@@ -41,6 +44,7 @@ interface GenerationParts extends TransportDependencies, OverrideDependencies {
   readonly redis: RedisConnection | undefined;
   readonly log: Log;
   readonly sharedQueries: SharedExecutions<Answer> | undefined;
+  readonly responses: ResponseCache;
   readonly createPolicies: CreatePolicies;
   readonly eventSources: EventSources;
   readonly pools: SharedPools;
@@ -62,18 +66,24 @@ export async function openGeneration(
   config: Config,
   parts: GenerationParts,
 ): Promise<Generation<SubgraphTransport>> {
-  const { limits, planner: settings, server, sharing, headers } = config;
+  const { limits, planner: settings, server, sharing, headers, cache } = config;
   const introspection = typeof server.introspection === 'object' ? 'some' : server.introspection;
   const { redis: store, log, planner } = parts;
+  // A cookie that an answer sets is for one client.
+  const setsCookies = mayQueriesSetCookies(headers.responses);
+  const cachingOptions = { ...cache, defaultMaxAgeMs: cache.defaultMaxAgeMs ?? 0, varying: compileVarying(config) };
   const generation = await Generation.open(supergraphSdl, {
     planner,
     engineLimits: { maxErrors: limits.maxErrors, planCacheMaxBytes: settings.cacheMaxBytes },
     documentOptions: { limits, maxErrors: limits.maxErrors, introspection },
     documentCacheMaxBytes: settings.cacheMaxBytes,
-    // A cookie that an answer sets is for one client.
-    sharedQueries: sharing.queries && !mayQueriesSetCookies(headers.responses) ? parts.sharedQueries : undefined,
+    sharedQueries: sharing.queries && !setsCookies ? parts.sharedQueries : undefined,
     sharedPlans: store && { store, lifetimeMs: settings.sharedLifetimeMs, settings, log },
     createPolicies: parts.createPolicies,
+    createCaching: (subject) => {
+      const policies = setsCookies ? undefined : createCachePolicies(subject, cachingOptions);
+      return policies && { policies, responses: parts.responses };
+    },
     overrides: parts,
     createTransport: (subgraphs) => openTransport(subgraphs, config, parts),
   });

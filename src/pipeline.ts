@@ -80,6 +80,8 @@ export interface Admitted {
   readonly exclusions: Exclusions | undefined;
   /** Of them, those of authorization. */
   readonly unauthorized?: Exclusions | undefined;
+  /** Of the progressive overrides it was planned with. */
+  readonly overrideLabels?: readonly string[] | undefined;
   /** What policies tell beside the answer. */
   readonly extensions: Readonly<Record<string, unknown>> | undefined;
   /** Told instead, once the data of the answer is counted. Absent: it is not. */
@@ -97,13 +99,57 @@ export function executeOperation(
   variables: RawVariables,
   context: RequestContext,
 ): Promise<ExecutionResult> {
-  const run = async (admitted: Admitted) => {
+  const execute = async (admitted: Admitted, asker: RequestContext): Promise<Answer> => {
     const { engine, transport } = prepared.generation;
     const { executable, variables: checked } = admitted;
-    const completed = await engine.execute(executable, checked, context, transport.call, reasonsOf(admitted));
-    return toResult(completed, admitted, context);
+    const completed = await engine.execute(executable, checked, asker, transport.call, reasonsOf(admitted));
+    return { kind: 'result', result: toResult(completed, admitted, asker) };
+  };
+  const run = async (admitted: Admitted): Promise<ExecutionResult> => {
+    const answer = await answerOrKept(prepared, admitted, { context, execute, share: execute });
+    return answer.kind === 'text' ? (JSON.parse(answer.body) as ExecutionResult) : answer.result;
   };
   return refuseOr(prepared, variables, context, run, (result) => result);
+}
+
+interface Running {
+  readonly context: RequestContext;
+  execute(admitted: Admitted, context: RequestContext): Promise<Answer>;
+  /** The same, or an identical execution that began before: it may be from before what was called old. */
+  share(admitted: Admitted, context: RequestContext): Promise<Answer>;
+}
+
+/** Executes what the cache does not have; what may be neither kept nor called old passes it by. */
+async function answerOrKept(
+  { generation, target }: PreparedRequest,
+  admitted: Admitted,
+  { context, execute, share }: Running,
+): Promise<Answer> {
+  const { caching } = generation;
+  const reading = caching?.policies.readAhead(target);
+  if (reading) await reading;
+  const policy = caching?.policies.of(target);
+  if (!caching || !policy) return share(admitted, context);
+  const { variables, exclusions, extensions, overrideLabels = [] } = admitted;
+  if (policy.kind === 'mutation') {
+    const answer = await share(admitted, context);
+    await caching.responses.mutated(policy, variables, answer);
+    return answer;
+  }
+  // What is excluded, and what is told beside the answer, is about one request.
+  if (exclusions || extensions || context.asksCost || context.trail?.isExplained) return share(admitted, context);
+  return caching.responses.answer({
+    policy,
+    varying: caching.policies.varying,
+    scope: [generation.id, ...overrideLabels].join(),
+    variables,
+    context,
+    execute: (asker) => execute(admitted, asker),
+    hold() {
+      generation.acquire();
+      return () => generation.release();
+    },
+  });
 }
 
 /** Answers a prepared query or mutation in the cheapest form. */
@@ -112,25 +158,28 @@ export function answerOperation(
   variables: RawVariables,
   context: RequestContext,
 ): Promise<Answer> {
-  const { engine, transport, sharedQueries } = prepared.generation;
-  const execute = async (admitted: Admitted): Promise<Answer> => {
+  const { engine, transport, sharedQueries, caching } = prepared.generation;
+  const execute = async (admitted: Admitted, asker: RequestContext): Promise<Answer> => {
     const { executable, variables: checked } = admitted;
-    if (admitted.count || context.trail?.isExplained) {
-      const completed = await engine.execute(executable, checked, context, transport.call, reasonsOf(admitted));
-      return { kind: 'result', result: toResult(completed, admitted, context) };
+    if (admitted.count || asker.trail?.isExplained) {
+      const completed = await engine.execute(executable, checked, asker, transport.call, reasonsOf(admitted));
+      return { kind: 'result', result: toResult(completed, admitted, asker) };
     }
-    const answer = await engine.executeToText(executable, checked, context, transport.call, reasonsOf(admitted));
-    if (typeof answer !== 'string') return { kind: 'result', result: toResult(answer, admitted, context) };
+    const answer = await engine.executeToText(executable, checked, asker, transport.call, reasonsOf(admitted));
+    if (typeof answer !== 'string') return { kind: 'result', result: toResult(answer, admitted, asker) };
     const extensions = admitted.extensions ? `,"extensions":${JSON.stringify(admitted.extensions)}` : '';
     return { kind: 'text', body: `{"data":${answer}${extensions}}` };
   };
-  const run = (admitted: Admitted): Promise<Answer> => {
-    if (prepared.operation === 'mutation') return execute(admitted).finally(() => sharedQueries?.mutationEnded());
+  const share = (admitted: Admitted, asker: RequestContext): Promise<Answer> => {
+    if (prepared.operation === 'mutation')
+      return execute(admitted, asker).finally(() => sharedQueries?.mutationEnded());
     // What is told beside the answer is about one request.
-    if (!sharedQueries || admitted.extensions || context.trail?.isExplained) return execute(admitted);
+    if (!sharedQueries || admitted.extensions || asker.trail?.isExplained) return execute(admitted, asker);
     const { variables: checked, exclusions } = admitted;
-    return sharedQueries.share(admitted.executable, checked, context, exclusions, () => execute(admitted));
+    return sharedQueries.share(admitted.executable, checked, asker, exclusions, () => execute(admitted, asker));
   };
+  const run = (admitted: Admitted): Promise<Answer> =>
+    caching ? answerOrKept(prepared, admitted, { context, execute, share }) : share(admitted, context);
   return refuseOr(prepared, variables, context, run, (result) => ({ kind: 'result', result }));
 }
 
@@ -163,7 +212,7 @@ export async function admit(
   const overrideLabels = generation.overrides?.decide(target, context);
   if (!policies) {
     const executable = await engine.prepare(target, variables, undefined, overrideLabels);
-    return { kind: 'admitted', executable, variables, exclusions: undefined, extensions: undefined };
+    return { kind: 'admitted', executable, variables, exclusions: undefined, overrideLabels, extensions: undefined };
   }
   const reading = policies.readAhead?.(target);
   if (reading) await reading;
@@ -175,7 +224,7 @@ export async function admit(
   const weighed = policies.weigh?.(request, readable);
   if (weighed?.kind === 'refused') return weighed;
   const executable = await engine.prepare(target, variables, readable?.fields, overrideLabels);
-  const judged = { exclusions: readable, unauthorized: readable, count: weighed?.count };
+  const judged = { exclusions: readable, unauthorized: readable, overrideLabels, count: weighed?.count };
   const first = { kind: 'admitted', executable, variables, ...judged } as const;
   const limit = policies.limit?.(request, readable, weighed?.estimated ?? 0);
   const limited = limit instanceof Promise ? await limit : limit;

@@ -9,6 +9,7 @@ import type { ExecutionResult, GraphQLError } from 'graphql';
 import type { ClientError } from '../errors';
 import type { Log } from '../telemetry/log';
 import type { RequestTrace } from '../telemetry/traces';
+import type { CachingReport } from './caching-headers';
 import type { RateLimitReport } from './rate-limit-headers';
 
 export type OperationType = 'query' | 'mutation' | 'subscription';
@@ -44,6 +45,8 @@ export interface RequestScope {
   /** What the answer tells beside its data, once the operation was admitted. An object, for Apollo Server copies the scope. */
   readonly told?: {
     readonly rateLimits?: RateLimitReport | undefined;
+    /** How long it holds. */
+    readonly caching?: CachingReport | undefined;
     /** What subgraphs say to the client: names and values in turn. */
     readonly headers?: { list(failed: boolean): readonly string[] } | undefined;
   };

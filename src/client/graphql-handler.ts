@@ -5,8 +5,9 @@
 import type { IncomingMessage } from 'node:http';
 import { ClientError } from '../errors';
 import type { ApolloLane, LaneRequest } from './apollo-lane';
+import { type Condition, withCaching } from './caching-headers';
 import { chooseDocument, type TrustedDocuments } from './document-choice';
-import type { CreateContext, GraphQLDoor, PreparedOperation, RefusedOperation, RequestScope } from './door';
+import type { CreateContext, GraphQLDoor, PreparedOperation, RefusedOperation } from './door';
 import {
   type HttpStream,
   isStream,
@@ -82,7 +83,7 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions): GraphQLHan
     let answered: HttpAnswer | HttpStream | undefined;
     try {
       answered = await answer(options, request);
-      return withTold(answered, exchange.context?.told);
+      return withTold(answered, request, options.expressLane);
     } catch (error) {
       return answerErrors([error], exchange.negotiated?.mediaType ?? 'application/json', exchange);
     } finally {
@@ -92,12 +93,27 @@ export function createGraphQLHandler(options: GraphQLHandlerOptions): GraphQLHan
   };
 }
 
-function withTold(answer: HttpAnswer | HttpStream, told: RequestScope['told']): HttpAnswer | HttpStream {
+/** The answer with what was told beside it: what subgraphs say, how long it holds, and what was used of limits. */
+function withTold(
+  answer: HttpAnswer | HttpStream,
+  { message, exchange }: GraphQLHttpRequest,
+  isOurText: boolean,
+): HttpAnswer | HttpStream {
+  const told = exchange.context?.told;
   if (told === undefined || isStream(answer)) return answer;
-  const { rateLimits, headers } = told;
-  const over = headers ? withHeaders(answer, headers.list(answer.code !== undefined)) : answer;
-  if (rateLimits === undefined) return over;
-  return { ...over, headers: over.headers.concat(rateLimitHeaders(rateLimits, answer.status >= 400)) };
+  const { rateLimits, caching, headers } = told;
+  const said = caching?.headers ?? headers?.list(answer.code !== undefined) ?? [];
+  const over = withHeaders(answer, said);
+  // A plugin may have changed the text since it was reported on.
+  const report = caching && !isOurText ? { ...caching, etag: undefined } : caching;
+  const cached = report === undefined ? over : withCaching(over, report, conditionOf(message, exchange));
+  if (rateLimits === undefined) return cached;
+  return { ...cached, headers: cached.headers.concat(rateLimitHeaders(rateLimits, answer.status >= 400)) };
+}
+
+function conditionOf({ method, headers }: IncomingMessage, { negotiated }: Exchange): Condition {
+  const representation = negotiated?.mediaType === 'application/json' ? '' : '-g';
+  return { method, ifNoneMatch: headers['if-none-match'], representation };
 }
 
 async function answer(options: GraphQLHandlerOptions, request: GraphQLHttpRequest): Promise<HttpAnswer | HttpStream> {
@@ -159,7 +175,8 @@ async function execute(
   request: LaneRequest,
   hash: string | undefined,
 ): Promise<HttpAnswer> {
-  if (!expressLane || request.method !== 'POST' || hash !== undefined) return apolloLane.answer(request);
+  // Apollo Server keeps the text that comes with a hash.
+  if (!expressLane || (hash !== undefined && request.params.query)) return apolloLane.answer(request);
   const { params, context, negotiated, sink } = request;
   return answerExecution(await door.execute(prepared, params, context), negotiated, sink);
 }

@@ -130,23 +130,32 @@ export function sendAnswer(
   answer: HttpAnswer,
   compression: boolean,
 ): void | Promise<void> {
-  const { body } = answer;
+  const { body, headers } = answer;
   const bytes = Buffer.byteLength(body);
-  const coding =
-    compression && bytes >= compressionThresholdBytes
-      ? negotiateCoding(request.headers['accept-encoding'], codings)
-      : undefined;
+  const isLong = compression && bytes >= compressionThresholdBytes;
+  const coding = isLong ? negotiateCoding(request.headers['accept-encoding'], codings) : undefined;
   if (coding === undefined) {
+    // Who keeps it must not give it to somebody who would get it compressed.
+    const plain = isLong && headers.includes('vary') ? addVary(headers, 'accept-encoding') : headers;
     // Text of ASCII alone is written without being encoded.
-    end(response, exchange, answer, body, bytes, bytes === body.length ? 'latin1' : 'utf8');
+    end(response, exchange, { ...answer, headers: plain }, body, bytes, bytes === body.length ? 'latin1' : 'utf8');
     return;
   }
   return compressors[coding](body).then((compressed) => {
-    const { headers } = answer;
-    const vary = [response.getHeader('vary') ?? [], 'accept-encoding'].flat().join(', ');
-    const coded = { ...answer, headers: [...headers, 'content-encoding', coding, 'vary', vary] };
-    end(response, exchange, coded, compressed, compressed.length, 'latin1');
+    const varied = addVary(headers, 'accept-encoding').concat('content-encoding', coding);
+    // Other bytes, and the same meaning: a weak tag (RFC 9110, section 8.8.3).
+    const coded = varied.map((value, index) => (varied[index - 1] === 'etag' ? `W/${value}` : value));
+    end(response, exchange, { ...answer, headers: coded }, compressed, compressed.length, 'latin1');
   });
+}
+
+/** The headers with one more name in their one `vary`. */
+function addVary(headers: readonly string[], name: string, place: 'first' | 'last' = 'last'): string[] {
+  const at = headers.indexOf('vary');
+  if (at < 0) return [...headers, 'vary', name];
+  const known = headers[at + 1] ?? '';
+  if (known.toLowerCase().split(', ').includes(name.toLowerCase())) return [...headers];
+  return headers.with(at + 1, place === 'first' ? `${name}, ${known}` : `${known}, ${name}`);
 }
 
 function startStream(
@@ -188,7 +197,14 @@ function end(
   // The client left, or what it sent after its headers was refused on the socket.
   if (response.destroyed || response.headersSent) return;
   exchange.code = code;
-  response.writeHead(status, [...headers, 'x-request-id', exchange.id, 'content-length', String(bytes)]);
+  const vary = response.getHeader('vary');
+  const all = vary === undefined ? headers : addVary(headers, String(vary), 'first');
+  if (status === 304) {
+    response.writeHead(status, [...all, 'x-request-id', exchange.id]);
+    response.end(() => exchange.sent(status));
+    return;
+  }
+  response.writeHead(status, [...all, 'x-request-id', exchange.id, 'content-length', String(bytes)]);
   const { socket } = response;
   if (socket === null) {
     response.end(body, encoding, () => exchange.sent(status));

@@ -165,7 +165,7 @@ export function openRequest(
   if (subgraphIdentity !== undefined) subgraphHeaders[subgraphIdentityHeader] = subgraphIdentity.tokenFor(identity);
   const { deadline, clientLeft, dispose } = openDeadline(arrivedAt + timeoutMs, now, startTimer);
   const calls = { count: 0, failed: 0 };
-  const told = { rateLimits: undefined, headers };
+  const told = { rateLimits: undefined, caching: undefined, headers };
   return {
     id,
     identity,

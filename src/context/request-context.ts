@@ -2,6 +2,7 @@
  * Who asks and until when: made once per request, before anything of the operation is known.
  * Every later step reads it, none changes it. Clock: per request.
  */
+import type { CachingReport } from '../client/caching-headers';
 import type { RateLimitReport } from '../client/rate-limit-headers';
 import type { Log } from '../telemetry/log';
 import type { RequestTrace } from '../telemetry/traces';
@@ -72,6 +73,10 @@ export interface RequestContext {
   readonly trail?: Trail | undefined;
   /** The client wants to be told what its operation costs. */
   readonly asksCost?: boolean;
-  /** What the answer is to tell beside its data: noted when the operation is admitted. Absent: nobody reads it. */
-  readonly told?: { rateLimits?: RateLimitReport | undefined; readonly headers?: ClientHeaders | undefined };
+  /** What the answer is to tell beside its data: noted when it is admitted and answered. Absent: nobody reads it. */
+  readonly told?: {
+    rateLimits?: RateLimitReport | undefined;
+    caching?: CachingReport | undefined;
+    readonly headers?: ClientHeaders | undefined;
+  };
 }

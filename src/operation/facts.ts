@@ -197,7 +197,8 @@ function fieldOf(type: GraphQLObjectType | GraphQLInterfaceType, node: FieldNode
   return field;
 }
 
-function countLists(type: GraphQLOutputType): number {
+/** How many lists there are in a type. */
+export function countLists(type: GraphQLOutputType): number {
   if (isNonNullType(type)) return countLists(type.ofType);
   return isListType(type) ? 1 + countLists(type.ofType) : 0;
 }

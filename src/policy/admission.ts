@@ -81,6 +81,8 @@ export interface Policies {
   readonly readAhead?: ((operation: Operation) => Promise<void> | undefined) | undefined;
   /** Before planning. May not reject for what a client did. */
   readonly authorize?: ((request: AdmissionRequest) => Verdict | Promise<Verdict>) | undefined;
+  /** Whether an operation asks what not everybody may read; absent where all may read all. */
+  readonly isProtected?: ((operation: Operation) => boolean) | undefined;
   /** What is left costs; before planning. */
   readonly weigh?: ((request: AdmissionRequest, exclusions: Exclusions | undefined) => Weighed) | undefined;
   /** Charges what authorization left (`exclusions` are its own), once that can be planned; `cost` is its estimate. */

@@ -38,12 +38,15 @@ export interface AuthorizationOptions {
 }
 
 /** The authorization of a supergraph; undefined when it protects nothing. Throws `UnenforceableError`. */
-export function createAuthorization(subject: PolicySubject, options: AuthorizationOptions): Policies['authorize'] {
+export function createAuthorization(
+  subject: PolicySubject,
+  options: AuthorizationOptions,
+): Pick<Policies, 'authorize' | 'isProtected'> | undefined {
   const table = readAuthorizationTable(subject.supergraph);
   const problems = findProblems(table, options.policies);
   if (problems.length > 0) throw new UnenforceableError(`The supergraph cannot be protected: ${problems.join('; ')}.`);
   if (table.fields.size === 0 && options.introspection.length === 0) return undefined;
-  return new Authorization(table, subject, options).authorize;
+  return new Authorization(table, subject, options);
 }
 
 function findProblems(table: AuthorizationTable, policies: NamedPolicies): string[] {
@@ -129,6 +132,8 @@ class Authorization {
     const asked = this.options.policies.ask(check.functions, operation, context);
     return asked.then((answers) => this.decide(check, request, answers));
   };
+
+  readonly isProtected = (operation: Operation): boolean => this.checkOf(operation).requirements.length > 0;
 
   private checkOf(operation: Operation): DocumentCheck {
     let check = this.checks.get(operation);

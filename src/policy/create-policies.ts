@@ -7,6 +7,7 @@ import type { Operation } from '../operation/document';
 import type { SlicedWork } from '../slices';
 import type { CreatePolicies, Policies, PolicySubject } from './admission';
 import { type AuthorizationOptions, createAuthorization } from './authorization';
+import type { CacheObserver } from './cache-policies';
 import { type CostObserver, type Costs, createCosts } from './cost';
 import { MemoryStore } from './memory-store';
 import { NamedPolicies, type PolicyFunction } from './named-policies';
@@ -26,6 +27,7 @@ export interface PolicyDependencies {
   readonly onRateLimit?: RateLimitsOptions['onDecision'];
   /** Told what operations cost, where that is counted. */
   readonly costs?: CostObserver;
+  readonly caching?: CacheObserver;
   /** Told of each operation whose limits Redis could not count. */
   readonly onRateLimitStoreFailure?: () => void;
 }
@@ -62,12 +64,18 @@ export function createPolicies(config: Config, dependencies: PolicyDependencies,
     onDecision: dependencies.onRateLimit,
   };
   return (subject) => {
-    const authorize = createAuthorization(subject, authorization);
+    const authorized = createAuthorization(subject, authorization);
     const costs = createCosts(subject, config.cost, dependencies.costs);
     const weigh: Policies['weigh'] = costs && ((request, exclusions) => costs.weigh(request, exclusions));
     const limit = createRateLimits(subject, limits);
-    if (!authorize && !weigh && !limit) return undefined;
-    return { readAhead: createReadAhead(subject, costs), authorize, weigh, limit };
+    if (!authorized && !weigh && !limit) return undefined;
+    return {
+      readAhead: createReadAhead(subject, costs),
+      authorize: authorized?.authorize,
+      isProtected: authorized?.isProtected,
+      weigh,
+      limit,
+    };
   };
 }
 

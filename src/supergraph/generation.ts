@@ -17,7 +17,9 @@ import {
 import { DocumentCache } from '../operation/document-cache';
 import { OperationFacts } from '../operation/facts';
 import type { CreatePolicies, Policies } from '../policy/admission';
+import type { CachePolicies, CacheSubject } from '../policy/cache-policies';
 import { type Answer, Engine, type EngineLimits } from '../query-plan/engine';
+import type { ResponseCache } from '../query-plan/response-cache';
 import type { SharedExecutions } from '../query-plan/shared-executions';
 import type { FindSubgraphSource, SubgraphCall } from '../query-plan/subgraph-call';
 import { Slices } from '../slices';
@@ -47,8 +49,15 @@ export interface GenerationOptions<Transport extends GenerationTransport> {
   /** Where plans are shared with other gateways; absent when each plans for itself. */
   readonly sharedPlans: SharedPlansOptions | undefined;
   readonly createPolicies: CreatePolicies;
+  readonly createCaching: (subject: CacheSubject) => Caching | undefined;
   readonly overrides: OverrideDependencies;
   readonly createTransport: (subgraphs: readonly { readonly name: string; readonly url: string }[]) => Transport;
+}
+
+/** Which answers may be kept, and where they are. */
+export interface Caching {
+  readonly policies: CachePolicies;
+  readonly responses: ResponseCache;
 }
 
 /** An operation that is asked often, in a form that another generation can prepare. */
@@ -82,6 +91,8 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
     private readonly plannerHandle: PlannerHandle,
     /** Undefined when everybody may do everything. */
     readonly policies: Policies | undefined,
+    /** Undefined when no answer may be kept. */
+    readonly caching: Caching | undefined,
     /** Undefined when no override is progressive. */
     readonly overrides: OverrideLabels | undefined,
     private readonly documents: DocumentCache,
@@ -127,7 +138,10 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
     const { documentOptions, documentCacheMaxBytes } = options;
     const documents = new DocumentCache(apiSchema, documentOptions, documentCacheMaxBytes, slices);
     const id = createHash('sha256').update(sdl).digest('hex').slice(0, 12);
-    const policies = options.createPolicies({ supergraph, apiSchema, facts: new OperationFacts(apiSchema), slices });
+    const subject = { supergraph, apiSchema, facts: new OperationFacts(apiSchema), slices };
+    const policies = options.createPolicies(subject);
+    const isProtected = policies?.isProtected ?? (() => false);
+    const caching = options.createCaching({ ...subject, isProtected });
     await yieldToOthers();
     const overrides = OverrideLabels.read(supergraph, options.overrides);
     const transport = options.createTransport(subgraphs);
@@ -139,6 +153,7 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
       transport,
       plannerHandle,
       policies,
+      caching,
       overrides,
       documents,
       options,

@@ -85,6 +85,7 @@ export class OperationReporter {
         sharedQueries: undefined,
         sharedPlans: undefined,
         // Nothing is decided here: they are only told.
+        createCaching: () => undefined,
         createPolicies: (made) => {
           subject = made;
           return undefined;

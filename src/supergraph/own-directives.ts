@@ -4,6 +4,7 @@
  * mend it. Runs in the planner thread. Clock: per supergraph.
  */
 import { type ASTNode, type DirectiveNode, type DocumentNode, visit } from 'graphql';
+import { cacheControlSpec } from '../policy/cache-declarations';
 import { composedNames, type LinkedFeature, readLinks, specsUrl } from '../policy/links';
 import type { CompositionIssue } from './composition-issues';
 
@@ -12,10 +13,13 @@ interface OwnDirective {
   /** Of its specification, without the version. */
   readonly identity: string;
   readonly versions: readonly string[];
+  /** Without a link it is another's convention, and is carried on by other means. */
+  readonly isCarried?: boolean;
 }
 
 const ownDirectives: readonly OwnDirective[] = [
   { name: 'rateLimit', identity: 'https://specs.supergate.dev/rateLimit', versions: ['1.0'] },
+  { name: 'cacheControl', identity: cacheControlSpec, versions: ['1.0'], isCarried: true },
 ];
 
 /** One issue for each directive of ours that the subgraph applies in vain. */
@@ -25,7 +29,7 @@ export function findLostDirectives(subgraph: string, document: DocumentNode): Co
     const link = links.find(({ identity }) => identity === own.identity);
     const name = link?.directiveName(own.name) ?? own.name;
     // Under another address it is somebody else's, who may have other plans with it.
-    const isForeign = !link && links.some((other) => other.importedNames.has(name));
+    const isForeign = !link && (own.isCarried || links.some((other) => other.importedNames.has(name)));
     const use = isForeign ? undefined : findUse(document, name);
     const problem = use && describe(own, name, link, links, composedNames(document, links));
     return use && problem ? [toIssue(subgraph, use, problem)] : [];

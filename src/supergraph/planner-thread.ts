@@ -27,6 +27,7 @@ import {
 } from '@apollo/query-planner';
 import { GraphQLError, parse, printSchema, Source } from 'graphql';
 import { Brake, Stopped, TooMuchMemory } from './brake';
+import { carryCacheHints } from './carried-hints';
 import { type CompositionHintIssue, type CompositionIssue, toHintIssue, toIssues } from './composition-issues';
 import { findLostDirectives } from './own-directives';
 import { applyAliases } from './plan-aliases';
@@ -145,7 +146,10 @@ function compose(subgraphs: readonly SubgraphSdl[], tiers: readonly string[] | u
     if (result.errors !== undefined) return { kind: 'not-composed', errors: toIssues(result.errors, services) };
     return {
       kind: 'composed',
-      supergraphSdl: result.supergraphSdl,
+      supergraphSdl: carryCacheHints(
+        result.supergraphSdl,
+        services.map(({ typeDefs }) => typeDefs),
+      ),
       hints: result.hints.map((hint) => toHintIssue(hint, services)),
     };
   } catch (error) {

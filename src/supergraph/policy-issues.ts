@@ -1,8 +1,10 @@
 /**
- * Rate limits of a subgraph that could not be enforced as they are written: composition would hand them on unread.
+ * Rate limits and cache hints of a subgraph that could not be kept as they are written: composition would hand them on
+ * unread.
  * Runs in the planner thread. Clock: per supergraph.
  */
 import type { ServiceDefinition } from '@apollo/federation-internals';
+import { readCacheHints } from '../policy/cache-declarations';
 import { readRateLimits } from '../policy/rate-limit-declarations';
 import { type CompositionIssue, locateNodes } from './composition-issues';
 
@@ -11,8 +13,14 @@ export function findPolicyIssues(
   subgraph: ServiceDefinition,
   tiers: readonly string[] | undefined,
 ): CompositionIssue[] {
-  return readRateLimits(subgraph.typeDefs, tiers).problems.map(({ coordinate, message, node }) => ({
-    code: 'INVALID_RATE_LIMIT',
+  const problems = [
+    ...readRateLimits(subgraph.typeDefs, tiers).problems.map((problem) => ({ ...problem, code: 'INVALID_RATE_LIMIT' })),
+    ...readCacheHints(subgraph.typeDefs, 'subgraph').problems.map((problem) => {
+      return { ...problem, code: 'INVALID_CACHE_CONTROL' };
+    }),
+  ];
+  return problems.map(({ code, coordinate, message, node }) => ({
+    code,
     message: `${coordinate}: ${message}`,
     locations: locateNodes(node ? [node] : [], [subgraph]),
   }));

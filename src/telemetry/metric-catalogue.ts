@@ -96,6 +96,24 @@ export const metricCatalogue = {
     labels: [],
     help: 'Operations whose rate limits Redis could not count: decided by `onStoreFailure` of each rule.',
   },
+  supergate_cache_answers_total: {
+    type: 'counter',
+    unit: 'operations',
+    labels: ['outcome'],
+    help: 'Queries whose answer may be kept, by outcome: hit, miss, stale (given though it is old), unavailable (Redis did not say).',
+  },
+  supergate_cache_invalidated_tags_total: {
+    type: 'counter',
+    unit: 'events',
+    labels: [],
+    help: 'Tags that were called old by this gateway, after mutations or by its administrators.',
+  },
+  supergate_cache_bytes: {
+    type: 'gauge',
+    unit: 'bytes',
+    labels: [],
+    help: 'Memory that kept answers take in this process; 0 where Redis keeps them.',
+  },
   supergate_subgraph_requests_total: {
     type: 'counter',
     unit: 'requests',

@@ -32,6 +32,7 @@ export interface Metrics {
   rateLimitMet(rule: string, outcome: 'allowed' | 'refused'): void;
   rateLimitStoreFailed(): void;
   readonly costs: CostMetrics;
+  readonly caching: CachingMetrics;
   /** `outcome` is `ok` or an error code: a fixed set, never text from outside. */
   subgraphRequest(subgraph: string, outcome: string, seconds: number): void;
   /** `read` is asked at each scrape. */
@@ -79,6 +80,14 @@ export interface SubscriptionMetrics {
   gap(subgraph: string, reason: string): void;
 }
 
+/** What becomes of answers that may be kept. `outcome` is of a fixed set. */
+export interface CachingMetrics {
+  looked(outcome: string): void;
+  invalidated(tags: number): void;
+  /** `read` is asked at each scrape. */
+  observe(read: () => number): void;
+}
+
 /** What operations cost. `reason` is of a fixed set. */
 export interface CostMetrics {
   estimated(cost: number): void;
@@ -116,6 +125,7 @@ export function createMetrics(): Metrics {
   const rateLimitStoreFailures = counters();
   const costs = histograms(costBuckets);
   const costsExceeded = counters();
+  const caching = { answers: counters(), invalidated: counters(), readBytes: () => 0 };
   const subgraphRequests = counters();
   const subgraphDurations = histograms(durationBuckets);
   const supergraphUpdates = counters();
@@ -177,6 +187,17 @@ export function createMetrics(): Metrics {
       },
       exceeded(reason, refused) {
         costsExceeded.of(reason, refused ? 'refused' : 'measured').value++;
+      },
+    },
+    caching: {
+      looked(outcome) {
+        caching.answers.of(outcome).value++;
+      },
+      invalidated(tags) {
+        caching.invalidated.of().value += tags;
+      },
+      observe(read) {
+        caching.readBytes = read;
       },
     },
     subgraphRequest(subgraph, outcome, seconds) {
@@ -241,6 +262,9 @@ export function createMetrics(): Metrics {
         supergate_operation_cost: costs,
         supergate_operation_cost_exceeded_total: costsExceeded,
         supergate_rate_limit_store_failures_total: rateLimitStoreFailures,
+        supergate_cache_answers_total: caching.answers,
+        supergate_cache_invalidated_tags_total: caching.invalidated,
+        supergate_cache_bytes: [[[], { value: caching.readBytes() }]],
         supergate_subgraph_requests_total: subgraphRequests,
         supergate_subgraph_request_duration_seconds: subgraphDurations,
         ...measureSubgraphs(readSubgraphs()),

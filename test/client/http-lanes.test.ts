@@ -2,6 +2,7 @@
  * Two servers over two equal doors, one with the express lane: what a client sees must not tell which is which.
  * Observed: status, headers (but for the date and the id) and bytes of every answer.
  */
+import { createHash } from 'node:crypto';
 import type { InjectOptions } from 'fastify';
 import type { GraphQLDoor } from '../../src/client/door';
 import { ClientError } from '../../src/errors';
@@ -104,7 +105,7 @@ describe('the choice of a lane', () => {
   let server: TestServer;
   afterEach(() => stopTestServer(server));
 
-  it('takes the express lane for a POST of plain JSON alone', async () => {
+  it('takes the express lane for a POST of plain JSON and for a GET, but not for a text to be kept by its hash', async () => {
     const { door, ways } = countingDoor();
     server = await startTestServer({ expressLane: true }, { door });
     await server.http.inject(post({ query: '{ hello }' }));
@@ -114,7 +115,13 @@ describe('the choice of a lane', () => {
       url: '/graphql?query={hello}',
       headers: { 'apollo-require-preflight': 'true' },
     });
-    expect(ways).toEqual({ express: 1, apollo: 1 });
+    expect(ways).toEqual({ express: 2, apollo: 0 });
+    const sha256Hash = createHash('sha256').update('{ hello }').digest('hex');
+    const extensions = { persistedQuery: { version: 1, sha256Hash } };
+    await server.http.inject(post({ query: '{ hello }', extensions }));
+    expect(ways).toEqual({ express: 2, apollo: 1 });
+    await server.http.inject(post({ extensions }));
+    expect(ways).toEqual({ express: 3, apollo: 1 });
   });
 
   it('takes the lane of Apollo Server when a plugin listens to requests', async () => {

@@ -40,7 +40,7 @@ describe('a supergraph with policies', () => {
   const claim: ClaimPolicy = { claim: 'x', equals: 1 };
 
   it('is served when functions and claims define them', () => {
-    expect(create(protectedField, { vip }, { other: claim })).toBeInstanceOf(Function);
+    expect(create(protectedField, { vip }, { other: claim })?.authorize).toBeInstanceOf(Function);
   });
 
   it('is not when one is missing, and every missing one is told', () => {

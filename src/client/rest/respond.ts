@@ -2,10 +2,10 @@
  * What a REST client reads: the unwrapped data of an operation, or a problem document (RFC 9457). Clock: per request.
  * In: an execution, or errors. Out: an `HttpAnswer`. Never a stack, a subgraph's address or half an answer.
  */
-import { createHash } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import { GraphQLError } from 'graphql';
 import { ClientError, errorTable } from '../../errors';
+import { type CachingReport, cachingHeaders, digestOf, entityTag, matchesTag, notModified } from '../caching-headers';
 import type { Execution } from '../door';
 import { codeOf, type ErrorSink, formatErrors, headersOf } from '../error-format';
 import type { HttpAnswer } from '../graphql-response';
@@ -21,10 +21,14 @@ export interface RestAnswerOptions {
   /** Path and query string of the request. */
   readonly url: string;
   readonly ifNoneMatch: string | undefined;
+  /** How long the answer holds; absent: its client may keep it, and asks each time whether it still does. */
+  readonly caching: CachingReport | undefined;
 }
 
 const security = Object.entries(dataSecurityHeaders).flat();
 const jsonHeaders = ['content-type', 'application/json; charset=utf-8', ...security];
+/** Answers depend on who asks: only their own client may keep them, and asks each time whether they still hold. */
+const forItsClient = ['cache-control', 'private, no-cache', 'vary', 'authorization, cookie'];
 const problemHeaders = [
   'content-type',
   'application/problem+json; charset=utf-8',
@@ -45,6 +49,8 @@ const subgraphStatuses: Readonly<Record<string, number>> = {
 /** The answer to an executed route. */
 export function answerRoute(execution: Execution, options: RestAnswerOptions): HttpAnswer {
   const { route, sink, isAnonymous } = options;
+  const known = knownAnswer(options);
+  if (known) return known;
   if (execution.kind === 'text') return answerData(dataOf(execution.body, route), options);
   const { data, errors = [] } = execution.result;
   if (errors.length > 0 && !(route.partial && data)) return problemOf(errors, sink, isAnonymous);
@@ -57,6 +63,20 @@ export function answerRoute(execution: Execution, options: RestAnswerOptions): H
     headers: [...answer.headers, 'x-partial-errors', String(errors.length)],
     code: codeOf(errors[0]),
   };
+}
+
+/** 304 for a client that has what is made of an answer that was kept: then it need not be made. */
+function knownAnswer({ route, caching, ifNoneMatch }: RestAnswerOptions): HttpAnswer | undefined {
+  // Whether there is anything at all must be seen first.
+  if (caching?.etag === undefined || ifNoneMatch?.includes('*') || route.method !== 'GET') return undefined;
+  const etag = restTag(caching, '');
+  if (!matchesTag(ifNoneMatch, etag)) return undefined;
+  return notModified([...jsonHeaders, ...cachingHeaders(caching), 'etag', etag]);
+}
+
+/** Of the GraphQL answer that it is made of, where that is known. */
+function restTag(caching: CachingReport | undefined, text: string): string {
+  return caching ? entityTag(caching, '-r', () => text) : `"${digestOf(text)}"`;
 }
 
 interface Unwrapped {
@@ -91,33 +111,20 @@ function unwrap(data: unknown, path: readonly string[]): unknown {
 }
 
 function answerData({ text, value }: Unwrapped, options: RestAnswerOptions): HttpAnswer {
-  const { route, sink, url, ifNoneMatch } = options;
+  const { route, sink, url, ifNoneMatch, caching } = options;
   if (text === 'null' && route.unwrap.length > 0) {
     return problemOf([new ClientError('NOT_FOUND', 'There is no such thing.')], sink, false);
   }
   const isSafe = route.method === 'GET';
   if (route.status === 204)
     return { status: 204, headers: [...security, 'cache-control', 'no-store'], body: '', code: undefined };
-  // Answers depend on who asks: only their own client may keep them, and asks each time whether they still hold.
-  const etag = isSafe ? `"${createHash('sha256').update(text).digest('base64url').slice(0, 27)}"` : undefined;
-  const headers = etag
-    ? [...jsonHeaders, 'cache-control', 'private, no-cache', 'vary', 'authorization, cookie', 'etag', etag]
-    : [...jsonHeaders, 'cache-control', 'no-store'];
+  const etag = isSafe ? restTag(caching, text) : undefined;
+  const keeping = caching ? cachingHeaders(caching) : forItsClient;
+  const headers = etag ? [...jsonHeaders, ...keeping, 'etag', etag] : [...jsonHeaders, 'cache-control', 'no-store'];
   const next = value === undefined ? undefined : nextPage(value, url);
   if (next !== undefined) headers.push('link', `<${next}>; rel="next"`);
-  if (etag !== undefined && ifNoneMatch !== undefined && matches(ifNoneMatch, etag)) {
-    const kept = headers.slice(jsonHeaders.length);
-    return { status: 304, headers: [...security, ...kept], body: '', code: undefined };
-  }
+  if (etag !== undefined && matchesTag(ifNoneMatch, etag)) return notModified(headers);
   return { status: route.status, headers, body: text, code: undefined };
-}
-
-/** RFC 9110, section 13.1.2: weak comparison. */
-function matches(ifNoneMatch: string, etag: string): boolean {
-  return ifNoneMatch
-    .split(',')
-    .map((tag) => tag.trim().replace(/^W\//, ''))
-    .some((tag) => tag === '*' || tag === etag);
 }
 
 /** The URL of the page after a connection with `pageInfo { hasNextPage endCursor }`. */

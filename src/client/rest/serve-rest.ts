@@ -178,6 +178,7 @@ class RestExchange {
       isAnonymous: this.isAnonymous(),
       url: this.url,
       ifNoneMatch: this.request.headers['if-none-match'],
+      caching: context.told?.caching,
     });
     const limits = context.told?.rateLimits;
     if (limits === undefined) return answer;

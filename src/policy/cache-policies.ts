@@ -1,0 +1,279 @@
+/**
+ * How long an answer holds, and for whom: the hints of a supergraph in, one policy for each operation out. The least of
+ * all its fields counts, as Apollo Server documents it, whatever conditions a field has; what may not be read by
+ * everybody is private. Clock: per supergraph (hints), per document (policy).
+ */
+import { createHash } from 'node:crypto';
+import {
+  type GraphQLCompositeType,
+  type GraphQLObjectType,
+  type GraphQLSchema,
+  getNamedType,
+  isCompositeType,
+  isObjectType,
+  print,
+} from 'graphql';
+import type { Operation } from '../operation/document';
+import { type FieldOccurrence, isAsked } from '../operation/facts';
+import { finish, type SlicedWork } from '../slices';
+import type { PolicySubject } from './admission';
+import { argumentValue } from './argument-values';
+import { type CacheHint, readCacheHints } from './cache-declarations';
+import { type AnswerTags, readEntityKeys, tagsOfOperation } from './cache-tags';
+import type { AnswerVarying } from './cache-varying';
+import { UnenforceableError } from './links';
+
+/** Of the answers of one query, as far as it is known before it is asked. */
+export interface CachePolicy {
+  readonly kind: 'query';
+  /** The same for operations that ask the same in the same words. */
+  readonly digest: string;
+  /** More than 0. */
+  readonly maxAgeMs: number;
+  /** Answers are of whoever asks. */
+  readonly isPrivate: boolean;
+  readonly tags: AnswerTags;
+}
+
+/** What a mutation makes old. */
+export interface Invalidation {
+  readonly kind: 'mutation';
+  readonly tags: AnswerTags | undefined;
+  /** What the configuration adds for these values of the variables (coerced). */
+  configured(variables: Readonly<Record<string, unknown>>): readonly string[];
+}
+
+export interface CachePolicies {
+  readonly varying: AnswerVarying;
+  /** Reads a long operation in slices, ahead of `of`; undefined when there is nothing to wait for. */
+  readAhead(operation: Operation): Promise<void> | undefined;
+  /** Undefined for what is never kept and makes nothing old. */
+  of(operation: Operation): CachePolicy | Invalidation | undefined;
+}
+
+/** What became of an answer that might have been kept. */
+export type CacheOutcome = 'hit' | 'miss' | 'stale' | 'unavailable';
+
+export interface CacheObserver {
+  looked(outcome: CacheOutcome): void;
+  /** So many tags were called old. */
+  invalidated(tags: number): void;
+  /** `read` tells how much memory answers take. */
+  observe(read: () => number): void;
+}
+
+export interface CachePoliciesOptions {
+  readonly varying: AnswerVarying;
+  readonly defaultMaxAgeMs: number;
+  /** Whether the entities that a mutation answers are old after it. */
+  readonly invalidateByMutations: boolean;
+  /** Tags by the name of a mutation's field: `{ deletePost: ['Post:{id}'] }`. */
+  readonly invalidations: Readonly<Record<string, readonly string[]>>;
+}
+
+/** The supergraph, and which operations ask what not everybody may read. */
+export interface CacheSubject extends PolicySubject {
+  readonly isProtected: (operation: Operation) => boolean;
+}
+
+/** Undefined where nothing may be kept. Throws `UnenforceableError`. */
+export function createCachePolicies(subject: CacheSubject, options: CachePoliciesOptions): CachePolicies | undefined {
+  const { hints, problems } = readCacheHints(subject.supergraph, 'supergraph');
+  if (problems.length > 0) {
+    throw new UnenforceableError(problems.map(({ coordinate, message }) => `${coordinate}: ${message}`).join('\n'));
+  }
+  if (hints.size === 0 && options.defaultMaxAgeMs === 0) return undefined;
+  return new OperationPolicies(subject, new HintTable(hints, subject.apiSchema, options.defaultMaxAgeMs), options);
+}
+
+class OperationPolicies implements CachePolicies {
+  private readonly known = new WeakMap<Operation, { readonly policy: CachePolicy | Invalidation | undefined }>();
+  private readonly reading = new WeakMap<Operation, Promise<void>>();
+  private readonly keys: ReadonlyMap<string, string>;
+
+  readonly varying: AnswerVarying;
+
+  constructor(
+    private readonly subject: CacheSubject,
+    private readonly table: HintTable,
+    private readonly options: CachePoliciesOptions,
+  ) {
+    this.varying = options.varying;
+    this.keys = readEntityKeys(subject.supergraph);
+  }
+
+  readAhead(operation: Operation): Promise<void> | undefined {
+    if (this.known.has(operation)) return undefined;
+    const under = this.reading.get(operation);
+    if (under) return under;
+    const begun = this.subject.slices.begin(this.read(operation));
+    if (begun) this.reading.set(operation, begun);
+    return begun;
+  }
+
+  of(operation: Operation): CachePolicy | Invalidation | undefined {
+    if (!this.known.has(operation)) finish(this.read(operation));
+    return this.known.get(operation)?.policy;
+  }
+
+  private *read(operation: Operation): SlicedWork<void> {
+    const policy =
+      operation.type === 'mutation' ? yield* this.invalidationOf(operation) : yield* this.policyOf(operation);
+    this.known.set(operation, { policy });
+  }
+
+  private *policyOf(operation: Operation): SlicedWork<CachePolicy | undefined> {
+    if (operation.type !== 'query') return undefined;
+    const { facts, apiSchema, isProtected } = this.subject;
+    const occurrences = yield* facts.read(operation);
+    let maxAgeMs = Number.POSITIVE_INFINITY;
+    let isPrivate = false;
+    for (const occurrence of occurrences) {
+      // What is told of the schema is no data.
+      if (occurrence.field.name.startsWith('__')) return undefined;
+      const part = this.table.ofField(occurrence);
+      maxAgeMs = Math.min(maxAgeMs, part.maxAgeMs ?? maxAgeMs);
+      isPrivate ||= part.isPrivate;
+      if (maxAgeMs === 0) return undefined;
+      yield;
+    }
+    if (maxAgeMs === Number.POSITIVE_INFINITY) return undefined;
+    const tags = yield* tagsOfOperation(occurrences, this.keys, apiSchema);
+    return {
+      kind: 'query',
+      digest: digestOf(operation),
+      maxAgeMs,
+      isPrivate: isPrivate || isProtected(operation),
+      tags,
+    };
+  }
+
+  private *invalidationOf(operation: Operation): SlicedWork<Invalidation | undefined> {
+    const { facts, apiSchema } = this.subject;
+    const { invalidateByMutations, invalidations } = this.options;
+    const occurrences = yield* facts.read(operation);
+    const tags = invalidateByMutations ? yield* tagsOfOperation(occurrences, this.keys, apiSchema) : undefined;
+    const configured = occurrences.filter(({ parent, field }) => !parent && Object.hasOwn(invalidations, field.name));
+    if (!tags && configured.length === 0) return undefined;
+    return {
+      kind: 'mutation',
+      tags,
+      configured: (variables) =>
+        configured
+          .filter((occurrence) => isAsked(occurrence, variables))
+          .flatMap((occurrence) =>
+            (invalidations[occurrence.field.name] ?? []).map((tag) => fillIn(tag, occurrence, variables)),
+          ),
+    };
+  }
+}
+
+function digestOf({ node, fragments }: Operation): string {
+  const hash = createHash('sha256').update(print(node));
+  for (const fragment of fragments.values()) hash.update(print(fragment));
+  return hash.digest('base64url');
+}
+
+/** `Post:{input.id}` with the arguments of the field. */
+function fillIn(
+  tag: string,
+  { field, nodes: [node] }: FieldOccurrence,
+  variables: Readonly<Record<string, unknown>>,
+): string {
+  return tag.replace(/\{([^{}]*)\}/g, (_, path: string) =>
+    String(argumentValue(field, node, path.split('.'), variables) ?? ''),
+  );
+}
+
+/** What a field, or a type, says of the answers that hold it. */
+interface Part {
+  /** Undefined: nothing of its own. */
+  readonly maxAgeMs: number | undefined;
+  readonly inherits: boolean;
+  readonly isPrivate: boolean;
+}
+
+class HintTable {
+  private readonly fields = new Map<string, Part>();
+  private readonly types = new Map<string, Part>();
+
+  constructor(
+    private readonly hints: ReadonlyMap<string, readonly CacheHint[]>,
+    private readonly schema: GraphQLSchema,
+    private readonly defaultMaxAgeMs: number,
+  ) {}
+
+  /** The least of what any object may say that answers the field. */
+  ofField({ parentType, field, coordinate, parent }: FieldOccurrence): Part {
+    let part = this.fields.get(coordinate);
+    if (!part) {
+      const target = getNamedType(field.type);
+      const ofTarget = isCompositeType(target) ? this.ofType(target) : undefined;
+      const shared = this.hints.get(coordinate) ?? [];
+      const declared = isObjectType(parentType)
+        ? [shared]
+        : this.schema
+            .getPossibleTypes(parentType)
+            .map(({ name }) => [...shared, ...(this.hints.get(`${name}.${field.name}`) ?? [])]);
+      part = least(declared.map((hints) => this.decide(join(hints), ofTarget, parent === undefined)));
+      this.fields.set(coordinate, part);
+    }
+    return part;
+  }
+
+  /** A field's own age stands above that of its type; without either there is none, unless it takes its parent's. */
+  private decide(own: Part, target: Part | undefined, isRoot: boolean): Part {
+    const isPrivate = own.isPrivate || (target?.isPrivate ?? false);
+    const declared = own.maxAgeMs ?? target?.maxAgeMs;
+    const inherits = own.inherits || target === undefined || target.inherits;
+    const maxAgeMs = declared ?? (isRoot || !inherits ? this.defaultMaxAgeMs : undefined);
+    return { maxAgeMs, inherits, isPrivate };
+  }
+
+  private ofType(type: GraphQLCompositeType): Part {
+    let part = this.types.get(type.name);
+    if (!part) {
+      const own = this.declaredOf(type);
+      part = isObjectType(type)
+        ? own
+        : joinMembers(
+            own,
+            this.schema.getPossibleTypes(type).map((member) => this.declaredOf(member)),
+          );
+      this.types.set(type.name, part);
+    }
+    return part;
+  }
+
+  private declaredOf({ name }: GraphQLCompositeType | GraphQLObjectType): Part {
+    return join(this.hints.get(name) ?? []);
+  }
+}
+
+/** Several declarations of one thing, of several subgraphs. */
+function join(hints: readonly CacheHint[]): Part {
+  const ages = hints.flatMap(({ maxAgeMs }) => maxAgeMs ?? []);
+  return {
+    maxAgeMs: ages.length > 0 ? Math.min(...ages) : undefined,
+    inherits: hints.some(({ inherits }) => inherits),
+    isPrivate: hints.some(({ isPrivate }) => isPrivate),
+  };
+}
+
+/** An interface or union says what it says itself, and no more than its members do. */
+function joinMembers(own: Part, members: readonly Part[]): Part {
+  const says = ({ maxAgeMs, inherits }: Part) => maxAgeMs !== undefined || inherits;
+  const isPrivate = own.isPrivate || members.some((member) => member.isPrivate);
+  if (!says(own) && !members.every(says)) return { maxAgeMs: undefined, inherits: false, isPrivate };
+  const ages = [own, ...members].flatMap(({ maxAgeMs }) => maxAgeMs ?? []);
+  return { maxAgeMs: ages.length > 0 ? Math.min(...ages) : undefined, inherits: true, isPrivate };
+}
+
+function least(parts: readonly Part[]): Part {
+  const ages = parts.flatMap(({ maxAgeMs }) => maxAgeMs ?? []);
+  return {
+    maxAgeMs: ages.length > 0 ? Math.min(...ages) : undefined,
+    inherits: parts.every(({ inherits }) => inherits),
+    isPrivate: parts.some(({ isPrivate }) => isPrivate),
+  };
+}

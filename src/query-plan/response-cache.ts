@@ -1,0 +1,253 @@
+/**
+ * Answers that are given again: what a policy allows, after authorization and limits have decided on this request.
+ * In: an admitted query and what executes it. Out: its answer, or one that was kept, and a note for the headers.
+ * Clock: per request; it outlives generations. It never keeps errors, nor gives one identity what is another's.
+ */
+import type { GraphQLError } from 'graphql';
+import { type CachingReport, digestOf, readSubgraphSayings } from '../client/caching-headers';
+import { openDeadline } from '../context/deadline';
+import type { Identity, RequestContext } from '../context/request-context';
+import { errorTable } from '../errors';
+import type { CheckedVariables } from '../operation/variables';
+import type { CacheOutcome, CachePolicy, Invalidation } from '../policy/cache-policies';
+import { expandTags, tagsOfAnswer, tagsOfMutation } from '../policy/cache-tags';
+import type { AnswerVarying } from '../policy/cache-varying';
+import type { AnswerStore, KeptAnswer, Look } from './answer-store';
+import type { Answer } from './engine';
+
+export interface ResponseCacheOptions {
+  /** Undefined: nothing is kept, and clients are told of ages alone. */
+  readonly store: AnswerStore | undefined;
+  /** Answers of an identity are kept as well, each for its own. */
+  readonly keepsPrivate: boolean;
+  readonly staleWhileRevalidateMs: number;
+  readonly staleIfErrorMs: number;
+  readonly maxStoredMs: number;
+  readonly maxAnswerBytes: number;
+  /** For an answer that is asked anew while nobody waits for it. */
+  readonly timeoutMs: number;
+  readonly now: () => number;
+  readonly onOutcome?: ((outcome: CacheOutcome) => void) | undefined;
+  readonly onInvalidated?: ((tags: number) => void) | undefined;
+}
+
+/** An admitted query. */
+export interface AskedAnswer {
+  readonly policy: CachePolicy;
+  readonly varying: AnswerVarying;
+  /** Tells apart what the policy does not: the supergraph, and how it is planned. */
+  readonly scope: string;
+  readonly variables: CheckedVariables;
+  readonly context: RequestContext;
+  execute(context: RequestContext): Promise<Answer>;
+  /** Takes what `execute` needs once its request has ended; returns what gives it back. */
+  hold(): () => void;
+}
+
+/** What was executed, and whether it may be kept. */
+interface Made {
+  readonly answer: Answer;
+  readonly kept: KeptAnswer | undefined;
+}
+
+interface Flight {
+  readonly at: number;
+  readonly context: RequestContext;
+  readonly made: Promise<Made>;
+}
+
+export class ResponseCache {
+  private readonly flights = new Map<string, Flight>();
+  private readonly identityKeys = new WeakMap<Identity, string>();
+
+  constructor(private readonly options: ResponseCacheOptions) {}
+
+  /** Bytes of memory that the answers take. */
+  get bytes(): number {
+    return this.options.store?.bytes ?? 0;
+  }
+
+  /** Rejects as `execute` does. */
+  async answer(asked: AskedAnswer): Promise<Answer> {
+    const { store, onOutcome } = this.options;
+    const isPrivate = asked.policy.isPrivate || asked.varying.hasCredential(asked.context.subgraphHeaders);
+    const key = store && this.keyOf(asked, isPrivate);
+    if (!store || key === undefined) return this.tell(asked, await this.make(asked, asked.context, false), isPrivate);
+    const looked = store.read(key);
+    const look = looked instanceof Promise ? await looked : looked;
+    const kept = look?.kept;
+    const lateMs = kept ? this.options.now() - kept.storedAt - this.keptMs(kept) : Number.POSITIVE_INFINITY;
+    // Of an answer that nobody waits for, nobody would be told what subgraphs say beside it.
+    const patienceMs = asked.context.told?.headers ? 0 : this.options.staleWhileRevalidateMs;
+    if (kept && lateMs < patienceMs) {
+      onOutcome?.(lateMs < 0 ? 'hit' : 'stale');
+      if (lateMs >= 0) this.revalidate(key, asked, look);
+      return this.tell(asked, { answer: { kind: 'text', body: kept.body }, kept }, isPrivate);
+    }
+    onOutcome?.(look ? 'miss' : 'unavailable');
+    const made = await this.makeOnce(key, asked, look);
+    if (kept && lateMs < this.options.staleIfErrorMs && hasFailed(made.answer)) {
+      onOutcome?.('stale');
+      return this.tell(asked, { answer: { kind: 'text', body: kept.body }, kept }, isPrivate);
+    }
+    return this.tell(asked, made, isPrivate);
+  }
+
+  /** Calls old what a mutation changed. Resolves when nobody is given it any more, as far as the store answers. */
+  async mutated({ tags, configured }: Invalidation, { coerced }: CheckedVariables, answer: Answer): Promise<void> {
+    const { store } = this.options;
+    if (!store) return;
+    const { data, errors } = readAnswer(answer);
+    const isUnsure = errors.some(isFailure);
+    // A subgraph that refused has changed nothing.
+    const hasRun = isUnsure || (data !== null && data !== undefined);
+    const found = tags && hasRun ? tagsOfMutation(tags, data, isUnsure) : [];
+    const declared = hasRun ? configured(coerced) : [];
+    await this.invalidate([...found, ...declared]);
+  }
+
+  /** Calls old every answer with one of these tags: `Post`, `Post:7`, or `*` for all. */
+  async invalidate(tags: readonly string[]): Promise<void> {
+    if (tags.length === 0) return;
+    this.options.onInvalidated?.(tags.length);
+    await this.options.store?.invalidate(expandTags(tags));
+  }
+
+  /** Everything that an answer may depend on; undefined for what may not be kept. */
+  private keyOf({ policy, varying, scope, variables, context }: AskedAnswer, isPrivate: boolean): string | undefined {
+    const who = isPrivate ? this.identityKey(context.identity) : '';
+    if (who === undefined || (isPrivate && !this.options.keepsPrivate)) return undefined;
+    const headers = varying.keyOf(context.subgraphHeaders);
+    return `${scope}|${policy.digest}|${JSON.stringify([variables.coerced, headers, who])}`;
+  }
+
+  /** Undefined for nobody in particular: there is nothing to tell two of them apart by. */
+  private identityKey(identity: Identity): string | undefined {
+    if (identity.kind === 'anonymous') return undefined;
+    let key = this.identityKeys.get(identity);
+    if (key === undefined) {
+      const { issuer, subject, credential, roles, scopes, tier, claims } = identity;
+      // What differs from token to token, and says nothing of rights.
+      const { exp, iat, nbf, jti, ...lasting } = claims;
+      key = JSON.stringify([issuer, subject, credential, roles, scopes, tier, lasting]);
+      this.identityKeys.set(identity, key);
+    }
+    return key;
+  }
+
+  private tell({ context, varying }: AskedAnswer, { answer, kept }: Made, isPrivate: boolean): Answer {
+    if (kept && context.told) context.told.caching = this.report(kept, varying, isPrivate);
+    return answer;
+  }
+
+  private report(
+    { maxAgeMs, storedAt, etag, headers, isPrivate }: KeptAnswer,
+    { vary, privateVary, isHidden }: AnswerVarying,
+    isOfIdentity: boolean,
+  ): CachingReport {
+    const { staleWhileRevalidateMs, now } = this.options;
+    const isPersonal = isOfIdentity || isHidden || isPrivate;
+    return {
+      isPrivate: isPersonal,
+      maxAgeMs,
+      ageMs: Math.max(0, now() - storedAt),
+      etag,
+      staleWhileRevalidateMs: staleWhileRevalidateMs > 0 ? staleWhileRevalidateMs : undefined,
+      vary: isPersonal ? privateVary : vary,
+      headers,
+    };
+  }
+
+  private async make({ policy, execute }: AskedAnswer, context: RequestContext, isKept: boolean): Promise<Made> {
+    const answer = await execute(context);
+    const body = textOf(answer);
+    if (body === undefined) return { answer, kept: undefined };
+    const said = readSubgraphSayings(context.told?.headers?.list(false) ?? []);
+    const maxAgeMs = Math.min(policy.maxAgeMs, said.maxAgeMs);
+    if (maxAgeMs === 0) return { answer, kept: undefined };
+    const etag = isKept ? digestOf(body) : undefined;
+    const { headers, isPrivate } = said;
+    return {
+      answer: { kind: 'text', body },
+      kept: { body, etag, headers, isPrivate, storedAt: this.options.now(), maxAgeMs },
+    };
+  }
+
+  /** Identical ones under way are one, unless something was called old since it began. */
+  private async makeOnce(key: string, asked: AskedAnswer, look: Look | undefined): Promise<Made> {
+    const { context } = asked;
+    const running = this.flights.get(key);
+    if (running && look && running.at > look.invalidatedAt) {
+      const made = await running.made;
+      // It was given up because whoever began it left, or had less time: that is no answer to anybody else.
+      if (running.context.deadline.ended === undefined || context.deadline.ended !== undefined) return made;
+      if (this.flights.get(key) !== running) return this.makeOnce(key, asked, look);
+    }
+    return this.fly(key, asked, context, look);
+  }
+
+  private async fly(key: string, asked: AskedAnswer, context: RequestContext, look: Look | undefined): Promise<Made> {
+    const made = this.make(asked, context, true);
+    const flight = { at: look?.at ?? 0, context, made };
+    this.flights.set(key, flight);
+    try {
+      const { kept } = await made;
+      // What a subgraph says of its answer, it says to whoever asked.
+      if (kept && look && !(kept.isPrivate && !asked.policy.isPrivate)) this.keep(key, asked.policy, kept, look.at);
+      return await made;
+    } finally {
+      if (this.flights.get(key) === flight) this.flights.delete(key);
+    }
+  }
+
+  private keep(key: string, { tags }: CachePolicy, kept: KeptAnswer, at: number): void {
+    const { store, maxAnswerBytes, staleWhileRevalidateMs, staleIfErrorMs } = this.options;
+    if (Buffer.byteLength(kept.body) > maxAnswerBytes) return;
+    const data = tags.known.length > 0 ? (JSON.parse(kept.body) as { data: unknown }).data : undefined;
+    const lifetimeMs = this.keptMs(kept) + Math.max(staleWhileRevalidateMs, staleIfErrorMs);
+    store?.write(key, kept, { tags: tagsOfAnswer(tags, data), at, lifetimeMs });
+  }
+
+  private keptMs({ maxAgeMs }: KeptAnswer): number {
+    return Math.min(maxAgeMs, this.options.maxStoredMs);
+  }
+
+  /** Asks anew what was given though it is old; nobody waits for it. */
+  private revalidate(key: string, asked: AskedAnswer, look: Look | undefined): void {
+    if (!look || this.flights.has(key)) return;
+    const release = asked.hold();
+    const { now, timeoutMs } = this.options;
+    const { deadline, dispose } = openDeadline(now() + timeoutMs, now);
+    const { trace, told, trail, ...context } = asked.context;
+    const ended = () => {
+      dispose();
+      release();
+    };
+    // It is tried again with the next request.
+    this.fly(key, asked, { ...context, deadline, calls: { count: 0, failed: 0 } }, look).then(ended, ended);
+  }
+}
+
+/** The clean text `{"data":{…}}`; undefined for all that is not the same for everybody who may have it. */
+function textOf(answer: Answer): string | undefined {
+  if (answer.kind === 'text') return answer.body;
+  const { data, errors, extensions } = answer.result;
+  return errors || extensions || !data ? undefined : JSON.stringify({ data });
+}
+
+function readAnswer(answer: Answer): { readonly data: unknown; readonly errors: readonly GraphQLError[] } {
+  if (answer.kind === 'text') return { data: (JSON.parse(answer.body) as { data: unknown }).data, errors: [] };
+  return { data: answer.result.data, errors: answer.result.errors ?? [] };
+}
+
+/** A subgraph did not say what it did. */
+function isFailure({ extensions }: GraphQLError): boolean {
+  const code = String(extensions.code);
+  if (!Object.hasOwn(errorTable, code)) return false;
+  const { inAnswer, retry } = errorTable[code as keyof typeof errorTable];
+  return inAnswer && retry;
+}
+
+function hasFailed(answer: Answer): boolean {
+  return answer.kind === 'result' && (answer.result.errors ?? []).some(isFailure);
+}
