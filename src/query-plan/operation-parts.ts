@@ -71,7 +71,8 @@ export function divideOperation(
 function collectFrom(fields: Iterable<ScopeField>, apart: ScopeField[], options: PlanningOptions): Choice[] {
   return [...fields].flatMap((field) => {
     if (!field.way) return collectBelow(innerScopeOf(field, options), apart, options);
-    apart.push(field);
+    // What several fields share is walked from each of them.
+    if (!apart.includes(field)) apart.push(field);
     return [];
   });
 }

@@ -1,6 +1,6 @@
 /**
  * Plans one operation, part by part, and joins the plans. A field with requirements that cannot be had in the likeliest
- * way is had in another. In: what the client selects. Out: fetches. Clock: per document.
+ * way is had in another; an operation that cannot be planned as it is, is formulated otherwise. In: what the client selects. Out: fetches. Clock: per document.
  */
 import type { QueryPlan } from '@apollo/query-planner';
 import type { GraphQLObjectType } from 'graphql';
@@ -10,7 +10,7 @@ import { type PlannedFetch, UnsoundPlan } from './fetch-list';
 import { joinParts } from './fetch-parts';
 import { collectBelow, divideOperation, type OperationPart } from './operation-parts';
 import { writeTrial } from './planning-operation';
-import { type Choice, type PlanningOptions, readRootScope, type ScopeField } from './planning-scope';
+import { type Choice, type Formulation, type PlanningOptions, readRootScope, type ScopeField } from './planning-scope';
 import type { FieldRequirements, RequirementWay } from './supergraph-types';
 
 /** Plans an operation of the planner's schema. Rejects with `ClientError`: `QUERY_PLAN_FAILED`, `_TIMEOUT`, `_TOO_LARGE`. */
@@ -36,6 +36,7 @@ export class OperationPlanner {
   private options: PlanningOptions;
   private readonly chosen = new Map<string, RequirementWay | undefined>();
   private trials = 0;
+  private unsound: UnsoundPlan | undefined;
 
   constructor(
     private readonly operation: Operation,
@@ -44,7 +45,7 @@ export class OperationPlanner {
   ) {
     this.options = {
       ...given,
-      isConcrete: false,
+      formulation: 'plain',
       count: { fields: 0 },
       choose: (place, ways) => (this.chosen.has(place) ? this.chosen.get(place) : this.open(ways)[0]),
     };
@@ -75,7 +76,25 @@ export class OperationPlanner {
 
   /** Plans the same. Codes: those of `Planner`. */
   async plan(planner: Planner, names?: ReadonlySet<string>): Promise<readonly PlannedFetch[]> {
-    let unsound: UnsoundPlan | undefined;
+    try {
+      return (
+        (await this.planAs('plain', planner, names)) ??
+        (await this.planAs('concrete', planner, names)) ??
+        fail(noPlan(this.unsound))
+      );
+    } catch (error) {
+      if (!isTooHard(error)) throw error;
+      return (await this.planAs('cut', planner, names)) ?? fail(error);
+    }
+  }
+
+  /** The fetches for one formulation of the operation; undefined when it has no plan. */
+  private async planAs(
+    formulation: Formulation,
+    planner: Planner,
+    names: ReadonlySet<string> | undefined,
+  ): Promise<readonly PlannedFetch[] | undefined> {
+    this.options = { ...this.options, formulation };
     for (let round = 0; ; round++) {
       const parts = this.parts(names);
       const plans = await Promise.all(parts.map(({ text }) => this.planOrFail(planner, text)));
@@ -83,12 +102,10 @@ export class OperationPlanner {
       if (failed.length === 0) {
         const joined = join(parts, plans as QueryPlan[]);
         if (!(joined instanceof UnsoundPlan)) return joined;
-        unsound = joined;
+        this.unsound = joined;
       }
       const choices = failed.flatMap((part) => part.choices);
-      if (round < maxRounds && (await this.chooseAgain(planner, choices))) continue;
-      if (this.options.isConcrete) throw noPlan(unsound);
-      this.options = { ...this.options, isConcrete: true };
+      if (round === maxRounds || !(await this.chooseAgain(planner, choices))) return undefined;
     }
   }
 
@@ -146,6 +163,15 @@ function join(parts: readonly OperationPart[], plans: readonly QueryPlan[]): rea
     if (error instanceof UnsoundPlan) return error;
     throw error;
   }
+}
+
+/** Whether a plan was given up because there are too many ways to it. */
+function isTooHard(error: unknown): boolean {
+  return error instanceof ClientError && (error.code === 'QUERY_PLAN_TOO_LARGE' || error.code === 'QUERY_PLAN_TIMEOUT');
+}
+
+function fail(error: unknown): never {
+  throw error;
 }
 
 /** `cause` names subgraphs and is not for clients. */

@@ -24,13 +24,18 @@ export interface PlanningOptions {
   readonly reader: SelectionReader;
   readonly names: OperationFieldNames;
   readonly types: SupergraphTypes;
-  /** Whether every field is asked of concrete types alone: another formulation, when the planner fails. */
-  readonly isConcrete: boolean;
+  readonly formulation: Formulation;
   /** Fields that were read. */
   readonly count: { fields: number };
   /** Tells how to have a field with requirements: a way, or undefined for leaving it to the planner. */
   choose(place: string, ways: FieldRequirements): RequirementWay | undefined;
 }
+
+/**
+ * How an operation is put to the planner: as it is; with every field asked of concrete types alone, when the planner
+ * fails; or cut below abstract types as well, when it has too many ways: each entity's fields are fetched apart.
+ */
+export type Formulation = 'plain' | 'concrete' | 'cut';
 
 /** A field of a scope: the nodes that ask it, and what they select below it. */
 export interface ScopeField {
@@ -68,6 +73,8 @@ export interface Scope {
   /** Fields with requirements: each could be had in several ways. */
   readonly choices: Choice[];
   asksTypename: boolean;
+  /** In an operation that is cut: what is asked below a field by whatever object has it. */
+  readonly shared: Map<string, Scope>;
 }
 
 /**
@@ -93,8 +100,25 @@ export function innerScopeOf(field: ScopeField, options: PlanningOptions): Scope
   const type = getNamedType(field.type);
   if (!isCompositeType(type)) return undefined;
   if (field.inner) return field.inner;
-  field.inner = readScope(field.sets, type, [...pathInside(field.scope), field.name], field, options);
+  field.inner =
+    sharedScopeOf(field, type, options) ??
+    readScope(field.sets, type, [...pathInside(field.scope), field.name], field, options);
   return field.inner;
+}
+
+/** Objects of an abstract type that are all asked the same are one place: else each level had a multiple of them. */
+function sharedScopeOf(field: ScopeField, type: GraphQLCompositeType, options: PlanningOptions): Scope | undefined {
+  const { outer } = field.scope;
+  if (!outer || options.formulation !== 'cut') return undefined;
+  const known = outer.shared.get(field.name);
+  if (known) return known.type === type && isSameAsked(field, known.parent) ? known : undefined;
+  const scope = readScope(field.sets, type, [...pathInside(outer), field.name], field, options);
+  outer.shared.set(field.name, scope);
+  return scope;
+}
+
+function isSameAsked({ nodes }: ScopeField, other: ScopeField | undefined): boolean {
+  return nodes.length === other?.nodes.length && nodes.every((node, index) => node === other.nodes[index]);
 }
 
 /** The path of the objects that a scope is about: without those that its type conditions leave out. */
@@ -126,7 +150,17 @@ function createScope(
   outer: Scope | undefined,
   parent: ScopeField | undefined,
 ): Scope {
-  return { type, path, outer, parent, fields: new Map(), fragments: new Map(), choices: [], asksTypename: false };
+  return {
+    type,
+    path,
+    outer,
+    parent,
+    fields: new Map(),
+    fragments: new Map(),
+    choices: [],
+    asksTypename: false,
+    shared: new Map(),
+  };
 }
 
 function readInto(scope: Scope, typed: TypedSelectionSet, options: PlanningOptions): void {
@@ -192,7 +226,7 @@ function addField(scope: Scope, name: string, fieldName: string, options: Planni
   const { type } = scope;
   const definition = 'getFields' in type ? type.getFields()[fieldName] : undefined;
   if (!definition) throw new InternalError(`a validated document selects an unknown field of ${type.name}`);
-  const ways = options.types.requirementsOf(type.name, fieldName);
+  const ways = options.types.requirementsOf(type.name, fieldName) ?? entriesOf(scope, fieldName, options);
   const place = ways ? [...scope.path, type.name, name].join('.') : '';
   const way = ways && options.choose(place, ways);
   const field: ScopeField = { name, nodes: [], type: definition.type, sets: [], scope, inner: undefined, way };
@@ -202,16 +236,21 @@ function addField(scope: Scope, name: string, fieldName: string, options: Planni
   return field;
 }
 
+/** The ways to have a field apart from its neighbours, where the operation is cut. */
+function entriesOf({ outer, type }: Scope, fieldName: string, { formulation, types }: PlanningOptions) {
+  return formulation === 'cut' && outer ? types.entriesOf(type.name, fieldName) : undefined;
+}
+
 /** The objects of an interface, when they differ in what the field requires: each is asked in its own way. */
 function objectsThatDiffer(
   type: GraphQLCompositeType,
   fieldName: string,
-  { reader, types, isConcrete }: PlanningOptions,
+  { reader, types, formulation }: PlanningOptions,
 ): readonly GraphQLObjectType[] | undefined {
   if (!isAbstractType(type)) return undefined;
-  if (!isConcrete && !types.requiringFields.has(fieldName)) return undefined;
+  if (formulation === 'plain' && !types.requiringFields.has(fieldName)) return undefined;
   const objects = reader.schema.getPossibleTypes(type);
-  if (isConcrete) return objects;
+  if (formulation !== 'plain') return objects;
   const all = objects.map(({ name }) => types.requirementsOf(name, fieldName));
   if (all.every((ways) => ways === undefined)) return undefined;
   const own = types.requirementsOf(type.name, fieldName);

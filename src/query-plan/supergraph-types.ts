@@ -18,7 +18,9 @@ export interface SupergraphTypes {
   readonly interfaceObjects: ReadonlySet<string>;
   /** How a field of an object is had that requires others, or a field that an `@interfaceObject` adds to an interface. */
   requirementsOf(typeName: string, fieldName: string): FieldRequirements | undefined;
-  /** The names of such fields. */
+  /** How else a field that an entity has in common with an interface is had than where it stands: there an operation can be cut. */
+  entriesOf(typeName: string, fieldName: string): readonly RequirementWay[] | undefined;
+  /** The names of fields with requirements. */
   readonly requiringFields: ReadonlySet<string>;
   /** Every field name of the supergraph. */
   readonly fieldNames: ReadonlySet<string>;

@@ -45,6 +45,67 @@ export function requiringJoins(field: FieldDefinitionNode): ConstDirectiveNode[]
   );
 }
 
+/** Where an entity is asked for a field that leads to other objects, by a key and without requirements. */
+export interface PlainEntry {
+  readonly graph: string;
+  readonly field: FieldDefinitionNode;
+  /** How the subgraph declares it; undefined where it is simply the field of every subgraph which has the type. */
+  readonly join: ConstDirectiveNode | undefined;
+}
+
+/** Finds them for the fields that a type of the supergraph has in common with an interface. */
+export function plainEntriesOf(document: DocumentNode): (definition: CompositeDefinition) => PlainEntry[] {
+  const composites = new Set<string>();
+  const interfaceFields = new Map<string, readonly FieldDefinitionNode[]>();
+  for (const definition of document.definitions) {
+    if (!isComposite(definition) && definition.kind !== Kind.UNION_TYPE_DEFINITION) continue;
+    composites.add(definition.name.value);
+    if (definition.kind === Kind.INTERFACE_TYPE_DEFINITION) {
+      interfaceFields.set(definition.name.value, definition.fields ?? []);
+    }
+  }
+  return (definition) => {
+    const { interfaces = [], fields = [] } = definition;
+    // Of federation 1, where types have owners, other rules hold.
+    const isOwned = directivesOf(definition, 'join__owner').length > 0;
+    if (definition.kind !== Kind.OBJECT_TYPE_DEFINITION || interfaces.length === 0 || isOwned) return [];
+    const common = new Set(
+      interfaces.flatMap(({ name }) => interfaceFields.get(name.value)?.map((field) => field.name.value) ?? []),
+    );
+    const types = directivesOf(definition, 'join__type');
+    const graphs = new Set(types.map((join) => String(readArgument(join, 'graph'))));
+    const entered = new Set(types.filter(isResolvableKey).map((join) => String(readArgument(join, 'graph'))));
+    // What entities are found by is asked where they stand.
+    const keys = types.map((join) => ` ${String(readArgument(join, 'key') ?? '')} `);
+    return fields
+      .filter((field) => common.has(field.name.value) && composites.has(namedTypeOf(field)))
+      .filter((field) => !keys.some((key) => key.includes(` ${field.name.value} `)))
+      .flatMap((field) => answersOf(field, graphs).filter(({ graph }) => entered.has(graph)));
+  };
+}
+
+/** Whether a `@join__type` tells a key by which its subgraph can be asked. */
+export function isResolvableKey(join: ConstDirectiveNode): boolean {
+  return typeof readArgument(join, 'key') === 'string' && readArgument(join, 'resolvable') !== false;
+}
+
+function answersOf(field: FieldDefinitionNode, graphs: ReadonlySet<string>): PlainEntry[] {
+  const joins = directivesOf(field, 'join__field');
+  if (joins.length === 0) return [...graphs].map((graph) => ({ graph, field, join: undefined }));
+  const notPlain = ['requires', 'external', 'usedOverridden', 'overrideLabel', 'contextArguments'];
+  return joins.flatMap((join) => {
+    const graph = readArgument(join, 'graph');
+    const isPlain = join.arguments?.every(({ name }) => !notPlain.includes(name.value));
+    return typeof graph === 'string' && isPlain ? [{ graph, field, join }] : [];
+  });
+}
+
+function namedTypeOf({ type }: FieldDefinitionNode): string {
+  let named = type;
+  while (named.kind !== Kind.NAMED_TYPE) named = named.type;
+  return named.name.value;
+}
+
 /** A field set such as `id owner { name }`. Throws `GraphQLError` for a syntax error. */
 export function parseFieldSet(text: string): SelectionSetNode {
   const [operation] = parse(`{${text}}`, { noLocation: true }).definitions;

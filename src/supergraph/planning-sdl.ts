@@ -1,7 +1,8 @@
 /**
  * The supergraph SDL that the planner reads. It knows nothing of `@requires`: a field with requirements is external
  * where it stands, and can be had at an entry of its own, a root field that `query-plan/` asks once the requirements
- * are there. In: a supergraph. Out: the same for planning. Clock: per supergraph, on the planner thread.
+ * are there. Fields that entities have in common with an interface have entries too: there an operation can be cut that has
+ * too many ways to be planned whole. In: a supergraph. Out: the same for planning. Clock: per supergraph, on the planner thread.
  */
 import {
   type ConstDirectiveNode,
@@ -17,6 +18,8 @@ import {
   directivesOf,
   entryNames,
   isComposite,
+  type PlainEntry,
+  plainEntriesOf,
   readArgument,
   requiringJoins,
   rootTypeNameOf,
@@ -34,7 +37,8 @@ export function toPlanningDocument(supergraphSdl: string): DocumentNode {
   const document = parse(supergraphSdl);
   const nameOf = entryNames(document);
   const composites = document.definitions.filter(isComposite);
-  const entries = composites.flatMap((definition) => readEntries(definition, nameOf));
+  const plainEntries = plainEntriesOf(document);
+  const entries = composites.flatMap((definition) => readEntries(definition, plainEntries(definition), nameOf));
   const queryType = rootTypeNameOf(document, 'query');
   const definitions = document.definitions.map((definition): DefinitionNode => {
     if (!isComposite(definition)) return definition;
@@ -75,16 +79,20 @@ function withoutRequirements<T extends CompositeDefinition>(definition: T): T {
   return { ...definition, fields };
 }
 
-/** An entry for each subgraph that resolves fields of the type with requirements. */
-function readEntries(definition: CompositeDefinition, nameOf: ReturnType<typeof entryNames>): Entry[] {
+/** An entry for each subgraph that resolves fields of the type with requirements, or `plain` ones. */
+function readEntries(
+  definition: CompositeDefinition,
+  plain: readonly PlainEntry[],
+  nameOf: ReturnType<typeof entryNames>,
+): Entry[] {
+  const requiring = (definition.fields ?? []).flatMap((field) =>
+    requiringJoins(field).map((join) => ({ graph: String(readArgument(join, 'graph')), field, join })),
+  );
   const byGraph = new Map<string, FieldDefinitionNode[]>();
-  for (const field of definition.fields ?? []) {
-    for (const directive of requiringJoins(field)) {
-      const graph = String(readArgument(directive, 'graph'));
-      const fields = byGraph.get(graph) ?? [];
-      byGraph.set(graph, fields);
-      fields.push({ ...field, directives: [atEntry(directive)] });
-    }
+  for (const { graph, field, join } of [...requiring, ...plain]) {
+    const fields = byGraph.get(graph) ?? [];
+    byGraph.set(graph, fields);
+    fields.push({ ...field, directives: join ? [atEntry(join)] : [] });
   }
   return [...byGraph].map(([graph, fields]) => ({
     name: nameOf(graph, definition.name.value),

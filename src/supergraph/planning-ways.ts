@@ -26,6 +26,12 @@ type Operation = Parameters<typeof advanceSimultaneousPathsWithOperation>[2];
 /** So many ways to one place are all followed: most operations have fewer everywhere, and their plans stay the best. */
 const manyWays = 16;
 
+/**
+ * Paths of one way. Where a type's objects are asked one by one, each such level has a multiple of them: the operation is
+ * better cut. The words are those of the planner when there are too many ways.
+ */
+const maxPathsOfWay = 600;
+
 /** The ways to one place of one operation. */
 class Place {
   private readonly ways: Way[] = [];
@@ -125,6 +131,7 @@ export function limitWays(functions: WayFunctions): void {
 
   function remember(ways: readonly Way[], place: Place): void {
     for (const way of ways) {
+      if (way.paths.length > maxPathsOfWay) throw new Error('Too many options generated for one way');
       placeOf.set(way, place);
       place.add(way);
     }

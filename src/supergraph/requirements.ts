@@ -9,7 +9,9 @@ import {
   directivesOf,
   entryNames,
   isComposite,
+  isResolvableKey,
   parseFieldSet,
+  plainEntriesOf,
   readArgument,
   requiringJoins,
 } from './join-directives';
@@ -18,7 +20,7 @@ import {
 export function readRequirements(
   document: DocumentNode,
   subgraphNames: ReadonlyMap<string, string>,
-): Pick<SupergraphTypes, 'requirementsOf' | 'requiringFields'> {
+): Pick<SupergraphTypes, 'requirementsOf' | 'requiringFields' | 'entriesOf'> {
   const composites = document.definitions.filter(isComposite);
   const reader = new RequirementReader(document, composites, subgraphNames);
   const table = new Map<string, FieldRequirements>();
@@ -26,7 +28,15 @@ export function readRequirements(
   const interfaces = composites.filter(({ kind }) => kind === Kind.INTERFACE_TYPE_DEFINITION);
   for (const type of interfaces) reader.read(type, table);
   for (const type of composites) if (type.kind === Kind.OBJECT_TYPE_DEFINITION) reader.read(type, table);
+  const plainEntries = plainEntriesOf(document);
+  // Few operations ask for them.
+  const entriesOf = (typeName: string, fieldName: string) => {
+    const type = composites.find(({ name }) => name.value === typeName);
+    const entries = type ? plainEntries(type).filter(({ field }) => field.name.value === fieldName) : [];
+    return entries.length === 0 || !type ? undefined : entries.flatMap(({ graph }) => reader.waysInto(type, graph));
+  };
   return {
+    entriesOf,
     requirementsOf: (typeName, fieldName) => table.get(`${typeName}.${fieldName}`),
     requiringFields: new Set([...table.keys()].map((coordinate) => coordinate.slice(coordinate.indexOf('.') + 1))),
   };
@@ -89,19 +99,26 @@ class RequirementReader {
     const label = readArgument(directive, 'overrideLabel');
     const override =
       typeof label === 'string' ? { label, isOn: readArgument(directive, 'override') !== undefined } : undefined;
+    const required = parseFieldSet(String(readArgument(directive, 'requires')));
+    return this.waysInto(type, graph).map((way) => ({
+      ...way,
+      override,
+      needs: { kind: Kind.SELECTION_SET, selections: [...way.needs.selections, ...required.selections] },
+    }));
+  }
+
+  /** One for each key by which the subgraph can be asked, and nothing is required but that. */
+  waysInto(type: CompositeDefinition, graph: string): RequirementWay[] {
     const subgraph = this.subgraphNames.get(graph);
     if (subgraph === undefined) return [];
     const entity = type.name.value;
-    const required = parseFieldSet(String(readArgument(directive, 'requires')));
+    const entry = this.entryName(graph, entity);
     return this.keysIn(type, graph).map((key) => ({
       subgraph,
       entity,
-      entry: this.entryName(graph, entity),
-      override,
-      needs: {
-        kind: Kind.SELECTION_SET,
-        selections: [...parseFieldSet(key).selections, ...required.selections],
-      },
+      entry,
+      override: undefined,
+      needs: parseFieldSet(key),
     }));
   }
 
@@ -110,9 +127,7 @@ class RequirementReader {
     const joins = directivesOf(type, 'join__type');
     const count = (key: string) => joins.filter((directive) => readArgument(directive, 'key') === key).length;
     return joins
-      .filter(
-        (directive) => readArgument(directive, 'graph') === graph && readArgument(directive, 'resolvable') !== false,
-      )
+      .filter((directive) => readArgument(directive, 'graph') === graph && isResolvableKey(directive))
       .flatMap((directive) => {
         const key = readArgument(directive, 'key');
         return typeof key === 'string' ? [key] : [];

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse } from 'graphql';
 import { stringify } from 'yaml';
-import { type HostileRequest, hostileRequests, wideInterface } from '../gateway/hostile-documents';
+import { type HostileRequest, hostileRequests, mazeOf } from '../gateway/hostile-documents';
 import { hostileGraph } from '../gateway/hostile-graph';
 import { federation } from '../support/graph';
 import { createSubgraphServer } from '../support/subgraph-server';
@@ -128,7 +128,7 @@ async function measure({ url, pid }: Target): Promise<void> {
   const attack = async (client: number) => {
     const answers: Answer[] = [];
     for (let count = 0; performance.now() < until; count++) {
-      const query = wideInterface(4).replace('{', `{ echo(text: "${client} ${count}")`);
+      const query = mazeOf(7, 2).replace('{', `{ echo(text: "${client} ${count}")`);
       answers.push(await send(url, agent, { query }));
     }
     return answers;

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../src/errors';
 import { type Graph, startGraph } from '../support/graph';
-import { type HostileRequest, hostileRequests, mazeOf, wideInterface } from './hostile-documents';
+import { type HostileRequest, hostileRequests, mazeOf } from './hostile-documents';
 import { hostileGraph } from './hostile-graph';
 
 /**
@@ -20,7 +20,7 @@ beforeEach(() => {
 /** Which of them depends on the machine. */
 const hardToPlan = ['QUERY_PLAN_TIMEOUT', 'QUERY_PLAN_TOO_LARGE'];
 /** Planned or refused, as the machine is. */
-const slow = ['a maze, all doors 3 deep', 'an interface across subgraphs, 3 levels'];
+const slow = ['a maze, all doors 3 deep'];
 
 const maxAnswerLength = 1_000_000;
 const maxRefusalLength = 30_000;
@@ -124,6 +124,8 @@ describe('a hostile request', () => {
     'a maze, all doors 2 deep': 4,
     'a maze, one door 12 deep': 4,
     'an interface across subgraphs, 2 levels': 2,
+    'an interface across subgraphs, 3 levels': 2,
+    'an interface across subgraphs, 4 levels': 2,
     introspection: 0,
   };
 
@@ -135,16 +137,14 @@ describe('a hostile request', () => {
   });
 
   it('is refused when it takes too much time to plan, or too much memory', async () => {
-    for (const query of [wideInterface(4), mazeOf(7, 2)]) {
-      const { data, codes, subgraphRequests } = await ask({ query });
-      expect({ data, subgraphRequests }).toEqual({ data: undefined, subgraphRequests: 0 });
-      expect(hardToPlan).toContain(codes[0]);
-    }
+    const { data, codes, subgraphRequests } = await ask({ query: mazeOf(7, 2) });
+    expect({ data, subgraphRequests }).toEqual({ data: undefined, subgraphRequests: 0 });
+    expect(hardToPlan).toContain(codes[0]);
   });
 
   it('is each of the collection, once', () => {
     const expected = [...refused.map(([name]) => name), ...Object.keys(answered)];
-    const rest = [...slow, 'an interface across subgraphs, 4 levels', 'a maze, two doors 7 deep'];
+    const rest = [...slow, 'a maze, two doors 7 deep'];
     expect([...expected, ...rest].sort()).toEqual(Object.keys(hostileRequests).sort());
   });
 });
@@ -159,7 +159,7 @@ describe('after hostile requests', () => {
   });
 
   it('an operation that is new is planned while one that cannot be planned in time still is', async () => {
-    const hostile = ask({ query: wideInterface(4).replace('{', '{ echo(text: "again")') });
+    const hostile = ask({ query: mazeOf(7, 2).replace('{', '{ echo(text: "again")') });
     const innocent = await Promise.all(
       ['a', 'b'].map((name) => ask({ query: `{ me { ${name}: name(format: "${name}") posts { title } } }` })),
     );
