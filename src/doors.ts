@@ -28,7 +28,7 @@ import type { SubgraphIdentity } from './context/subgraph-identity';
 import { createTrails } from './explain';
 import type { Gateway } from './gateway';
 import type { KnownOperations } from './open-operations';
-import type { PreparedRequest } from './pipeline';
+import { notReady, type PreparedRequest } from './pipeline';
 import { isOfAudience } from './policy/requirements';
 import type { RedisConnection } from './redis';
 import type { RestRouteTable } from './supergraph/rest-routes';
@@ -92,6 +92,18 @@ function restDepsOf(config: Config, table: RestRouteTable, gateway: Gateway): Re
   return {
     routes,
     prefixes,
+    proxy: {
+      forward: async (request, scope) => {
+        const { current } = gateway;
+        if (!current) throw notReady();
+        return current.transport.forward({ ...request, context: scope as RequestScope & RequestContext });
+      },
+      limit: async (scope) => {
+        const verdict = await gateway.current?.policies?.limitRoute?.(scope as RequestScope & RequestContext);
+        return verdict?.kind === 'refused' ? verdict.errors : [];
+      },
+      isOfAudience: (scope, audience) => isOfAudience((scope as RequestScope & RequestContext).identity, audience),
+    },
     pages: docs ? pages : undefined,
   };
 }

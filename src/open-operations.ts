@@ -3,8 +3,10 @@
  * they make, and how both follow changed files and new supergraphs. In: configuration, the gateway. Clock: per process.
  */
 import type { TrustedDocuments } from './client/document-choice';
+import { type ProxyRoute, routeKey, toProxyRoute } from './client/rest/routes';
 import { type Config, ConfigError } from './config';
 import type { Gateway } from './gateway';
+import type { FileProblem } from './operation/operation-files';
 import { maxTold, OperationLibrary, type OperationSet, problemsError } from './operation/operation-library';
 import { createTrustedDocuments } from './operation/trusted-documents';
 import { findMisfits, prepareDocuments } from './supergraph/known-documents';
@@ -18,7 +20,8 @@ export async function openLibrary(
 ): Promise<OperationLibrary | undefined> {
   const named = mode === 'off' ? [] : files;
   if (rest.operations === undefined && named.length === 0) {
-    if (mode !== 'only') return undefined;
+    if (mode !== 'only' && rest.proxy.length === 0) return undefined;
+    if (mode !== 'only') return OperationLibrary.open({ directory: undefined, files: [], log });
     const message = 'nothing could run: name documents in trustedDocuments.files or rest.operations';
     throw new ConfigError([{ file: 'configuration', path: 'trustedDocuments.mode', message }]);
   }
@@ -40,19 +43,20 @@ export async function openOperations(
   log: Log,
 ): Promise<KnownOperations> {
   if (!library) return { rest: undefined, trusted: undefined, close: async () => {} };
-  const table = new RestRouteTable(library, gateway);
-  const problems = await table.open();
+  const proxies = rest.proxy.map(toProxyRoute);
+  const table = new RestRouteTable(library, gateway, proxies);
+  const problems = [...findTaken(library.current, proxies), ...(await table.open())];
   if (problems.length > 0) {
     table.close();
     throw problemsError(problems);
   }
   const { mode } = trustedDocuments;
   if (trustedDocuments.watch) {
-    const accept = (next: OperationSet) => acceptSet(next, gateway, planner.warmTimeoutMs, log);
+    const accept = (next: OperationSet) => acceptSet(next, proxies, gateway, planner.warmTimeoutMs, log);
     library.watch(accept, () => table.build());
   }
   return {
-    rest: rest.operations === undefined ? undefined : table,
+    rest: rest.operations === undefined && proxies.length === 0 ? undefined : table,
     trusted: mode === 'off' ? undefined : createTrustedDocuments(library, { ...trustedDocuments, mode, log }),
     async close() {
       table.close();
@@ -61,10 +65,27 @@ export async function openOperations(
   };
 }
 
+/** Routes of operations that are routes of subgraphs already. */
+function findTaken({ operations }: OperationSet, proxies: readonly ProxyRoute[]): FileProblem[] {
+  const taken = new Set(proxies.map(({ method, parts }) => routeKey(method, parts)));
+  return operations.flatMap(({ name, file, node, rest }) => {
+    if (!rest || !taken.has(routeKey(rest.method, rest.path))) return [];
+    const { line = 1, column = 1 } = node.loc?.startToken ?? {};
+    return [{ file, line, column, message: `The route of ${name} is in rest.proxy already.` }];
+  });
+}
+
 /** Operation files must fit the supergraph; the documents of a manifest may be those of a client long gone. */
-async function acceptSet(next: OperationSet, { current }: Gateway, timeoutMs: number, log: Log) {
+async function acceptSet(
+  next: OperationSet,
+  proxies: readonly ProxyRoute[],
+  { current }: Gateway,
+  timeoutMs: number,
+  log: Log,
+): Promise<readonly FileProblem[]> {
   if (!current) return [];
-  const { problems } = await buildRestRoutes(next.operations, current);
+  const taken = findTaken(next, proxies);
+  const problems = [...taken, ...(await buildRestRoutes(next.operations, current)).problems];
   if (problems.length > 0) return problems;
   const misfits = await findMisfits(next.documents, current);
   for (const { file, message } of misfits.slice(0, maxTold))

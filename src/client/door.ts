@@ -67,6 +67,8 @@ export interface IncomingRequest {
   /** Of the GraphQL request: credentials may come there, too. */
   readonly extensions: Readonly<Record<string, unknown>> | undefined;
   readonly trace?: RequestTrace | undefined;
+  /** Of a request to a REST route: `GET /users/{id}`. */
+  readonly route?: string | undefined;
 }
 
 /** Throws `ClientError` UNAUTHENTICATED, with its `WWW-Authenticate` header, when credentials are refused. */

@@ -21,6 +21,8 @@ export class Exchange {
   stream: 'sse' | 'multipart' | undefined = undefined;
   operation: MeasuredOperation = 'unknown';
   operationName: string | undefined = undefined;
+  /** Of a REST route: `GET /users/{id}`. */
+  route: string | undefined = undefined;
   /** Of the answer; 499 until all of it was handed to the socket. */
   status = clientLeft;
   /** The code of the answer's first error. */
@@ -85,12 +87,13 @@ export function createExchangeObserver(metrics: Metrics): ExchangeObserver {
       const code = refusedOnSocket ?? exchange.code;
       const duration = performance.now() - exchange.startedAt;
       metrics.requestFinished(exchange.operation, status, duration / 1000, code);
-      const { id, trace, operation, operationName } = exchange;
-      trace?.end({ id, operation, operationName, status, code });
+      const { id, trace, operation, operationName, route } = exchange;
+      trace?.end({ id, operation, operationName, route, status, code });
       exchange.log.info(
         {
           id,
           traceId: trace?.traceId,
+          route,
           operation: operationName,
           type: operation,
           status,

@@ -26,7 +26,8 @@ export function checkHeaders(method: 'GET' | 'POST', headers: IncomingHttpHeader
   if (method === 'POST') checkBodyHeaders(headers);
 }
 
-function preventCsrf(headers: IncomingHttpHeaders): void {
+/** Throws CSRF_PREVENTED for a request that a page of another site can make without a preflight. */
+export function preventCsrf(headers: IncomingHttpHeaders): void {
   const contentType = headers['content-type'];
   if (contentType !== undefined && !simpleTypes.includes(parseContentType(contentType).essence)) return;
   if (preflightHeaders.some((name) => headers[name] !== undefined && headers[name] !== '')) return;

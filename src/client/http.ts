@@ -92,7 +92,7 @@ export interface HttpDeps {
   readonly plugins?: readonly ApolloServerPlugin[];
 }
 
-export interface RestDeps extends Pick<RestOptions, 'routes' | 'prefixes'> {
+export interface RestDeps extends Pick<RestOptions, 'routes' | 'prefixes' | 'proxy'> {
   /** Absent: neither /openapi.json nor /docs. */
   readonly pages: RestPagesOptions | undefined;
 }
@@ -255,9 +255,9 @@ function createApp(
   let connections: Connections | undefined;
   const observer = createExchangeObserver(metrics);
   const clientAddress = createClientAddress(config.trustedProxies);
-  const shared = { shedder, observer, log, maxBodyBytes, compression, clientAddress };
+  const shared = { shedder, observer, log, maxBodyBytes, compression, clientAddress, tracer: deps.tracer };
   const refusalOf = (response: ServerResponse) => connections?.refusalOf(response);
-  const serve = createServeGraphQL({ ...shared, tracer: deps.tracer, handle, refusalOf, streams });
+  const serve = createServeGraphQL({ ...shared, handle, refusalOf, streams });
   const { door, createContext, idempotency } = deps;
   const rest = deps.rest && createRestDoor({ ...shared, ...deps.rest, door, createContext, idempotency });
   const app = fastify({

@@ -61,6 +61,11 @@ const ruleSchema = z
     name: nameText().describe('Told to clients in `RateLimit-Policy`.'),
     operation: text().optional().describe('Only operations of this name: for documents that clients cannot choose.'),
     rootType: z.enum(['query', 'mutation', 'subscription']).optional().describe('Only operations of this type.'),
+    route: z
+      .string()
+      .regex(/^(GET|POST|PUT|PATCH|DELETE) \/\S*$/, { error: 'expected a route such as "POST /auth/login"' })
+      .optional()
+      .describe('Only requests to this REST route: `POST /auth/login`, `GET /users/{id}`, without the prefix.'),
     by: z
       .enum(countedBy)
       .default('identity')

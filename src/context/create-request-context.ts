@@ -78,6 +78,8 @@ export interface HttpAsker {
   /** `extensions` of the GraphQL request, in which credentials may come. */
   readonly extensions?: unknown;
   readonly trace?: RequestTrace | undefined;
+  /** Of a request to a REST route. */
+  readonly route?: string | undefined;
 }
 
 /** Headers for subgraphs that differ from request to request and have no say in an answer. */
@@ -88,7 +90,7 @@ export function createRequestContexts(options: RequestContextOptions): RequestCo
   const { authenticator, credentials, now } = options;
   return {
     connections: createConnectionIdentities({ authenticator, credentials }),
-    async openHttp({ id, rawHeaders, ip, extensions, trace }) {
+    async openHttp({ id, rawHeaders, ip, extensions, trace, route }) {
       const arrivedAt = now();
       const log = new RequestLog(options.log, id, trace?.traceId);
       const identity = await authenticator.authenticate(credentials.ofRequest(rawHeaders, extensions), { log, ip });
@@ -106,6 +108,7 @@ export function createRequestContexts(options: RequestContextOptions): RequestCo
         trace,
         headers,
         trail: options.createTrail?.(rawHeaders, identity),
+        route,
       });
     },
     open({ id, identity, arrivedAt = now(), ip: clientAddress = '', rawHeaders = [] }) {
@@ -157,9 +160,11 @@ export function openRequest(
     readonly trace?: RequestTrace | undefined;
     readonly headers?: ClientHeaders | undefined;
     readonly trail?: Trail | undefined;
+    readonly route?: string | undefined;
   },
 ): OpenRequest {
-  const { id, identity, arrivedAt, log, forwarded, clientAddress, asksCost = false, trace, headers, trail } = request;
+  const { id, identity, arrivedAt, log, forwarded, clientAddress, asksCost = false, trace, headers } = request;
+  const { trail, route } = request;
   // Our own names come last: a client cannot forward an identity of its making.
   const subgraphHeaders: Record<string, string> = { ...forwarded, [requestIdHeader]: id };
   if (subgraphIdentity !== undefined) subgraphHeaders[subgraphIdentityHeader] = subgraphIdentity.tokenFor(identity);
@@ -170,6 +175,7 @@ export function openRequest(
     id,
     identity,
     clientAddress,
+    route,
     deadline,
     log,
     trace,

@@ -58,6 +58,8 @@ export interface RequestContext {
   readonly identity: Identity;
   /** The address of the client, behind the proxies that are trusted; empty or absent where nobody knows. */
   readonly clientAddress?: string;
+  /** Of a request to a REST route: `GET /users/{id}`. */
+  readonly route?: string | undefined;
   readonly deadline: Deadline;
   readonly log: Log;
   /** Absent: nobody traces it. */

@@ -16,7 +16,7 @@ import {
   valueFromASTUntyped,
   visit,
 } from 'graphql';
-import { type PathPart, type RestBinding, type RestMethod, restMethods } from '../client/rest/routes';
+import { type PathPart, type RestBinding, type RestMethod, restMethods, routeKey } from '../client/rest/routes';
 
 export interface FileOperation {
   readonly name: string;
@@ -66,8 +66,7 @@ function findDoubles(operations: readonly FileOperation[]): FileProblem[] {
   const seen = new Map<string, FileOperation>();
   return operations.flatMap((operation) => {
     const { name, file, rest, node } = operation;
-    const route =
-      rest && `${rest.method} ${rest.path.map((part) => (part.kind === 'literal' ? part.text : '{}')).join('/')}`;
+    const route = rest && routeKey(rest.method, rest.path);
     return [`operation ${name}`, ...(route === undefined ? [] : [`route ${route}`])].flatMap((key) => {
       const first = seen.get(key);
       if (first === undefined) {

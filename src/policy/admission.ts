@@ -89,6 +89,8 @@ export interface Policies {
   readonly limit?:
     | ((request: AdmissionRequest, exclusions: Exclusions | undefined, cost: number) => Verdict | Promise<Verdict>)
     | undefined;
+  /** The same for a request to a REST route that is no operation. */
+  readonly limitRoute?: ((context: RequestContext) => Verdict | Promise<Verdict>) | undefined;
 }
 
 /** The supergraph that policies are made for. */

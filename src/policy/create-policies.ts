@@ -57,7 +57,7 @@ const defaultTimeoutMs = 100;
 /** The policies that a configuration demands, over these counters. */
 export function createPolicies(config: Config, dependencies: PolicyDependencies, limiter: RateLimiter): CreatePolicies {
   const authorization = authorizationOptions(config, dependencies);
-  const limits: RateLimitsOptions = {
+  const rateLimits: RateLimitsOptions = {
     config: config.rateLimits,
     budget: config.cost.mode === 'enforce' ? config.cost.budget : undefined,
     limiter,
@@ -67,14 +67,14 @@ export function createPolicies(config: Config, dependencies: PolicyDependencies,
     const authorized = createAuthorization(subject, authorization);
     const costs = createCosts(subject, config.cost, dependencies.costs);
     const weigh: Policies['weigh'] = costs && ((request, exclusions) => costs.weigh(request, exclusions));
-    const limit = createRateLimits(subject, limits);
-    if (!authorized && !weigh && !limit) return undefined;
+    const limits = createRateLimits(subject, rateLimits);
+    if (!authorized && !weigh && !limits) return undefined;
     return {
       readAhead: createReadAhead(subject, costs),
       authorize: authorized?.authorize,
       isProtected: authorized?.isProtected,
       weigh,
-      limit,
+      ...limits,
     };
   };
 }

@@ -49,7 +49,7 @@ export function createPolicyReports(
   return (operation) => {
     const occurrences = facts.of(operation);
     const { estimate } = finish(compileCost(operation.type, occurrences, costs));
-    const plan = rules && planRateLimits(operation, occurrences, rules, apiSchema);
+    const plan = rules && planRateLimits(operation, occurrences, rules, apiSchema, undefined);
     const met = new Set([...(plan?.operationRules ?? []), ...(plan?.units ?? []).flatMap((unit) => unit.rules)]);
     const required = occurrences.flatMap(({ parentType, field }) => {
       const types = isObjectType(parentType) ? [parentType] : apiSchema.getPossibleTypes(parentType);

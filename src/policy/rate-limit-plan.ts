@@ -44,16 +44,27 @@ export function planRateLimits(
   occurrences: readonly FieldOccurrence[],
   rules: RateLimitRules,
   schema: GraphQLSchema,
+  route: string | undefined,
 ): RateLimitPlan | undefined {
   const operationRules = rules.operations
     .filter((each) => each.operation === undefined || each.operation === operation.name)
     .filter((each) => each.rootType === undefined || each.rootType === operation.type)
+    .filter((each) => each.route === undefined || each.route === route)
     .map(({ rule }) => rule);
   const { units, unitOf } = new UnitFinder(rules, schema).find(occurrences);
   if (operationRules.length === 0 && units.length === 0) return undefined;
   const charged = new Set(units.flatMap((unit) => unit.occurrences));
   const freeRootFields = occurrences.filter((occurrence) => !occurrence.parent && !charged.has(occurrence));
   return { operationRules, units, freeRootFields, unitOf };
+}
+
+/** Of a request to a REST route that is no operation: it has no cost, and no field. */
+export function planRouteLimits(rules: RateLimitRules, route: string): RateLimitPlan {
+  const operationRules = rules.operations
+    .filter(({ rule, operation, rootType }) => rule.counts === 'calls' && !operation && !rootType)
+    .filter((each) => each.route === undefined || each.route === route)
+    .map(({ rule }) => rule);
+  return { operationRules, units: [], freeRootFields: [], unitOf: new Map() };
 }
 
 interface FoundRules {

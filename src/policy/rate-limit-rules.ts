@@ -39,6 +39,8 @@ export interface OperationRule {
   readonly operation: string | undefined;
   /** Undefined: of any type. */
   readonly rootType: 'query' | 'mutation' | 'subscription' | undefined;
+  /** As the context of a request to a REST route has it; undefined: whatever the door. */
+  readonly route: string | undefined;
 }
 
 type RulesByName = ReadonlyMap<string, readonly RateLimitRule[]>;
@@ -117,7 +119,7 @@ function configuredRule(written: RateLimitsConfig['rules'][number], config: Rate
     message: written.message,
     onStoreFailure: written.onStoreFailure ?? config.onStoreFailure,
   };
-  return { rule, operation: written.operation, rootType: written.rootType };
+  return { rule, operation: written.operation, rootType: written.rootType, route: written.route };
 }
 
 function budgetRule(budget: CostBudget, config: RateLimitsConfig): OperationRule {
@@ -137,7 +139,7 @@ function budgetRule(budget: CostBudget, config: RateLimitsConfig): OperationRule
     message: undefined,
     onStoreFailure: budget.onStoreFailure ?? config.onStoreFailure,
   };
-  return { rule, operation: undefined, rootType: undefined };
+  return { rule, operation: undefined, rootType: undefined, route: undefined };
 }
 
 /** A tier is one budget, whoever draws from it. */

@@ -6,6 +6,7 @@ import type { FieldNode, GraphQLObjectType } from 'graphql';
 import type { RateLimitReport } from '../client/rate-limit-headers';
 import type { CostBudget } from '../config/cost';
 import type { RateLimitsConfig } from '../config/rate-limits';
+import type { RequestContext } from '../context/request-context';
 import { ClientError } from '../errors';
 import type { Operation } from '../operation/document';
 import { type FieldOccurrence, isAsked, responsePathOf } from '../operation/facts';
@@ -23,7 +24,7 @@ import { countedParty, writeValues } from './counted-parties';
 import { UnenforceableError } from './links';
 import type { Quota } from './rate-counters';
 import { readRateLimits } from './rate-limit-declarations';
-import { planRateLimits, type RateLimitPlan } from './rate-limit-plan';
+import { planRateLimits, planRouteLimits, type RateLimitPlan } from './rate-limit-plan';
 import { allowanceOf, createRateLimitRules, type RateLimitRule, type RateLimitRules } from './rate-limit-rules';
 import type { Charge, ChargedUnit, CounterUse, RefusedUnit } from './rate-limit-store';
 import type { LimiterOutcome, LimiterRequest, RateLimiter } from './rate-limiter';
@@ -37,10 +38,10 @@ export interface RateLimitsOptions {
   readonly onDecision?: ((rule: string, outcome: 'allowed' | 'refused') => void) | undefined;
 }
 
-type Limit = NonNullable<Policies['limit']>;
+type Limits = Required<Pick<Policies, 'limit' | 'limitRoute'>>;
 
 /** The limits of a supergraph; undefined where nothing is limited. Throws `UnenforceableError`. */
-export function createRateLimits(subject: PolicySubject, options: RateLimitsOptions): Limit | undefined {
+export function createRateLimits(subject: PolicySubject, options: RateLimitsOptions): Limits | undefined {
   const { declarations, problems } = readRateLimits(subject.supergraph, Object.keys(options.config.tiers));
   if (problems.length > 0) {
     throw new UnenforceableError(problems.map(({ coordinate, message }) => `${coordinate}: ${message}`).join('\n'));
@@ -48,11 +49,15 @@ export function createRateLimits(subject: PolicySubject, options: RateLimitsOpti
   const rules = createRateLimitRules(declarations, options.config, options.budget);
   if (!rules) return undefined;
   const limits = new RateLimits(subject, rules, options);
-  return (request, exclusions, cost) => limits.limit(request, exclusions, cost);
+  return {
+    limit: (request, exclusions, cost) => limits.limit(request, exclusions, cost),
+    limitRoute: (context) => limits.limitRoute(context),
+  };
 }
 
 class RateLimits {
-  private readonly plans = new WeakMap<Operation, { readonly plan: RateLimitPlan | undefined }>();
+  /** By route: one operation may be asked as such, and at a route. */
+  private readonly plans = new WeakMap<Operation, Map<string, RateLimitPlan | undefined>>();
 
   constructor(
     private readonly subject: PolicySubject,
@@ -61,26 +66,38 @@ class RateLimits {
   ) {}
 
   limit(request: AdmissionRequest, exclusions: Exclusions | undefined, cost: number): Verdict | Promise<Verdict> {
-    const plan = this.planOf(request.operation);
+    const plan = this.planOf(request.operation, request.context.route);
     if (!plan) return allowed;
-    const bill = new Bill(this.subject, plan, request, exclusions, cost);
+    return this.charge(plan, new Bill(this.subject, plan, request, exclusions, cost), request.context);
+  }
+
+  limitRoute(context: RequestContext): Verdict | Promise<Verdict> {
+    const plan = planRouteLimits(this.rules, context.route ?? '');
+    const bill = new Bill(this.subject, plan, { context, variables: { coerced: {} } }, undefined, 0);
+    return this.charge(plan, bill, context);
+  }
+
+  private charge(plan: RateLimitPlan, bill: Bill, context: RequestContext): Verdict | Promise<Verdict> {
     if (bill.units.length === 0) return allowed;
     const outcome = this.options.limiter.charge(bill.toRequest(this.options.config.onRefusal === 'reject'));
-    if (outcome instanceof Promise) return outcome.then((decided) => this.judge(plan, bill, request, decided));
-    return this.judge(plan, bill, request, outcome);
+    if (outcome instanceof Promise) return outcome.then((decided) => this.judge(plan, bill, context, decided));
+    return this.judge(plan, bill, context, outcome);
   }
 
-  private planOf(operation: Operation): RateLimitPlan | undefined {
+  private planOf(operation: Operation, route = ''): RateLimitPlan | undefined {
     let known = this.plans.get(operation);
     if (!known) {
-      const { facts, apiSchema } = this.subject;
-      known = { plan: planRateLimits(operation, facts.of(operation), this.rules, apiSchema) };
+      known = new Map();
       this.plans.set(operation, known);
     }
-    return known.plan;
+    if (!known.has(route)) {
+      const { facts, apiSchema } = this.subject;
+      known.set(route, planRateLimits(operation, facts.of(operation), this.rules, apiSchema, route));
+    }
+    return known.get(route);
   }
 
-  private judge(plan: RateLimitPlan, bill: Bill, { context }: AdmissionRequest, outcome: LimiterOutcome): Verdict {
+  private judge(plan: RateLimitPlan, bill: Bill, context: RequestContext, outcome: LimiterOutcome): Verdict {
     const { refused } = outcome;
     this.tell(bill, refused);
     if (context.told) context.told.rateLimits = reportOf(bill, outcome);
@@ -136,6 +153,10 @@ interface DescribedRefusal {
   readonly path: readonly string[] | undefined;
 }
 
+interface BilledRequest extends Pick<AdmissionRequest, 'context'> {
+  readonly variables: Pick<AdmissionRequest['variables'], 'coerced'>;
+}
+
 /** So many counters are looked through one after the other. */
 const indexedFrom = 16;
 
@@ -152,7 +173,7 @@ class Bill {
   constructor(
     private readonly subject: PolicySubject,
     private readonly plan: RateLimitPlan,
-    private readonly request: AdmissionRequest,
+    private readonly request: BilledRequest,
     private readonly exclusions: Exclusions | undefined,
     private readonly cost: number,
   ) {

@@ -7,6 +7,7 @@ import { SubgraphError } from '../errors';
 import type { FindSubgraphSource, SubgraphCall, SubgraphSource } from '../query-plan/subgraph-call';
 import { type CallClock, createSubgraphCall, systemClock } from './call';
 import type { ConnectionsStats } from './connections';
+import type { Forward } from './forward';
 import { type Exchange, httpError, type StartExchange } from './http';
 import { shareInFlight } from './in-flight';
 import type { SubgraphResilience } from './instance-pool';
@@ -27,6 +28,8 @@ export interface SubgraphTransport {
   /** By subgraph name. */
   stats(): ReadonlyMap<string, ConnectionsStats>;
   /** By subgraph name. */
+  /** Passes on what is not GraphQL. */
+  readonly forward: Forward;
   resilience(): ReadonlyMap<string, SubgraphResilience>;
   /** Resolves when the instances of every subgraph are known, or could not be learned. */
   discovered(): Promise<void>;
@@ -76,6 +79,11 @@ export function createSubgraphTransport(
         health = undefined;
       });
       return health;
+    },
+    forward: async (request) => {
+      const known = subgraphs.get(request.subgraph);
+      if (known) return known.forward(request);
+      throw httpError(request.subgraph, 0);
     },
     stats: () => new Map(leases.map(([name, { pool }]) => [name, pool.stats] as const)),
     resilience: () => new Map(leases.map(([name, { pool }]) => [name, pool.resilience] as const)),

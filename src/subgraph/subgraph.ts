@@ -9,6 +9,7 @@ import type { Log } from '../telemetry/log';
 import { type CallClock, type CallRecord, type CallSettings, systemClock } from './call';
 import type { EventSources, SourceEndpoint } from './event-sources';
 import { createEventStreamTransport } from './event-stream';
+import { createForward, type Forward } from './forward';
 import { InstancePool, type PoolEndpoint, usableUrl } from './instance-pool';
 import { compileRequestHeaders, type WriteHeaders } from './request-headers';
 import type { ResponseRules } from './response';
@@ -35,6 +36,7 @@ export interface Subgraph {
   readonly source: SourceEndpoint;
   readonly lease: PoolLease;
   readonly settings: CallSettings;
+  readonly forward: Forward;
   /** Whether identical queries under way may share an answer. */
   readonly isShared: boolean;
 }
@@ -62,6 +64,12 @@ export function createSubgraph(
   return {
     source: createSourceEndpoint(name, lease, options, rules, headersOf('subscription'), dependencies),
     settings: { timeoutMs, rules, writeHeaders, deadlineHeader, collectors, keepsIdentities },
+    forward: createForward({
+      instances: lease.pool.instances,
+      clock: dependencies.clock ?? systemClock,
+      ca: options.ca,
+      writeHeaders: writeHeaders.mutation,
+    }),
     isShared: !mayQueriesSetCookies(options.responseRules, name),
     lease,
   };

@@ -5,6 +5,7 @@
  */
 import { existsSync } from 'node:fs';
 import { createOpenApi, openApiSettings } from '../client/rest/openapi';
+import { toProxyRoute } from '../client/rest/routes';
 import { type Config, ConfigError, loadConfig, processEnvironment } from '../config';
 import { type Arguments, type Command, UsageError } from '../config/command-line';
 import { readDocument } from '../operation/document';
@@ -46,7 +47,9 @@ export function createOpenApiCommand(): Readonly<Record<string, Command>> {
 async function openApiCommand(args: Arguments): Promise<number> {
   const config = readConfig(args.text('config'));
   const { operations: directory } = config.rest;
-  if (directory === undefined) throw new UsageError('openapi: the configuration names no rest.operations');
+  const proxies = config.rest.proxy.map(toProxyRoute);
+  if (directory === undefined && proxies.length === 0)
+    throw new UsageError('openapi: the configuration names neither rest.operations nor rest.proxy');
   const { current } = await OperationLibrary.open({ directory, files: [], log: silentLog });
   const schema = await readSchema(args.positional ?? defaultSupergraph, config);
   const documents = { limits: config.limits, maxErrors: config.limits.maxErrors, introspection: true };
@@ -55,7 +58,7 @@ async function openApiCommand(args: Arguments): Promise<number> {
     readDocument: (source) => finish(readDocument(source, schema, documents)),
   });
   if (problems.length > 0) throw problemsError(problems);
-  const document = createOpenApi(routes, { ...openApiSettings(config), schema });
+  const document = createOpenApi({ operations: routes, proxies }, { ...openApiSettings(config), schema });
   process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
   return 0;
 }

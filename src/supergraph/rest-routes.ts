@@ -12,7 +12,7 @@ import {
   type SelectionSetNode,
   typeFromAST,
 } from 'graphql';
-import { type RestRoute, RestRoutes, type RestVariable } from '../client/rest/routes';
+import { type ProxyRoute, type RestRoute, RestRoutes, type RestVariable, writePath } from '../client/rest/routes';
 import type { FileOperation, FileProblem } from '../operation/operation-files';
 import type { Generation } from './generation';
 
@@ -39,6 +39,7 @@ export class RestRouteTable {
   constructor(
     private readonly library: { readonly current: { readonly operations: readonly FileOperation[] } },
     private readonly source: RouteSource,
+    private readonly proxies: readonly ProxyRoute[],
   ) {}
 
   /** Builds the routes, and builds them again for each supergraph. Resolves with what the first one does not allow. */
@@ -60,7 +61,7 @@ export class RestRouteTable {
     const { routes, problems } = await buildRestRoutes(operations, current);
     // Another supergraph, or another set of operations, came meanwhile, and its own build with it.
     if (current !== this.source.current || operations !== this.library.current.operations) return;
-    this.routes = new RestRoutes(routes);
+    this.routes = new RestRoutes(routes, this.proxies);
     this.problems = problems;
   }
 
@@ -94,6 +95,8 @@ function toRoute(
 ): RestRoute {
   return {
     ...rest,
+    kind: 'operation',
+    name: `${rest.method} ${writePath(rest.path)}`,
     operationName: name,
     operation: node.operation === 'mutation' ? 'mutation' : 'query',
     source,

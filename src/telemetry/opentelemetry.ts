@@ -99,11 +99,15 @@ class RecordedTrace implements RequestTrace {
     };
   }
 
-  end({ id, operation, operationName, status, code }: RequestOutcome): void {
+  end({ id, operation, operationName, route, status, code }: RequestOutcome): void {
     this.step?.end();
     const { span } = this;
     // Names are of clients, and as many as they like: they are no part of the span's name.
     if (operation !== 'unknown') span.updateName(operation).setAttribute('graphql.operation.type', operation);
+    if (route !== undefined) {
+      const [method = '', path = ''] = route.split(' ');
+      span.updateName(route).setAttributes({ 'http.request.method': method, 'http.route': path });
+    }
     if (operationName !== undefined) span.setAttribute('graphql.operation.name', operationName);
     span.setAttributes({ 'http.response.status_code': status, 'supergate.request_id': id });
     if (code !== undefined) fail(span, code);

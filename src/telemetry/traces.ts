@@ -32,6 +32,8 @@ export interface RequestOutcome {
   readonly id: string;
   readonly operation: string;
   readonly operationName: string | undefined;
+  /** Of a REST route: `GET /users/{id}`. */
+  readonly route: string | undefined;
   readonly status: number;
   readonly code: string | undefined;
 }

@@ -22,7 +22,8 @@ import {
   TypeNameMetaFieldDef,
 } from 'graphql';
 import type { Config } from '../../config';
-import type { RestRoute, RestVariable } from './routes';
+import { describeProxy } from './openapi-proxy';
+import { type ProxyRoute, type RestRoute, type RestVariable, writePath } from './routes';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -36,21 +37,28 @@ export interface OpenApiOptions {
   readonly apiKeyHeader: string | undefined;
 }
 
+interface AllRoutes {
+  readonly operations: readonly RestRoute[];
+  readonly proxies: readonly ProxyRoute[];
+}
+
 /** What the configuration says of the document. */
 export function openApiSettings({ rest, authentication }: Config): Omit<OpenApiOptions, 'schema'> {
   return { title: 'Supergate', version: '1', prefixes: rest.prefixes, apiKeyHeader: authentication.apiKeys?.header };
 }
 
 /** The document, as a value: `https://spec.openapis.org/oas/v3.1.0`. */
-export function createOpenApi(routes: readonly RestRoute[], options: OpenApiOptions): Json {
+export function createOpenApi(routes: AllRoutes, options: OpenApiOptions): Json {
   const { apiKeyHeader } = options;
   const signIns = [{ bearer: [] }, ...(apiKeyHeader === undefined ? [] : [{ apiKey: [] }])];
   const writer = new SchemaWriter(options.schema);
   const paths: Record<string, Record<string, unknown>> = {};
-  for (const route of routes) {
-    const path = pathOf(route);
+  for (const route of routes.operations) {
+    const path = writePath(route.path);
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route, writer, signIns) };
   }
+  for (const route of routes.proxies)
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: describeProxy(route, signIns) };
   return {
     openapi: '3.1.0',
     info: { title: options.title, version: options.version },
@@ -90,10 +98,6 @@ const problemSchema: Json = {
   },
 };
 const problemContent: Json = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
-
-function pathOf({ path }: RestRoute): string {
-  return `/${path.map((part) => (part.kind === 'literal' ? part.text : `{${part.name}}`)).join('/')}`;
-}
 
 function operationOf(route: RestRoute, writer: SchemaWriter, signIns: readonly Json[]): Json {
   const { description, operationName } = route;

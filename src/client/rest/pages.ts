@@ -50,8 +50,7 @@ export function addRestPages(app: FastifyInstance, options: RestPagesOptions): v
     const schema = options.schema();
     if (!schema) return reply.code(503).send();
     const routes = options.routes();
-    if (last?.routes !== routes)
-      last = { routes, json: JSON.stringify(createOpenApi(routes.all, { ...options, schema })) };
+    if (last?.routes !== routes) last = { routes, json: JSON.stringify(createOpenApi(routes, { ...options, schema })) };
     return reply
       .header('content-type', 'application/json; charset=utf-8')
       .header('cache-control', 'no-cache')

@@ -171,6 +171,54 @@ function fieldOf(message: string): FieldProblem | undefined {
   return { field: (path ?? variable).replace(/^input\./, ''), message };
 }
 
+/** Of a subgraph that answers a route itself: what its refusals are called when it does not say. */
+const refusalCodes: Readonly<Record<number, string>> = {
+  401: 'UNAUTHENTICATED',
+  403: 'FORBIDDEN',
+  404: 'NOT_FOUND',
+  409: 'CONFLICT',
+  413: 'PAYLOAD_TOO_LARGE',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
+  429: 'REQUEST_RATE_LIMITED',
+};
+
+/**
+ * The problem document of a subgraph that refuses what was passed on. `text`: its JSON, of which `code` and `detail` are
+ * told. What is wrong with the subgraph itself is 502, and nothing of it is told; 503 and 504 stay.
+ */
+export function subgraphProblem(
+  status: number,
+  { text, retryAfter }: { readonly text: string | undefined; readonly retryAfter: string | undefined },
+  sink: ErrorSink,
+): HttpAnswer {
+  const isRefusal = status >= 400 && status < 500;
+  const told = isRefusal ? wordsOf(text) : {};
+  const own = status === 503 || status === 504 ? status : 502;
+  return problem(isRefusal ? status : own, {
+    code: told.code ?? (isRefusal ? (refusalCodes[status] ?? 'BAD_REQUEST') : 'SUBREQUEST_HTTP_ERROR'),
+    detail: told.detail ?? (isRefusal ? 'The request was refused.' : 'The request could not be answered.'),
+    requestId: sink.id,
+    fields: [],
+    headers: {
+      ...(status === 401 && { 'www-authenticate': 'Bearer' }),
+      ...(retryAfter !== undefined && /^[\w ,:]{1,40}$/.test(retryAfter) && { 'retry-after': retryAfter }),
+    },
+    answerCode: isRefusal ? 'DOWNSTREAM_SERVICE_ERROR' : 'SUBREQUEST_HTTP_ERROR',
+  });
+}
+
+function wordsOf(text: string | undefined): { readonly code?: string; readonly detail?: string } {
+  try {
+    const { code, detail } = JSON.parse(text ?? '{}') as { code?: unknown; detail?: unknown };
+    return {
+      ...(typeof code === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(code) && { code }),
+      ...(typeof detail === 'string' && { detail: detail.slice(0, 500) }),
+    };
+  } catch {
+    return {};
+  }
+}
+
 /** Parameters that are wrong, all at once. */
 export function parameterProblem(problems: readonly FieldProblem[], requestId: string): HttpAnswer {
   const names = problems.map(({ field, message }) => `${field} ${message}`).join('; ');

@@ -3,6 +3,7 @@
  * Clock: per set of operations (build), per request (find). A path is taken apart once, before anything is decoded.
  */
 import type { DocumentNode, GraphQLInputType } from 'graphql';
+import type { ProxyConfig } from '../../config/rest';
 
 export const restMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 export type RestMethod = (typeof restMethods)[number];
@@ -38,6 +39,9 @@ export interface RestVariable {
 
 /** A REST route: an operation that a path stands for, ready to be asked. */
 export interface RestRoute extends RestBinding {
+  readonly kind: 'operation';
+  /** `GET /users/{id}`: what limits, the log and traces call it. */
+  readonly name: string;
   readonly operationName: string;
   readonly operation: 'query' | 'mutation';
   readonly source: string;
@@ -49,8 +53,43 @@ export interface RestRoute extends RestBinding {
   readonly variables: readonly RestVariable[];
 }
 
+/** A route that a subgraph answers itself. */
+export interface ProxyRoute extends ProxyConfig {
+  readonly kind: 'proxy';
+  readonly name: string;
+  readonly parts: readonly PathPart[];
+  /** The path at the subgraph, of which the variables are those of `parts`. */
+  readonly targetParts: readonly PathPart[];
+}
+
+export function toProxyRoute(config: ProxyConfig): ProxyRoute {
+  const { method, path, target } = config;
+  return { ...config, kind: 'proxy', name: `${method} ${path}`, parts: partsOf(path), targetParts: partsOf(target) };
+}
+
+function partsOf(path: string): readonly PathPart[] {
+  return path
+    .slice(1)
+    .split('/')
+    .map((part) =>
+      part.startsWith('{') ? { kind: 'variable', name: part.slice(1, -1) } : { kind: 'literal', text: part },
+    );
+}
+
+/** `/users/{id}`. */
+export function writePath(path: readonly PathPart[]): string {
+  return `/${path.map((part) => (part.kind === 'literal' ? part.text : `{${part.name}}`)).join('/')}`;
+}
+
+/** The same for two routes that the same requests would come to. */
+export function routeKey(method: RestMethod, path: readonly PathPart[]): string {
+  return `${method} ${path.map((part) => (part.kind === 'literal' ? part.text : '{}')).join('/')}`;
+}
+
+export type AnyRoute = RestRoute | ProxyRoute;
+
 export type Found =
-  | { readonly kind: 'route'; readonly route: RestRoute; readonly values: ReadonlyMap<string, string> }
+  | { readonly kind: 'route'; readonly route: AnyRoute; readonly values: ReadonlyMap<string, string> }
   /** The path is known, the method is not: what `Allow` says. */
   | { readonly kind: 'method'; readonly allow: string }
   | { readonly kind: 'malformed'; readonly message: string }
@@ -59,7 +98,7 @@ export type Found =
 interface Branch {
   readonly literals: Map<string, Branch>;
   variable: Branch | undefined;
-  readonly routes: Map<RestMethod, RestRoute>;
+  readonly routes: Map<RestMethod, AnyRoute>;
 }
 
 const createBranch = (): Branch => ({ literals: new Map(), variable: undefined, routes: new Map() });
@@ -70,13 +109,17 @@ const maxParts = 20;
 export class RestRoutes {
   private readonly root = createBranch();
 
-  constructor(readonly all: readonly RestRoute[]) {
-    for (const route of all) this.add(route);
+  constructor(
+    readonly operations: readonly RestRoute[],
+    readonly proxies: readonly ProxyRoute[] = [],
+  ) {
+    for (const route of operations) this.add(route, route.path);
+    for (const route of proxies) this.add(route, route.parts);
   }
 
-  private add(route: RestRoute): void {
+  private add(route: AnyRoute, path: readonly PathPart[]): void {
     let branch = this.root;
-    for (const part of route.path) {
+    for (const part of path) {
       if (part.kind === 'variable') {
         branch.variable ??= createBranch();
         branch = branch.variable;
@@ -104,7 +147,7 @@ export class RestRoutes {
     const route = branch.routes.get((method === 'HEAD' ? 'GET' : method) as RestMethod);
     if (!route) return { kind: 'method', allow: allowOf(branch) };
     const values = new Map<string, string>();
-    for (const [index, part] of route.path.entries())
+    for (const [index, part] of (route.kind === 'proxy' ? route.parts : route.path).entries())
       if (part.kind === 'variable') values.set(part.name, texts[index] ?? '');
     return { kind: 'route', route, values };
   }

@@ -7,6 +7,7 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ClientError } from '../../errors';
 import type { Log } from '../../telemetry/log';
+import type { Tracer } from '../../telemetry/traces';
 import type { ClientAddress } from '../client-address';
 import type { CreateContext, GraphQLDoor, RequestScope } from '../door';
 import { Exchange, type ExchangeObserver } from '../exchange';
@@ -18,8 +19,9 @@ import { rateLimitHeaders } from '../rate-limit-headers';
 import { checkAnnouncedLength, checkBodyHeaders, inflateBody } from '../request-body';
 import { readBody, refuseOverloaded, sendAnswer } from '../serve-graphql';
 import { readParameters } from './parameters';
+import { type ProxyDeps, proxyRequest } from './proxy';
 import { answerRoute, parameterProblem, problemOf } from './respond';
-import type { RestRoute, RestRoutes } from './routes';
+import type { AnyRoute, ProxyRoute, RestRoute, RestRoutes } from './routes';
 
 export interface RestOptions {
   readonly door: Pick<GraphQLDoor, 'prepare' | 'execute'>;
@@ -29,8 +31,10 @@ export interface RestOptions {
   readonly prefixes: readonly string[];
   readonly createContext: CreateContext;
   readonly idempotency: Idempotency;
+  readonly proxy: ProxyDeps;
   readonly observer: ExchangeObserver;
   readonly log: Log;
+  readonly tracer?: Tracer | undefined;
   readonly maxBodyBytes: number;
   readonly compression: boolean;
   readonly clientAddress: ClientAddress;
@@ -76,7 +80,7 @@ class RestExchange {
     private readonly pathOf: RestDoor['pathOf'],
   ) {
     this.url = request.url ?? '';
-    this.exchange = new Exchange(id, options.log);
+    this.exchange = new Exchange(id, options.log, options.tracer?.start(request.headers));
     options.observer.started();
     const leave = options.shedder?.begin();
     response.once('close', () => {
@@ -91,6 +95,7 @@ class RestExchange {
     const answer = await this.answer().catch((error: unknown) => this.problem(error));
     const { context } = this.exchange;
     context?.dispose();
+    if (!answer) return;
     const told = context?.told?.headers?.list(answer.code !== undefined || answer.status >= 400) ?? [];
     await this.send(withHeaders(answer, told));
   }
@@ -104,8 +109,9 @@ class RestExchange {
     return context === undefined || this.options.idempotency.callerOf(context) === undefined;
   }
 
-  private async answer(): Promise<HttpAnswer> {
-    const { method = 'GET', headers, rawHeaders, socket } = this.request;
+  /** Undefined when it was sent already. */
+  private async answer(): Promise<HttpAnswer | undefined> {
+    const { method = 'GET', headers } = this.request;
     const found = this.options.routes().find(method, this.pathOf(this.url) ?? '');
     if (found.kind === 'none') throw new ClientError('NOT_FOUND', 'There is nothing at this path.');
     if (found.kind === 'malformed') throw new ClientError('BAD_REQUEST', found.message);
@@ -115,25 +121,42 @@ class RestExchange {
         headers: { allow: found.allow },
       });
     }
-    checkAccept(headers.accept);
     const { route, values } = found;
+    this.exchange.route = route.name;
+    if (route.kind === 'proxy') return this.proxy(route, values);
+    checkAccept(headers.accept);
     const body = await this.readBody(route);
-    const context = await this.options.createContext({
-      id: this.exchange.id,
-      headers,
-      rawHeaders,
-      ip: this.options.clientAddress(this.request, socket.remoteAddress ?? ''),
-      extensions: undefined,
-    });
-    this.exchange.opened(context);
+    const context = await this.openContext(route);
     if (route.authenticated && this.isAnonymous()) throw new ClientError('UNAUTHENTICATED', 'Sign in first.');
-    const [, search = ''] = this.url.split('?', 2);
-    const parameters = readParameters(route, { values, search, headers, body });
+    const parameters = readParameters(route, { values, search: this.search, headers, body });
     if (parameters.kind === 'problems') return parameterProblem(parameters.problems, this.exchange.id);
     const { variables } = parameters;
     const key = headers['idempotency-key'];
     if (route.operation === 'query' || key === undefined) return this.execute(route, variables, context);
     return this.executeOnce(route, variables, context, String(key));
+  }
+
+  private get search(): string {
+    const [, search = ''] = this.url.split('?', 2);
+    return search;
+  }
+
+  private async openContext({ name }: AnyRoute): Promise<RequestScope> {
+    const { headers, rawHeaders, socket } = this.request;
+    const { id, trace } = this.exchange;
+    trace?.enter('context');
+    const ip = this.options.clientAddress(this.request, socket.remoteAddress ?? '');
+    const asker = { id, trace, headers, rawHeaders, ip, extensions: undefined, route: name };
+    const context = await this.options.createContext(asker);
+    this.exchange.opened(context);
+    return context;
+  }
+
+  private async proxy(route: ProxyRoute, values: ReadonlyMap<string, string>): Promise<HttpAnswer | undefined> {
+    const { request, response, exchange, search } = this;
+    const context = await this.openContext(route);
+    const parts = { route, values, search, request, response, exchange, context, isAnonymous: this.isAnonymous() };
+    return proxyRequest(parts, this.options.proxy);
   }
 
   private async readBody(route: RestRoute): Promise<unknown> {
@@ -166,6 +189,7 @@ class RestExchange {
     context: RequestScope,
   ): Promise<HttpAnswer> {
     const { door } = this.options;
+    this.exchange.trace?.enter('operation');
     const prepared = await door.prepare(route.source, route.operationName);
     if (prepared.kind === 'refused') return problemOf(prepared.errors, this.exchange, false);
     this.exchange.prepared(prepared);
@@ -182,7 +206,7 @@ class RestExchange {
     });
     const limits = context.told?.rateLimits;
     if (limits === undefined) return answer;
-    return { ...answer, headers: [...answer.headers, ...rateLimitHeaders(limits, answer.status >= 400)] };
+    return withHeaders(answer, rateLimitHeaders(limits, answer.status >= 400));
   }
 
   private executeOnce(

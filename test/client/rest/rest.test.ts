@@ -44,6 +44,7 @@ const operations = `
   query Full($id: ID!) @rest(path: "/full/{id}", unwrap: "thing") { thing(id: $id) { id broken } }
   query Mine @rest(path: "/mine", unwrap: "mine") { mine }
   query Own @rest(path: "/own", unwrap: "echo", authenticated: true) { echo(text: "own") }
+  query Limited($id: ID!) @rest(path: "/limited/{id}", unwrap: "thing") { thing(id: $id) { id } }
   query Conflict @rest(path: "/conflict", unwrap: "conflict") { conflict }
   query Header($token: String) @rest(path: "/header", headers: ["X-Token: token"]) { echo(text: $token) }
   mutation Add($input: ThingInput!) @rest(path: "/things", body: "input", unwrap: "add") { add(input: $input) { id name } }
@@ -103,7 +104,9 @@ beforeAll(async () => {
   writeFileSync(supergraph, composeServices([{ name: 'things', typeDefs, url }]).supergraphSdl!);
   mkdirSync(join(directory, 'operations'));
   writeFileSync(join(directory, 'operations/things.graphql'), operations);
-  gateway = await start('rest: { operations: ./operations }');
+  gateway = await start(
+    'rest: { operations: ./operations }\nrateLimits: { rules: [{ name: few, route: "GET /limited/{id}", max: 2, window: 1h }] }',
+  );
 });
 afterAll(async () => {
   await gateway.close();
@@ -391,6 +394,29 @@ describe('a failure', () => {
   });
 });
 
+describe('a limit of a route', () => {
+  it('counts requests to the route, and not the same operation over GraphQL', async () => {
+    const overGraphQL = async () => {
+      const body = JSON.stringify({ documentId: 'Limited', variables: { id: '1' } });
+      return (
+        (await (await fetch(gateway.graphqlUrl, { method: 'POST', headers: json, body })).json()) as { data: unknown }
+      ).data;
+    };
+    expect((await get('/limited/1')).headers.get('ratelimit')).toMatch(/^"few";r=1;/);
+    for (let index = 0; index < 3; index++) expect(await overGraphQL()).toEqual({ thing: { id: '1' } });
+    // Another value of its variable, and the other prefix, are the same route.
+    expect((await fetch(`${gateway.url}/api/limited/2`)).status).toBe(200);
+    const refused = await get('/limited/3');
+    expect([refused.status, refused.headers.get('content-type')]).toEqual([
+      429,
+      'application/problem+json; charset=utf-8',
+    ]);
+    expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
+    expect(await refused.json()).toMatchObject({ code: 'REQUEST_RATE_LIMITED' });
+    expect((await get('/things/1')).status).toBe(200);
+  });
+});
+
 describe('an Idempotency-Key', () => {
   const add = (key: string, body: object = { name: 'a' }, headers: Record<string, string> = {}) =>
     send('POST', '/things', body, { 'idempotency-key': key, ...headers });
@@ -456,7 +482,7 @@ describe('the documents', () => {
     expect(misfit.stderr).toMatch(/misfits\/other.graphql:1:1 Other: Cannot query field "nothing"/);
     writeFileSync(join(directory, 'none.yaml'), 'server: { port: 0 }');
     const none = printOpenApi('supergraph.graphql', '--config', 'none.yaml');
-    expect([none.status, none.stderr]).toEqual([2, expect.stringContaining('names no rest.operations')]);
+    expect([none.status, none.stderr]).toEqual([2, expect.stringContaining('names neither rest.operations')]);
   });
 
   it('describe every route in valid OpenAPI 3.1', async () => {
