@@ -11,16 +11,17 @@ const { join } = require('node:path');
 const modules = join(__dirname, 'node_modules');
 const node = process.execPath;
 
-function supergate(name, title, build, policies = {}) {
+/** `more` is what its configuration has beside the usual; it may depend on the site. */
+function supergate(name, title, build, more = () => ({})) {
   return {
     name,
     title,
     note: 'access tokens verified, limits, request log to a file, metrics',
-    command: (site) => supergateCommand(site, build(site), policies),
+    command: (site) => supergateCommand(site, build(site), more(site)),
   };
 }
 
-function supergateCommand({ directory, port, supergraphFile, publicKey, issuer }, { cli, flags }, policies) {
+function supergateCommand({ directory, port, supergraphFile, publicKey, issuer }, { cli, flags }, more) {
   if (!existsSync(cli)) throw new Error(`${cli} is not there: run "npm run build"`);
   const keyFile = join(directory, 'public-key.pem');
   writeFileSync(keyFile, publicKey);
@@ -33,7 +34,7 @@ function supergateCommand({ directory, port, supergraphFile, publicKey, issuer }
         issuers: [{ issuer, audiences: ['bench'], algorithms: ['ES256'], publicKeyFile: keyFile }],
       },
       limits: { maxDepth: 50, maxTokens: 15_000 },
-      ...policies,
+      ...more,
       telemetry: { logLevel: 'info', metrics: true },
     }),
   );
@@ -126,15 +127,43 @@ const rateLimits = {
   ],
 };
 
+/** Nothing is asked twice, told of a deadline, balanced, probed or shed. */
+const plain = () => ({
+  overload: { shedding: false },
+  subgraphs: { defaults: { retries: { attempts: 1 }, deadlineHeader: false } },
+});
+
+/** Three URLs of one server are three instances. */
+const resilient = ({ subgraphs }) => ({
+  headers: { requests: [{ propagate: ['x-tenant'] }, { set: 'x-region', value: 'eu-1' }] },
+  subgraphs: {
+    zone: 'here',
+    defaults: {
+      balancing: { policy: 'powerOfTwo' },
+      health: { probe: { kind: 'graphql', intervalMs: 1_000 } },
+      retries: { attempts: 3 },
+      deadlineHeader: 'x-deadline-ms',
+    },
+    overrides: Object.fromEntries(
+      subgraphs.map(({ name, url }) => {
+        const instances = [1, 2, 3].map((number) => ({ url: `${url}?instance=${number}`, zone: 'here' }));
+        return [name, { instances }];
+      }),
+    ),
+  },
+});
+
 const redis = { url: process.env.REDIS_URL ?? 'redis://127.0.0.1:6379' };
 
 /** Run when they are named by `--only`. */
 const variants = [
-  supergate('limits', 'Supergate with three rate limits', thisBuild, { rateLimits }),
-  supergate('limits-redis', 'Supergate with three rate limits in Redis', thisBuild, {
+  supergate('limits', 'Supergate with three rate limits', thisBuild, () => ({ rateLimits })),
+  supergate('limits-redis', 'Supergate with three rate limits in Redis', thisBuild, () => ({
     redis,
     rateLimits: { ...rateLimits, namespace: `bench-${process.pid}` },
-  }),
+  })),
+  supergate('plain', 'Supergate without what helps subgraphs that fail', thisBuild, plain),
+  supergate('resilient', 'Supergate with all of it, three instances each', thisBuild, resilient),
 ];
 
 /** Another build of Supergate, to compare a change with what was before. */
