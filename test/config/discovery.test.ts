@@ -1,5 +1,8 @@
-import { loadConfig, subgraphSettings } from '../../src/config';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createConfig, loadConfig, subgraphSettings } from '../../src/config';
 import { registrationProblems } from '../../src/config/discovery';
+import { readTargetFile } from '../../src/subgraph/discovery/file-source';
 import { createYamlFile } from './yaml-file';
 
 // Real: the YAML file on disk. Observed: the settings of one subgraph, or the printed problems.
@@ -41,6 +44,24 @@ describe('where the instances of a subgraph are learned', () => {
   it('is not given beside instances from the environment', () => {
     expect(problemsOf(yaml('{ kind: dns }'), { SUBGRAPH_USERS_URLS: 'http://a' })).toEqual([
       expect.stringMatching(/give either/),
+    ]);
+  });
+
+  it('is as the chapter on subgraphs that fail shows it', () => {
+    const chapter = readFileSync(join(__dirname, '../../docs/resilience.md'), 'utf8');
+    const examples = [...chapter.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => configOf(text));
+    const kinds = examples.flatMap(({ subgraphs }) =>
+      Object.values(subgraphs.overrides).flatMap(({ discovery }) => discovery?.kind ?? []),
+    );
+    expect(kinds).toEqual(['dns', 'srv', 'file', 'registration']);
+    const probes = examples.map(({ subgraphs }) => subgraphs.defaults.health.probe);
+    expect(probes).toContainEqual({ ...createConfig().subgraphs.defaults.health.probe, kind: 'http' });
+    const [, targets = ''] = /```json\n([\s\S]*?)```/.exec(chapter) ?? [];
+    const read = readTargetFile('carts.json', targets, new URL('http://carts.internal:4002/graphql'));
+    expect(read.kind === 'read' && read.addresses.map(({ weight, zone }) => [weight, zone])).toEqual([
+      [2, 'eu-1a'],
+      [2, 'eu-1a'],
+      [1, 'eu-1b'],
     ]);
   });
 

@@ -159,5 +159,6 @@ function leastTtlMs(records: readonly AddressRecord[]): number {
 }
 
 function reasonOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  const { code } = Object(error) as { code?: unknown };
+  return typeof code === 'string' ? code : String(error);
 }
