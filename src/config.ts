@@ -212,7 +212,8 @@ function readConfigFile(file: string, env: Environment): ParsedYaml {
 
 /** Paths in the file are relative to the file, not to where the process was started: made absolute in place. */
 function resolvePaths(value: unknown, directory: string): void {
-  const { authentication, supergraph, rest, trustedDocuments, subgraphs } = (value ?? {}) as {
+  const { authentication, supergraph, rest, trustedDocuments, subgraphs, telemetry } = (value ?? {}) as {
+    telemetry?: { usage?: { file?: unknown } | null } | null;
     authentication?: { issuers?: unknown; apiKeys?: unknown } | null;
     supergraph?: { lastGoodFile?: unknown } | null;
     rest?: { operations?: unknown } | null;
@@ -221,6 +222,8 @@ function resolvePaths(value: unknown, directory: string): void {
   };
   if (typeof supergraph?.lastGoodFile === 'string')
     supergraph.lastGoodFile = resolve(directory, supergraph.lastGoodFile);
+  const usage = telemetry?.usage;
+  if (typeof usage?.file === 'string') usage.file = resolve(directory, usage.file);
   if (typeof rest?.operations === 'string') rest.operations = resolve(directory, rest.operations);
   if (trustedDocuments && Array.isArray(trustedDocuments.files))
     trustedDocuments.files = trustedDocuments.files.map((file: unknown) =>

@@ -132,6 +132,7 @@ export function createContexts(
     createClientHeaders: compileClientHeaders(config.headers.responses),
     ...(isTold(config) && { costHeader }),
     createTrail: createTrails(config.telemetry),
+    readsClients: config.telemetry.usage !== undefined,
     log,
     now: Date.now,
     timeoutMs: config.timeouts.operationMs,

@@ -23,7 +23,7 @@ import { anonymous, type RequestContext } from './context/request-context';
 import type { SubgraphIdentity } from './context/subgraph-identity';
 import { createSubscriptionContexts } from './context/subscription-contexts';
 import { ClientError, InternalError } from './errors';
-import { type EndedOperation, observed } from './observe-operations';
+import { type EndedOperation, observed, refusalOf } from './observe-operations';
 import { createSupergraphHooks, openGeneration, openPools, type TransportDependencies } from './open-generation';
 import type { Refused } from './operation/document';
 import type { RawVariables } from './operation/variables';
@@ -342,7 +342,8 @@ class Supergate implements Gateway {
   ): Promise<ClientSubscription | RefusedOperation> {
     const source = generation.sourceOf(target);
     if (source === undefined) throw new InternalError('a subscription was prepared without its text');
-    return this.live.subscribe({ source, operationName, variables }, context, sink);
+    const begun = this.live.subscribe({ source, operationName, variables }, context, sink);
+    return observed(this.dependencies.onOperation, { target, generation }, context, begun, refusalOf);
   }
 
   async query({ query, operationName, variables = {} }: GatewayRequest): Promise<ExecutionResult> {

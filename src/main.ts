@@ -13,7 +13,7 @@ import type { RequestContext } from './context/request-context';
 import { createSubgraphIdentity, type SubgraphIdentity, subgraphIdentityHeader } from './context/subgraph-identity';
 import { httpConfigOf, httpDepsOf } from './doors';
 import { createGateway, type Gateway } from './gateway';
-import { logSlowOperation } from './observe-operations';
+import { type OperationObserver, observeOperations } from './observe-operations';
 import { openLibrary, openOperations } from './open-operations';
 import type { OperationLibrary } from './operation/operation-library';
 import { openRedis, type RedisConnection } from './redis';
@@ -95,6 +95,7 @@ async function open(
     identityHeaders: () => identityHeaders(identity),
     log,
   });
+  const observer = observeOperations(config.telemetry, { metrics, log });
   const redis = config.redis && openRedis({ ...config.redis, log });
   const gateway = createGateway(
     { supergraph, config },
@@ -109,7 +110,7 @@ async function open(
       onSubgraphCall: ({ subgraph, outcome, durationMs }) =>
         metrics.subgraphRequest(subgraph, outcome, durationMs / 1_000),
       subgraphIdentity: identity,
-      onOperation: logSlowOperation,
+      onOperation: observer.ended,
       subscriptions: metrics.subscriptions,
       onUnauthorized: metrics.fieldsUnauthorized,
       onRateLimit: metrics.rateLimitMet,
@@ -119,10 +120,11 @@ async function open(
       contextOf: (contextValue) => contextValue as RequestContext,
     },
   );
+  metrics.observeCaches(() => gateway.current?.caches ?? {});
   metrics.observeSubgraphs(() => gateway.current?.transport.resilience() ?? new Map());
   await gateway.load();
   try {
-    return await openDoors(options, config, { ...base, gateway, redis, metrics });
+    return await openDoors(options, config, { ...base, gateway, redis, metrics, observer });
   } catch (error) {
     await gateway.stop();
     throw error;
@@ -132,7 +134,12 @@ async function open(
 async function openDoors(
   options: ServeOptions,
   config: Config,
-  parts: BaseParts & { gateway: Gateway; redis: RedisConnection | undefined; metrics: Metrics },
+  parts: BaseParts & {
+    gateway: Gateway;
+    redis: RedisConnection | undefined;
+    metrics: Metrics;
+    observer: OperationObserver;
+  },
 ): Promise<RunningGateway> {
   const { gateway, library, redis, metrics, log } = parts;
   const reload = new ConfigReload(parts);
@@ -150,7 +157,7 @@ async function openDoors(
     await operations.close();
     await reload.close();
     await gateway.stop();
-    await tracer?.close();
+    await Promise.all([tracer?.close(), parts.observer.close()]);
     metrics.close();
     await admin?.close();
   };

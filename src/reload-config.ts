@@ -13,6 +13,7 @@ import type { SubgraphIdentity } from './context/subgraph-identity';
 import { createContexts } from './doors';
 import type { Gateway } from './gateway';
 import type { AdjustableLog } from './telemetry/log';
+import type { Metrics } from './telemetry/metrics';
 
 export type ReloadOutcome =
   | { readonly kind: 'reloaded'; readonly changed: readonly string[]; readonly needRestart: readonly string[] }
@@ -24,6 +25,7 @@ export interface ConfigReloadOptions {
   readonly load: () => LoadedConfig;
   readonly identity: SubgraphIdentity | undefined;
   readonly gateway: Gateway;
+  readonly metrics: Pick<Metrics, 'configReloaded'>;
   readonly log: AdjustableLog;
 }
 
@@ -65,7 +67,11 @@ export class ConfigReload {
 
   /** One at a time. Never rejects. */
   reload(): Promise<ReloadOutcome> {
-    const reloaded = this.reloading.then(() => this.reloadNow());
+    const reloaded = this.reloading.then(async () => {
+      const outcome = await this.reloadNow();
+      this.options.metrics.configReloaded(outcome.kind);
+      return outcome;
+    });
     this.reloading = reloaded;
     return reloaded;
   }

@@ -3,7 +3,7 @@
  */
 import { z } from 'zod';
 import { audienceSchema } from './authorization';
-import { headerName, hidden, httpUrl, list, milliseconds, reloadable, secret, text } from './values';
+import { count, headerName, hidden, httpUrl, list, milliseconds, reloadable, secret, text } from './values';
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const explainSchema = z
@@ -17,6 +17,18 @@ const explainSchema = z
     when: ({ value }) => typeof value === 'object' && value !== null,
   });
 
+const usageSchema = z.strictObject({
+  file: text().optional().describe('Where the lines are added; relative to this file. Absent: standard output.'),
+  intervalMs: milliseconds().default(60_000).describe('How often lines are written; also at the end.'),
+  maxFileBytes: count().default(100_000_000).describe('A larger file is put aside as `FILE.1`, `FILE.2`, ...'),
+  maxFiles: count().max(1_000).default(5).describe('Files in all; the oldest is deleted.'),
+  maxOperations: count()
+    .max(100_000)
+    .default(1_000)
+    .describe('Pairs of operation and client that are told apart in one interval; the others are counted as `other`.'),
+  maxNames: count().max(10_000).default(100).describe('Names of operations, and of clients, that metrics tell apart.'),
+});
+
 export const telemetrySchema = z
   .strictObject({
     logLevel: reloadable(z.enum(logLevels)).default('info').describe('Of the JSON lines on standard output.'),
@@ -25,6 +37,9 @@ export const telemetrySchema = z
       'Operations that take longer have a line in the log with what they did at subgraphs. Absent: none has.',
     ),
     explain: reloadable(explainSchema.optional()).describe('Who may be told how an answer came to be. Absent: nobody.'),
+    usage: usageSchema
+      .optional()
+      .describe('Which operations, clients and fields are used, as lines of JSON. Absent: nobody counts.'),
     redact: list(
       z
         .string()

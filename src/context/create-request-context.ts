@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { Log } from '../telemetry/log';
 import type { RequestTrace } from '../telemetry/traces';
 import type { Trail } from '../telemetry/trail';
+import type { ClientName } from '../telemetry/usage';
 import type { Authenticator } from './authenticate';
 import type { ClientHeaders } from './client-headers';
 import { type ConnectionIdentities, createConnectionIdentities } from './connection-identity';
@@ -31,6 +32,8 @@ export interface RequestContextOptions {
   readonly costHeader?: string;
   /** Absent: what requests do at subgraphs is not noted. */
   readonly createTrail?: ((rawHeaders: readonly string[], identity: Identity) => Trail | undefined) | undefined;
+  /** Whether clients are counted by their names. */
+  readonly readsClients?: boolean;
   readonly log: Log;
   readonly now: () => number;
   /** From the arrival of a request to its answer. */
@@ -109,6 +112,7 @@ export function createRequestContexts(options: RequestContextOptions): RequestCo
         headers,
         trail: options.createTrail?.(rawHeaders, identity),
         route,
+        client: options.readsClients ? readClient(rawHeaders) : undefined,
       });
     },
     open({ id, identity, arrivedAt = now(), ip: clientAddress = '', rawHeaders = [] }) {
@@ -116,7 +120,8 @@ export function createRequestContexts(options: RequestContextOptions): RequestCo
       const forwarded = options.readHeaderSources?.({ id, identity, clientAddress, rawHeaders }) ?? noSources;
       const asksCost = asksForCost(rawHeaders, options);
       const trail = options.createTrail?.(rawHeaders, identity);
-      return openRequest(options, { id, identity, arrivedAt, log, forwarded, clientAddress, asksCost, trail });
+      const client = options.readsClients ? readClient(rawHeaders) : undefined;
+      return openRequest(options, { id, identity, arrivedAt, log, forwarded, clientAddress, asksCost, trail, client });
     },
     async renew({ id, identity, log, subgraphHeaders, clientAddress = '', asksCost = false }) {
       const next = await authenticator.renew(identity, { log, ip: clientAddress });
@@ -137,6 +142,18 @@ const acceptableId = /^[A-Za-z0-9._-]{1,64}$/;
 export function requestIdFrom(rawHeaders: readonly string[], newId: () => string = randomUUID): string {
   const [given, ...others] = headerValues(rawHeaders, requestIdHeader);
   return given !== undefined && others.length === 0 && acceptableId.test(given) ? given : newId();
+}
+
+const printable = /^[\x21-\x7e][\x20-\x7e]{0,59}$/;
+
+/** By the headers of Apollo's clients, or those that others send; empty where they say nothing that can be printed. */
+function readClient(rawHeaders: readonly string[]): ClientName {
+  const read = (what: 'name' | 'version') => {
+    const names = [`apollographql-client-${what}`, `graphql-client-${what}`];
+    const [given = ''] = names.flatMap((name) => headerValues(rawHeaders, name));
+    return printable.test(given) ? given : '';
+  };
+  return { name: read('name'), version: read('version') };
 }
 
 const noSources: HeaderSources = {};
@@ -161,10 +178,11 @@ export function openRequest(
     readonly headers?: ClientHeaders | undefined;
     readonly trail?: Trail | undefined;
     readonly route?: string | undefined;
+    readonly client?: ClientName | undefined;
   },
 ): OpenRequest {
   const { id, identity, arrivedAt, log, forwarded, clientAddress, asksCost = false, trace, headers } = request;
-  const { trail, route } = request;
+  const { trail, route, client } = request;
   // Our own names come last: a client cannot forward an identity of its making.
   const subgraphHeaders: Record<string, string> = { ...forwarded, [requestIdHeader]: id };
   if (subgraphIdentity !== undefined) subgraphHeaders[subgraphIdentityHeader] = subgraphIdentity.tokenFor(identity);
@@ -184,6 +202,7 @@ export function openRequest(
     asksCost,
     told,
     trail,
+    client,
     clientLeft,
     dispose,
   };

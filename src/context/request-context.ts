@@ -7,6 +7,7 @@ import type { RateLimitReport } from '../client/rate-limit-headers';
 import type { Log } from '../telemetry/log';
 import type { RequestTrace } from '../telemetry/traces';
 import type { Trail } from '../telemetry/trail';
+import type { ClientName } from '../telemetry/usage';
 import type { ClientHeaders } from './client-headers';
 
 /** What proved it. An API key has an id, which names it and opens nothing. */
@@ -71,6 +72,8 @@ export interface RequestContext {
   readonly subgraphHeaders: Readonly<Record<string, string>>;
   /** What was asked of subgraphs so far; the request's log line tells it. */
   readonly calls: { count: number; failed: number };
+  /** Who sent it, as it says itself. Absent: nobody counts clients. */
+  readonly client?: ClientName | undefined;
   /** Absent: nobody wants to know what it does at subgraphs. */
   readonly trail?: Trail | undefined;
   /** The client wants to be told what its operation costs. */

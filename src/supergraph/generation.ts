@@ -28,7 +28,7 @@ import { type OverrideDependencies, OverrideLabels } from './override-labels';
 import { type SharedPlansOptions, sharePlans } from './plan-store';
 import type { PlannerHandle, PlannerThread } from './planner-client';
 import { buildValidSchema, parseSdl } from './sliced-schema';
-import { readSupergraphTypes } from './supergraph-types';
+import { readSupergraphTypes, readTagged } from './supergraph-types';
 
 /** The transport of one generation, as `src/subgraph/` makes it. */
 export interface GenerationTransport {
@@ -96,6 +96,8 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
     /** Undefined when no override is progressive. */
     readonly overrides: OverrideLabels | undefined,
     private readonly documents: DocumentCache,
+    /** Coordinates with `@tag(name: "pii")`, of fields or of whole types: nothing tells that they were asked. */
+    readonly personal: ReadonlySet<string>,
     options: GenerationOptions<Transport>,
   ) {
     this.sharedQueries = options.sharedQueries;
@@ -156,6 +158,7 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
       caching,
       overrides,
       documents,
+      readTagged(supergraph, 'pii'),
       options,
     );
   }

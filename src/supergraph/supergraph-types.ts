@@ -2,7 +2,14 @@
  * The supergraph SDL -> what execution must know of its types (`SupergraphTypes`). Read from the text alone: building
  * Apollo's model of the supergraph is the planner thread's work. Clock: per supergraph.
  */
-import { type DocumentNode, type GraphQLSchema, Kind, type TypeDefinitionNode, visit } from 'graphql';
+import {
+  type ConstDirectiveNode,
+  type DocumentNode,
+  type GraphQLSchema,
+  Kind,
+  type TypeDefinitionNode,
+  visit,
+} from 'graphql';
 import type { SupergraphTypes } from '../query-plan/supergraph-types';
 import type { SlicedWork } from '../slices';
 import { isComposite, parseFieldSet, readArgument, readSubgraphNames } from './join-directives';
@@ -84,4 +91,18 @@ function* buildWholeSchema({ definitions, ...document }: DocumentNode): SlicedWo
 
 function isTypeDefinition(definition: { readonly kind: Kind }): definition is TypeDefinitionNode {
   return definition.kind.endsWith('TypeDefinition');
+}
+
+/** Coordinates of the fields that have `@tag(name:)` of this name, themselves or by their types. */
+export function readTagged({ definitions }: DocumentNode, tag: string): ReadonlySet<string> {
+  const isTagged = ({ directives = [] }: { readonly directives?: readonly ConstDirectiveNode[] }) =>
+    directives.some((directive) => directive.name.value === 'tag' && readArgument(directive, 'name') === tag);
+  const tagged = new Set<string>();
+  for (const definition of definitions) {
+    if (definition.kind !== Kind.OBJECT_TYPE_DEFINITION && definition.kind !== Kind.INTERFACE_TYPE_DEFINITION) continue;
+    const isWhole = isTagged(definition);
+    for (const field of definition.fields ?? [])
+      if (isWhole || isTagged(field)) tagged.add(`${definition.name.value}.${field.name.value}`);
+  }
+  return tagged;
 }

@@ -16,6 +16,7 @@ interface MetricDefinition {
     | 'cost'
     | 'instances'
     | 'supergraphs'
+    | 'entries'
     | 'seconds'
     | 'bytes';
   readonly labels: readonly string[];
@@ -168,6 +169,48 @@ export const metricCatalogue = {
     labels: ['outcome'],
     help: 'Supergraphs that were offered: served, refused (the old one stays), or unreadable (its source fails).',
   },
+  supergate_config_reloads_total: {
+    type: 'counter',
+    unit: 'events',
+    labels: ['outcome'],
+    help: 'Readings of the configuration while the gateway runs: reloaded, or refused (the one before stays).',
+  },
+  supergate_prepared_lookups_total: {
+    type: 'counter',
+    unit: 'events',
+    labels: ['cache', 'outcome'],
+    help: 'Look-ups of documents that were read, and of query plans that were made, by outcome (hit, miss); starts anew with each supergraph.',
+  },
+  supergate_prepared_entries: {
+    type: 'gauge',
+    unit: 'entries',
+    labels: ['cache'],
+    help: 'Documents and query plans that are kept.',
+  },
+  supergate_prepared_bytes: {
+    type: 'gauge',
+    unit: 'bytes',
+    labels: ['cache'],
+    help: 'The memory of these, estimated.',
+  },
+  supergate_operations_total: {
+    type: 'counter',
+    unit: 'operations',
+    labels: ['operation', 'outcome'],
+    help: 'Operations by name and outcome (ok, error), where usage is counted; names beyond `maxNames`, and those that were hardly seen, are other.',
+  },
+  supergate_clients_total: {
+    type: 'counter',
+    unit: 'operations',
+    labels: ['client', 'version'],
+    help: 'Operations by the name and version that clients tell, bounded in the same way.',
+  },
+  supergate_fields_total: {
+    type: 'counter',
+    unit: 'operations',
+    labels: ['field'],
+    help: 'Operations that ask a field (`User.name`), told once an interval; no field with `@tag(name: "pii")`.',
+  },
   supergate_websocket_connections: {
     type: 'gauge',
     unit: 'connections',
@@ -242,6 +285,12 @@ export const metricCatalogue = {
   },
   process_resident_memory_bytes: { type: 'gauge', unit: 'bytes', labels: [], help: 'Resident memory of the process.' },
   process_heap_bytes: { type: 'gauge', unit: 'bytes', labels: [], help: 'Memory that JavaScript objects use.' },
+  process_gc_seconds_total: {
+    type: 'counter',
+    unit: 'seconds',
+    labels: ['kind'],
+    help: 'Time in which garbage was collected, by kind (minor, major, incremental, weakcb).',
+  },
   process_cpu_seconds_total: {
     type: 'counter',
     unit: 'seconds',

@@ -2,9 +2,18 @@
  * The metrics: counts in, the text of `GET /metrics` out. The floor: every step may count here.
  * No registry for all: two gateways in one process do not share numbers. Clock: per request (count), per scrape (render).
  */
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { counters, type Exposed, histograms, renderMetrics } from './exposition';
+import {
+  lagResolutionMs,
+  measureCaches,
+  measureEventLoop,
+  measureProcess,
+  measureSubgraphs,
+  observeGarbage,
+} from './measurements';
 import { metricCatalogue } from './metric-catalogue';
+import type { UsageMetrics } from './usage';
 
 /** Names of the catalogue. */
 type MetricName = keyof typeof metricCatalogue;
@@ -40,6 +49,10 @@ export interface Metrics {
   supergraphUpdate(outcome: 'served' | 'refused' | 'unreadable'): void;
   readonly subscriptions: SubscriptionMetrics;
   readonly clients: ClientMetrics;
+  readonly usage: UsageMetrics;
+  /** `read` is asked at each scrape, by name of the cache. */
+  observeCaches(read: () => Readonly<Record<string, CacheState>>): void;
+  configReloaded(outcome: 'reloaded' | 'refused'): void;
   /** The exposition format of Prometheus. */
   render(): Promise<{ contentType: string; body: string }>;
   /** Ends the measurement of the event loop. */
@@ -138,6 +151,9 @@ export function createMetrics(): Metrics {
     dropped: counters(),
     queueDepth: () => 0,
   };
+  const usage = { operations: counters(), clients: counters(), fields: counters() };
+  const configReloads = counters();
+  let readCaches: () => Readonly<Record<string, CacheState>> = () => ({});
   const openSockets = clients.sockets.of();
   const subscriptions = {
     active: counters(),
@@ -149,6 +165,7 @@ export function createMetrics(): Metrics {
   const requestsInFlight = inFlight.of();
   const eventLoop = monitorEventLoopDelay({ resolution: lagResolutionMs });
   eventLoop.enable();
+  const garbage = observeGarbage();
 
   return {
     requestStarted() {
@@ -248,6 +265,23 @@ export function createMetrics(): Metrics {
         clients.queueDepth = depth;
       },
     },
+    usage: {
+      operation(name, outcome) {
+        usage.operations.of(name, outcome).value++;
+      },
+      client(name, version) {
+        usage.clients.of(name, version).value++;
+      },
+      field(coordinate, operations) {
+        usage.fields.of(coordinate).value += operations;
+      },
+    },
+    observeCaches(read) {
+      readCaches = read;
+    },
+    configReloaded(outcome) {
+      configReloads.of(outcome).value++;
+    },
     async render() {
       const samples: Record<MetricName, Samples> = {
         supergate_requests_total: requests,
@@ -269,6 +303,11 @@ export function createMetrics(): Metrics {
         supergate_subgraph_request_duration_seconds: subgraphDurations,
         ...measureSubgraphs(readSubgraphs()),
         supergate_supergraph_updates_total: supergraphUpdates,
+        supergate_config_reloads_total: configReloads,
+        ...measureCaches(readCaches()),
+        supergate_operations_total: usage.operations,
+        supergate_clients_total: usage.clients,
+        supergate_fields_total: usage.fields,
         supergate_websocket_connections: clients.sockets,
         supergate_websocket_closed_total: clients.closed,
         supergate_live_operations: clients.running,
@@ -281,6 +320,7 @@ export function createMetrics(): Metrics {
         supergate_subscription_events_total: subscriptions.events,
         supergate_subscription_gaps_total: subscriptions.gaps,
         supergate_event_loop_lag_seconds: measureEventLoop(eventLoop),
+        process_gc_seconds_total: garbage.seconds,
         ...measureProcess(),
       };
       const names = Object.keys(metricCatalogue) as MetricName[];
@@ -288,6 +328,7 @@ export function createMetrics(): Metrics {
     },
     close: () => {
       eventLoop.disable();
+      garbage.close();
     },
   };
 }
@@ -296,63 +337,3 @@ export function createMetrics(): Metrics {
 const knownCloseCodes: ReadonlySet<number> = new Set([
   1000, 1001, 1002, 1003, 1005, 1006, 1007, 1009, 1011, 1012, 1013, 4400, 4401, 4403, 4406, 4408, 4409, 4429, 4500,
 ]);
-
-const nanosecondsPerSecond = 1e9;
-const lagResolutionMs = 10;
-
-/** Reads and forgets: each scrape tells of the time since the one before. */
-function measureEventLoop(eventLoop: IntervalHistogram): Samples {
-  const quantiles = [
-    [['0.5'], { value: lagSeconds(eventLoop.percentile(50)) }],
-    [['0.99'], { value: lagSeconds(eventLoop.percentile(99)) }],
-    [['1'], { value: lagSeconds(eventLoop.max) }],
-  ] as const;
-  eventLoop.reset();
-  return quantiles;
-}
-
-function measureSubgraphs(subgraphs: ReadonlyMap<string, SubgraphState>) {
-  const all = [...subgraphs];
-  const each = (value: (instance: SubgraphState['instances'][number]) => number): Samples =>
-    all.flatMap(([subgraph, { instances }]) =>
-      instances.map((instance) => [[subgraph, instance.host], { value: value(instance) }] as const),
-    );
-  const discoveries: Samples = all.flatMap(([subgraph, { discovery }]) =>
-    discovery === undefined
-      ? []
-      : [
-          [[subgraph, 'changed'], { value: discovery.changes }] as const,
-          [[subgraph, 'failed'], { value: discovery.failures }] as const,
-        ],
-  );
-  const repetitions: Samples = all.flatMap(([subgraph, { retries, hedges }]) => [
-    [[subgraph, 'retry'], { value: retries }] as const,
-    [[subgraph, 'hedge'], { value: hedges }] as const,
-  ]);
-  return {
-    supergate_subgraph_instance_up: each(({ circuit }) => (circuit === 'closed' ? 1 : 0)),
-    supergate_subgraph_ejections_total: each(({ ejections }) => ejections),
-    supergate_subgraph_instance_requests_in_flight: each(({ outstanding }) => outstanding),
-    supergate_subgraph_instance_latency_seconds: each(({ latencyMs }) => latencyMs / 1_000),
-    supergate_subgraph_discoveries_total: discoveries,
-    supergate_subgraph_repetitions_total: repetitions,
-  };
-}
-
-/** The process's own numbers are read when they are asked for, so that they cost nothing between scrapes. */
-function measureProcess() {
-  const single = (value: number): Samples => [[[], { value }]];
-  const { user, system } = process.cpuUsage();
-  return {
-    process_resident_memory_bytes: single(process.memoryUsage.rss()),
-    process_heap_bytes: single(process.memoryUsage().heapUsed),
-    process_cpu_seconds_total: single((user + system) / 1e6),
-    process_start_time_seconds: single(Math.round(Date.now() / 1000 - process.uptime())),
-  };
-}
-
-/** The measured interval holds the resolution itself; an interval that was never measured reads as 0 or NaN. */
-function lagSeconds(nanoseconds: number): number {
-  const lag = nanoseconds / nanosecondsPerSecond - lagResolutionMs / 1000;
-  return lag > 0 && lag < 86_400 ? lag : 0;
-}
