@@ -37,12 +37,15 @@ const labels = {
 let server: SubgraphServer;
 let gateway: Gateway;
 let whole: string;
+/** Another subgraph than the one that sends events has a field more. */
+let widened: string;
 let divided: string;
 let withoutLabels: string;
 let elsewhere: string;
 
 beforeAll(async () => {
   server = await createSubgraphServer();
+  widened = compose({ clock, labels: { ...labels, sdl: labels.sdl.replace('label', 'extra: Int label') } });
   whole = compose({ clock, labels });
   divided = compose({ clock: smallClock, counts, labels });
   withoutLabels = compose({ clock });
@@ -140,6 +143,25 @@ describe('a reload', () => {
     clearInterval(timer);
     await client?.received(published);
     expect(client?.results).toEqual(Array.from({ length: published }, (_, index) => tick(index + 1)));
+  });
+
+  it('loses and repeats no event of a subgraph that stays as it is while another one changes', async () => {
+    const [client] = await openMany(1);
+    await ticks.whenListening(1);
+    let published = 0;
+    const timer = setInterval(() => {
+      published += 1;
+      ticks.publish({ id: String(published) });
+    }, 1);
+    for (let round = 1; round <= 5; round++) {
+      await gateway.update(variant(widened, round));
+      await gateway.update(variant(whole, round));
+    }
+    clearInterval(timer);
+    await client?.received(published);
+    expect(client?.results).toEqual(Array.from({ length: published }, (_, index) => tick(index + 1)));
+    expect(server.subscriptions).toHaveLength(1);
+    expect(gaps).toEqual([]);
   });
 
   it('joins by the new plan from then on, and opens another subscription before it closes the first one', async () => {
