@@ -8,9 +8,14 @@ import { codeOf, formatErrors } from './error-format';
 import { stringifyResult } from './graphql-response';
 import { rateLimitExtension } from './rate-limit-headers';
 
-/** The message of one execution result, which is finished text. */
-export function nextMessage(id: string, payload: string): string {
-  return `{"id":${JSON.stringify(id)},"type":"next","payload":${payload}}`;
+/** The message of one execution result, up to the result and the brace that ends it. */
+export function nextMessagePrefix(id: string): string {
+  return `{"id":${JSON.stringify(id)},"type":"next","payload":`;
+}
+
+/** The UTF-8 bytes of a text, one in each character: written as latin1, nothing of it is encoded again. */
+export function toByteString(text: string): string {
+  return Buffer.byteLength(text) === text.length ? text : Buffer.from(text).toString('latin1');
 }
 
 /** An executed operation as finished text: what HTTP would say in headers is in `extensions`. */

@@ -8,8 +8,9 @@
 export interface OutboxConnection {
   /** Bytes that were handed to it and are not in the network yet. */
   readonly bufferedBytes: number;
-  /** `sent` is called when it has left for the network, or never will. */
-  send(message: Buffer | string, sent: () => void): void;
+  send(message: string): void;
+  /** Calls back whenever what was too much for it has left for the network. */
+  onDrain(callback: () => void): void;
 }
 
 export type SlowConsumerPolicy = 'dropOldest' | 'latestOnly' | 'disconnect';
@@ -24,7 +25,7 @@ export interface OutboxLimits {
 export interface OutboxEvent {
   readonly id: string;
   /** Written when its turn comes. `hasGap`: events of this stream were dropped before it. */
-  write(hasGap: boolean): Buffer | string;
+  write(hasGap: boolean): string;
   readonly bytes: number;
 }
 
@@ -42,13 +43,14 @@ export class Outbox {
   private waitingEvents = 0;
   /** Streams that have lost events since their last one. */
   private readonly gaps = new Set<string>();
-  private readonly flush = () => this.flushNow();
 
   constructor(
     private readonly connection: OutboxConnection,
     private readonly limits: OutboxLimits,
     private readonly hooks: { readonly onDropped: (events: number) => void; readonly onOverflow: () => void },
-  ) {}
+  ) {
+    connection.onDrain(() => this.flush());
+  }
 
   /** Events that wait. */
   get depth(): number {
@@ -57,7 +59,7 @@ export class Outbox {
 
   sendEvent(event: OutboxEvent): void {
     if (this.waiting.length === 0 && this.connection.bufferedBytes < highWaterBytes) {
-      this.hand({ kind: 'event', event });
+      this.connection.send(event.write(this.gaps.size > 0 && this.gaps.delete(event.id)));
       return;
     }
     if (this.limits.slowConsumers === 'latestOnly') this.dropWhere((entry) => entry.event.id === event.id);
@@ -135,8 +137,7 @@ export class Outbox {
     return removed;
   }
 
-  private flushNow(): void {
-    // Taken out one by one: the connection may call back at once.
+  private flush(): void {
     while (this.connection.bufferedBytes < highWaterBytes) {
       const entry = this.waiting.shift();
       if (entry === undefined) return;
@@ -147,8 +148,8 @@ export class Outbox {
   }
 
   private hand(entry: Entry): void {
-    if (entry.kind === 'control') this.connection.send(entry.message, this.flush);
-    else this.connection.send(entry.event.write(this.gaps.delete(entry.event.id)), this.flush);
+    if (entry.kind === 'control') this.connection.send(entry.message);
+    else this.connection.send(entry.event.write(this.gaps.delete(entry.event.id)));
   }
 }
 

@@ -175,7 +175,8 @@ function startStream(
     get bufferedBytes() {
       return response.writableLength;
     },
-    send: (message, sent) => response.write(message, sent),
+    send: (message) => response.write(message),
+    onDrain: (callback) => response.on('drain', callback),
     end: (text) => response.end(text),
     destroy: () => response.destroy(),
   });

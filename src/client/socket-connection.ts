@@ -8,6 +8,7 @@ import { ClientError, errorTable } from '../errors';
 import type { Log } from '../telemetry/log';
 import type { SocketIdentity, SocketUpgrade, StopReason } from './door';
 import { type ErrorSink, formatErrors } from './error-format';
+import { toByteString } from './event-text';
 import type { Schedule } from './expiry';
 import { Outbox, type OutboxConnection, type OutboxLimits } from './outbox';
 import { closeCodes, readMessage } from './socket-messages';
@@ -20,7 +21,7 @@ export interface SocketLimits extends OutboxLimits {
   readonly idleTimeoutMs: number;
 }
 
-/** The socket below, as `ws` has it. */
+/** The socket below; what it sends are byte strings. */
 export interface Wire extends OutboxConnection {
   close(code: number, reason: string): void;
   terminate(): void;
@@ -142,7 +143,7 @@ export class SocketConnection implements ErrorSink {
   }
 
   private sendPong(payload: object): void {
-    if (!this.hasClosed()) this.outbox.sendControl(JSON.stringify({ type: 'pong', payload }));
+    if (!this.hasClosed()) this.outbox.sendControl(toByteString(JSON.stringify({ type: 'pong', payload })));
   }
 
   private subscribe({ id, payload }: SubscribeMessage): void {

@@ -18,7 +18,7 @@ import type {
   StopReason,
 } from './door';
 import { codeOf, type ErrorSink, formatErrors } from './error-format';
-import { type Aside, asideOf, errorCodeOf, eventText, nextMessage, textOf } from './event-text';
+import { type Aside, asideOf, errorCodeOf, eventText, nextMessagePrefix, textOf, toByteString } from './event-text';
 import { type LoadShedder, overloaded } from './load-shedding';
 import type { Outbox } from './outbox';
 import type { RightsWatch, Watched } from './rights-watch';
@@ -39,8 +39,8 @@ export interface SocketOperationsDeps {
   readonly shedder?: LoadShedder | undefined;
   readonly watch: Pick<RightsWatch, 'watch'>;
   readonly observer: SocketObserver;
-  /** The frame of an event, made once for all clients that have the same id for it. */
-  readonly frameOf: (id: string, payload: string) => Buffer;
+  /** `toByteString`, which does it once for the many clients that are told the same. */
+  readonly encodeEvent: (payload: string) => string;
 }
 
 interface Operation {
@@ -51,6 +51,8 @@ interface Operation {
   needsPriority: boolean;
   /** Told with its first event. */
   aside: Aside | undefined;
+  /** What is before the payload of each of its events, in bytes. */
+  prefix: string;
   /** The client completed it, or the socket is gone: nothing of it is sent any more. */
   isOver: boolean;
 }
@@ -89,6 +91,7 @@ export class SocketOperations implements ErrorSink {
       scope: undefined,
       needsPriority: false,
       aside: undefined,
+      prefix: '',
       isOver: false,
     };
     this.running.set(id, operation);
@@ -159,7 +162,7 @@ export class SocketOperations implements ErrorSink {
     observer.operationEnded(prepared.operation, errorCodeOf(execution));
     this.end(id, operation, () => {
       // Not an event that could be dropped.
-      this.outbox.sendControl(nextMessage(id, textOf(execution, scope)), id);
+      this.send(nextMessagePrefix(id) + textOf(execution, scope) + '}', id);
       this.sendComplete(id);
     });
   }
@@ -238,23 +241,28 @@ export class SocketOperations implements ErrorSink {
   }
 
   private sendEvent(id: string, operation: Operation, payload: string, hasExtensions: boolean): void {
-    const { frameOf } = this.deps;
+    const { encodeEvent } = this.deps;
     this.outbox.sendEvent({
       id,
       bytes: payload.length,
       write: (isAfterLoss) => {
         const { aside } = operation;
         operation.aside = undefined;
-        return frameOf(id, eventText(payload, hasExtensions, isAfterLoss, aside));
+        operation.prefix ||= toByteString(nextMessagePrefix(id));
+        return `${operation.prefix}${encodeEvent(eventText(payload, hasExtensions, isAfterLoss, aside))}}`;
       },
     });
   }
 
   private sendErrors(id: string, errors: readonly unknown[]): void {
-    this.outbox.sendControl(JSON.stringify({ id, type: 'error', payload: formatErrors(errors, this) }), id);
+    this.send(JSON.stringify({ id, type: 'error', payload: formatErrors(errors, this) }), id);
   }
 
   private sendComplete(id: string): void {
-    this.outbox.sendControl(JSON.stringify({ id, type: 'complete' }), id);
+    this.send(JSON.stringify({ id, type: 'complete' }), id);
+  }
+
+  private send(message: string, id: string): void {
+    this.outbox.sendControl(toByteString(message), id);
   }
 }

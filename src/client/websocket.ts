@@ -6,13 +6,13 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import type { ErrorCode } from '../errors';
 import type { Log } from '../telemetry/log';
 import type { ClientMetrics } from '../telemetry/metrics';
 import type { TrustedDocuments } from './document-choice';
 import type { GraphQLDoor, SocketContexts } from './door';
-import { nextMessage } from './event-text';
+import { toByteString } from './event-text';
 import { scheduleTimer } from './expiry';
 import { bareRefusal } from './graphql-response';
 import type { LoadShedder } from './load-shedding';
@@ -111,7 +111,7 @@ class Sockets implements WebSocketDoor {
         operationEnded: (operation, code) => metrics.operationEnded('websocket', operation, code),
         dropped: (events) => metrics.eventsDropped('websocket', events),
       },
-      frameOf: createFrameCache(),
+      encodeEvent: createEventEncoder(),
       schedule: scheduleTimer,
     };
   }
@@ -124,7 +124,7 @@ class Sockets implements WebSocketDoor {
       refuseUpgrade(socket, refusal);
       return;
     }
-    this.webSockets.handleUpgrade(request, socket, head, (webSocket) => this.connect(webSocket, request, ip));
+    this.webSockets.handleUpgrade(request, socket, head, (webSocket) => this.connect(webSocket, socket, request, ip));
   }
 
   private refusalOf(request: IncomingMessage, ip: string): ErrorCode | undefined {
@@ -148,7 +148,7 @@ class Sockets implements WebSocketDoor {
     return URL.canParse(origin) && new URL(origin).host === host;
   }
 
-  private connect(socket: WebSocket, request: IncomingMessage, ip: string): void {
+  private connect(socket: WebSocket, stream: Duplex, request: IncomingMessage, ip: string): void {
     if (socket.protocol !== protocol) {
       socket.on('error', () => {});
       socket.close(4406, `The subprotocol is ${protocol}.`);
@@ -157,7 +157,7 @@ class Sockets implements WebSocketDoor {
     const { log, metrics } = this.deps;
     const id = randomUUID();
     const upgrade = { id, rawHeaders: request.rawHeaders, ip, log };
-    const connection = new SocketConnection(wireOf(socket), upgrade, this.config, this.connectionDeps);
+    const connection = new SocketConnection(wireOf(socket, stream), upgrade, this.config, this.connectionDeps);
     const entry: Socket = { socket, connection, ip, hasAnswered: true };
     this.open.add(entry);
     this.perIp.set(ip, (this.perIp.get(ip) ?? 0) + 1);
@@ -222,26 +222,38 @@ const spreadShare = 0.7;
 /** Names and values. */
 const maxHeaderEntries = 400;
 
-function wireOf(socket: WebSocket): Wire {
+/**
+ * Messages go past `ws`, in one piece: its way takes two writes and some objects for each, and an event is told to many.
+ * Both write whole frames at once, so that none comes between the parts of another.
+ */
+function wireOf(socket: WebSocket, stream: Duplex): Wire {
   return {
     get bufferedBytes() {
-      return socket.bufferedAmount;
+      return stream.writableLength;
     },
-    send: (message, sent) => socket.send(message, textFrame, sent),
+    send: (message) => {
+      if (socket.readyState === WebSocket.OPEN) stream.write(frameHeader(message.length) + message, 'latin1');
+    },
+    onDrain: (callback) => stream.on('drain', callback),
     close: (code, reason) => socket.close(code, reason),
     terminate: () => socket.terminate(),
   };
 }
 
-const textFrame = { binary: false };
+/** Of an unmasked text frame that is the whole message (RFC 6455 section 5.2), as a byte string. */
+function frameHeader(bytes: number): string {
+  if (bytes < 126) return String.fromCharCode(0x81, bytes);
+  if (bytes < 65_536) return String.fromCharCode(0x81, 126, bytes >>> 8, bytes & 0xff);
+  const low = [24, 16, 8, 0].map((shift) => (bytes >>> shift) & 0xff);
+  return String.fromCharCode(0x81, 127, 0, 0, 0, 0, ...low);
+}
 
-/** The last event and its frame, for the many clients that get the same under the same id. */
-function createFrameCache(): SocketDeps['frameOf'] {
-  let last: { readonly id: string; readonly payload: string; readonly frame: Buffer } | undefined;
-  return (id, payload) => {
-    if (last?.id !== id || last.payload !== payload)
-      last = { id, payload, frame: Buffer.from(nextMessage(id, payload)) };
-    return last.frame;
+/** Remembers the last event, for the many clients that are told the same. */
+function createEventEncoder(): SocketDeps['encodeEvent'] {
+  let last = { payload: '', bytes: '' };
+  return (payload) => {
+    if (last.payload !== payload) last = { payload, bytes: toByteString(payload) };
+    return last.bytes;
   };
 }
 

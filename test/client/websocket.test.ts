@@ -184,6 +184,30 @@ describe('operations', () => {
     expect(await client.next()).toMatchObject({ id: '1', type: 'next' });
   });
 
+  it.each([1, 50, 80, 100, 65_000, 65_500, 65_536, 200_000])('carries a text of %d bytes', async (bytes) => {
+    const client = await ready();
+    client.send(subscribe('1', `{ large(bytes: ${bytes}) }`));
+    const { payload } = await client.next();
+    expect(payload).toEqual({ data: { large: 'x'.repeat(bytes) } });
+  });
+
+  it('carries texts of every script, in answers, events, errors and ids', async () => {
+    const text = 'é ж 漢 😀 \u2028';
+    const client = await ready();
+    client.send(subscribe(text, 'query ($text: String) { echo(text: $text) }', { text }));
+    expect(await client.next()).toEqual({ id: text, type: 'next', payload: { data: { echo: text } } });
+    expect(await client.next()).toEqual({ id: text, type: 'complete' });
+    client.send(subscribe(text));
+    await server.door.subscribed(1);
+    const { sink } = server.door.subscriptions[0]!;
+    for (const data of [{ text }, { plain: 'a' }, { text }]) {
+      sink.next(JSON.stringify({ data }), false);
+      expect(await client.next()).toEqual({ id: text, type: 'next', payload: { data } });
+    }
+    sink.end({ kind: 'error', errors: [new ClientError('UNAUTHENTICATED', text)] });
+    expect(await client.next()).toMatchObject({ id: text, type: 'error', payload: [{ message: text }] });
+  });
+
   it('lets no id break out of its message', async () => {
     const client = await ready();
     const id = '"},"type":"complete","x":{"\\u2028';
