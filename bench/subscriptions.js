@@ -68,12 +68,14 @@ class Subgraphs {
     this.url = `http://127.0.0.1:${this.server.address().port}`;
   }
 
-  read(socket, { type, id }) {
+  read(socket, { type, id, payload }) {
     if (type === 'connection_init') socket.send('{"type":"connection_ack"}');
     else if (type === 'ping') socket.send('{"type":"pong"}');
     else if (type === 'subscribe') {
       this.counts.subscriptions += 1;
-      this.open.set(`${this.counts.subscriptions}`, { socket, id });
+      // A field with arguments comes under a name of the gateway's.
+      const [, field = 'tick'] = /(\w+): ?tick\(/.exec(payload.query) ?? [];
+      this.open.set(`${this.counts.subscriptions}`, { socket, id, field });
     } else if (type === 'complete') {
       for (const [key, stream] of this.open) if (stream.socket === socket && stream.id === id) this.open.delete(key);
     }
@@ -81,9 +83,9 @@ class Subgraphs {
 
   publish(id) {
     const tick = { __typename: 'Tick', id, text: textOf(id) };
-    for (const { socket, id: stream } of this.open.values()) {
+    for (const { socket, id: stream, field } of this.open.values()) {
       this.counts.messages += 1;
-      socket.send(JSON.stringify({ id: stream, type: 'next', payload: { data: { tick } } }));
+      socket.send(JSON.stringify({ id: stream, type: 'next', payload: { data: { [field]: tick } } }));
     }
   }
 }
@@ -149,16 +151,17 @@ class Clients {
   sockets = [];
   waiting = () => {};
 
-  async open(url, count, perSocket, queryOf) {
+  async open(url, count, perSocket, payloadOf) {
     const sockets = Math.ceil(count / perSocket);
     for (let from = 0; from < sockets; from += atOnce) {
       const length = Math.min(atOnce, sockets - from);
-      await Promise.all(Array.from({ length }, (_, index) => this.connect(url, from + index, perSocket, queryOf)));
+      await Promise.all(Array.from({ length }, (_, index) => this.connect(url, from + index, perSocket, payloadOf)));
     }
   }
 
-  async connect(url, number, perSocket, queryOf) {
+  async connect(url, number, perSocket, payloadOf) {
     const socket = new WebSocket(url, 'graphql-transport-ws', { perMessageDeflate: false });
+    socket.setMaxListeners(0);
     this.sockets.push(socket);
     socket.on('error', (error) => problems.push(String(error)));
     await once(socket, 'open');
@@ -167,8 +170,8 @@ class Clients {
     for (let index = 0; index < perSocket; index += 1) {
       // As clients do: an id that nobody else has.
       const id = crypto.randomUUID();
-      const query = queryOf(number * perSocket + index);
-      socket.send(JSON.stringify({ id, type: 'subscribe', payload: { query } }));
+      const payload = payloadOf(number * perSocket + index);
+      socket.send(JSON.stringify({ id, type: 'subscribe', payload }));
       socket.on('message', (data) => this.read(id, data));
     }
     // Answered after what was sent before it was read.
@@ -212,13 +215,14 @@ class Clients {
 }
 
 const query = 'subscription { tick { id text label } }';
+const roomQuery = 'subscription ($room: Int) { tick(room: $room) { id text label } }';
 const warmUp = 3;
 
 async function broadcast(name, target, url, publish, subgraphs) {
   const subscribers = Number(options.subscribers);
   const events = Number(options.events);
   const clients = new Clients();
-  await clients.open(url, subscribers, 1, () => query);
+  await clients.open(url, subscribers, 1, () => ({ query }));
   // Those who subscribed last may not be heard yet.
   await sleep(2_000);
   for (let number = 1; number <= warmUp; number += 1)
@@ -257,13 +261,13 @@ async function idle(target, subgraphs) {
   const count = Number(options.idle);
   const clients = new Clients();
   // The way is compiled, and the first of everything is made.
-  await clients.open(target.address.replace('http', 'ws'), 200, 1, () => query);
+  await clients.open(target.address.replace('http', 'ws'), 200, 1, () => ({ query }));
   clients.close();
   await sleep(1_000);
   const before = await memoryOf(target);
-  const queryOf = (number) => (options.distinct ? `subscription { tick(room: ${number}) { id text label } }` : query);
+  const payloadOf = (room) => (options.distinct ? { query: roomQuery, variables: { room } } : { query });
   const waiting = new Clients();
-  await waiting.open(target.address.replace('http', 'ws'), count, Number(options['per-socket']), queryOf);
+  await waiting.open(target.address.replace('http', 'ws'), count, Number(options['per-socket']), payloadOf);
   await sleep(3_000);
   const after = await memoryOf(target);
   const each = (key) => `${((after[key] - before[key]) / count / 1_024).toFixed(2)} KiB of ${key}`;

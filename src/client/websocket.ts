@@ -117,7 +117,7 @@ class Sockets implements WebSocketDoor {
   }
 
   private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    socket.on('error', () => socket.destroy());
+    socket.on('error', destroy);
     const ip = this.deps.ipOf(request);
     const refusal = this.refusalOf(request, ip);
     if (refusal !== undefined) {
@@ -255,6 +255,11 @@ function createEventEncoder(): SocketDeps['encodeEvent'] {
     if (last.payload !== payload) last = { payload, bytes: toByteString(payload) };
     return last.bytes;
   };
+}
+
+/** Not a closure: it would keep the whole request as long as the socket lives. */
+function destroy(this: Duplex): void {
+  this.destroy();
 }
 
 function refuseUpgrade(socket: Duplex, code: ErrorCode): void {

@@ -40,7 +40,8 @@ export function createWebSocketTransport(options: WebSocketOptions): StreamTrans
 
 interface Stream {
   readonly id: string;
-  readonly message: string;
+  /** Until it is sent. */
+  message: string;
   readonly handlers: StreamHandlers;
 }
 
@@ -180,6 +181,7 @@ class GraphQLSocket {
 
   private send(stream: Stream): void {
     this.socket.send(stream.message);
+    stream.message = '';
     this.unproven.push(stream);
     if (!this.proving) this.prove();
   }
