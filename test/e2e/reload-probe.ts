@@ -3,9 +3,9 @@
  * live subscriptions. Figures on standard output, no test (it measures time); it fails when anything failed.
  * Real: the built gateway in a process of its own; in this one subgraphs, HTTP and WebSocket clients, who wait for one
  * another, so that the figures are at worst too high. The supergraph is a file that is written anew.
- * Run: `npm run build && node --import tsx test/e2e/reload-probe.ts [RELOADS] [SUBSCRIPTIONS] [REQUESTS A SECOND]`
+ * `npm run build && node --import tsx test/e2e/reload-probe.ts [RELOADS] [SUBSCRIPTIONS] [REQUESTS A SECOND] [EVENT EVERY MS]`
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,10 +20,10 @@ import { createEventChannel } from '../support/event-channel';
 import { federation } from '../support/graph';
 import { createSubgraphServer } from '../support/subgraph-server';
 
-const [reloads = 100, subscriptions = 200, perSecond = 200] = process.argv.slice(2).map(Number);
+const [reloads = 100, subscriptions = 200, perSecond = 200, eventMs = 250] = process.argv.slice(2).map(Number);
 const steadyMs = 15_000;
-const eventMs = 250;
 const reportEvery = 20;
+const drainMs = 5_000;
 
 const ticks = createEventChannel<{ readonly id: string }>();
 const product = ({ id }: { id: string }) => ({ id });
@@ -183,6 +183,13 @@ class Target {
     }
   }
 
+  /** Heap and resident memory in MiB, after a collection. */
+  async memory(): Promise<{ readonly heap: number; readonly rss: number }> {
+    this.process.send('memory');
+    const [{ heapUsed, rss }] = (await once(this.process, 'message')) as [NodeJS.MemoryUsage];
+    return { heap: heapUsed / 2 ** 20, rss: rss / 2 ** 20 };
+  }
+
   /** Seconds of processor time so far, and memory in MiB. */
   spent(): string {
     const { pid } = this.process;
@@ -208,6 +215,7 @@ async function measure(target: Target, write: (number: number) => void): Promise
   await sleep(steadyMs);
   const steady = await load.take('steady');
   process.stdout.write(`${target.spent()}\n`);
+  const before = await target.memory();
   let reloading = 0;
   for (let number = 1; number <= reloads; number++) {
     write(number);
@@ -217,7 +225,13 @@ async function measure(target: Target, write: (number: number) => void): Promise
   }
   process.stdout.write(`${target.spent()}\n`);
   clearInterval(events);
-  await sleep(2_000);
+  // Old supergraphs drain.
+  await sleep(drainMs);
+  const after = await target.memory();
+  const grown = (['heap', 'rss'] as const).map(
+    (kind) => `${kind} ${before[kind].toFixed(0)} -> ${after[kind].toFixed(0)}`,
+  );
+  process.stdout.write(`memory after a collection, before and after the reloads: ${grown.join(', ')} MiB\n`);
   const problems = subscribers.flatMap((subscriber) => subscriber.problems);
   const incomplete = subscribers.filter(({ received }) => received !== published).length;
   await Promise.all([load.stop(), ...subscribers.map((subscriber) => subscriber.close())]);
@@ -245,8 +259,11 @@ async function main(): Promise<void> {
   };
   write(0);
   const cli = join(__dirname, '../../dist/cli.js');
-  const options = { cwd: directory, stdio: ['ignore', 'pipe', 'inherit'] as ('ignore' | 'pipe' | 'inherit')[] };
-  const target = new Target(spawn(process.execPath, [cli, 'serve', file, '--port', '0'], options));
+  const config = join(directory, 'gateway.yaml');
+  writeFileSync(config, 'server: { port: 0 }\nsubscriptions: { maxConnectionsPerIp: 100000 }\n');
+  const options: SpawnOptions = { cwd: directory, stdio: ['ignore', 'pipe', 'inherit', 'ipc'] };
+  const flags = ['--expose-gc', '--require', join(__dirname, '../../bench/report-memory.js')];
+  const target = new Target(spawn(process.execPath, [...flags, cli, 'serve', file, '--config', config], options));
   try {
     await target.until(() => target.url !== '');
     if (!(await measure(target, write))) process.exitCode = 1;
