@@ -162,7 +162,7 @@ export class SocketOperations implements ErrorSink {
     observer.operationEnded(prepared.operation, errorCodeOf(execution));
     this.end(id, operation, () => {
       // Not an event that could be dropped.
-      this.send(nextMessagePrefix(id) + textOf(execution, scope) + '}', id);
+      this.send(`${nextMessagePrefix(id)}${textOf(execution, scope)}}`, id);
       this.sendComplete(id);
     });
   }
