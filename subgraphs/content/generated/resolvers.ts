@@ -59,6 +59,10 @@ export type BookmarkEdge = {
   node: Bookmark;
 };
 
+export type CacheControlScope =
+  | 'PRIVATE'
+  | 'PUBLIC';
+
 /** A call between two participants of a conversation. For these two: this subgraph carries signals, never sound or pictures. */
 export type Call = {
   __typename?: 'Call';
@@ -921,6 +925,7 @@ export type ResolversTypes = {
   Bookmark: ResolverTypeWrapper<BookmarkRow>;
   BookmarkConnection: ResolverTypeWrapper<Omit<BookmarkConnection, 'edges' | 'nodes'> & { edges: Array<ResolversTypes['BookmarkEdge']>, nodes: Array<ResolversTypes['Bookmark']> }>;
   BookmarkEdge: ResolverTypeWrapper<Omit<BookmarkEdge, 'node'> & { node: ResolversTypes['Bookmark'] }>;
+  CacheControlScope: CacheControlScope;
   Call: ResolverTypeWrapper<CallRow>;
   CallAccepted: ResolverTypeWrapper<CallStepEvent>;
   CallAnswer: ResolverTypeWrapper<CallDescriptionEvent>;
@@ -969,9 +974,9 @@ export type ResolversTypes = {
   UpdatePostInput: UpdatePostInput;
   User: ResolverTypeWrapper<UserReference>;
   Video: ResolverTypeWrapper<MediaRow>;
-  String: ResolverTypeWrapper<Scalars['String']['output']>;
-  Int: ResolverTypeWrapper<Scalars['Int']['output']>;
   Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
+  Int: ResolverTypeWrapper<Scalars['Int']['output']>;
+  String: ResolverTypeWrapper<Scalars['String']['output']>;
 };
 
 /** Mapping between all available schema types and the resolvers parents */
@@ -1025,10 +1030,18 @@ export type ResolversParentTypes = {
   UpdatePostInput: UpdatePostInput;
   User: UserReference;
   Video: MediaRow;
-  String: Scalars['String']['output'];
-  Int: Scalars['Int']['output'];
   Boolean: Scalars['Boolean']['output'];
+  Int: Scalars['Int']['output'];
+  String: Scalars['String']['output'];
 };
+
+export type CacheControlDirectiveArgs = {
+  inheritMaxAge?: Maybe<Scalars['Boolean']['input']>;
+  maxAge?: Maybe<Scalars['Int']['input']>;
+  scope?: Maybe<CacheControlScope>;
+};
+
+export type CacheControlDirectiveResolver<Result, Parent, ContextType = ContentContext, Args = CacheControlDirectiveArgs> = DirectiveResolverFn<Result, Parent, ContextType, Args>;
 
 export type RateLimitDirectiveArgs = {
   algorithm?: Maybe<Scalars['String']['input']>;
@@ -1421,5 +1434,6 @@ export type Resolvers<ContextType = ContentContext> = {
 };
 
 export type DirectiveResolvers<ContextType = ContentContext> = {
+  cacheControl?: CacheControlDirectiveResolver<any, any, ContextType>;
   rateLimit?: RateLimitDirectiveResolver<any, any, ContextType>;
 };

@@ -25,6 +25,10 @@ export type Bookmark = {
   userId: Scalars['ID']['output'];
 };
 
+export type CacheControlScope =
+  | 'PRIVATE'
+  | 'PUBLIC';
+
 /** A total that stands until `expiresAt`: hand `token` to `createPaymentIntent` to pay exactly this. */
 export type CheckoutQuote = {
   __typename?: 'CheckoutQuote';
@@ -473,6 +477,7 @@ export type ResolversInterfaceTypes<_RefType extends Record<string, unknown>> = 
 export type ResolversTypes = {
   Bookmark: ResolverTypeWrapper<BookmarkReference>;
   ID: ResolverTypeWrapper<Scalars['ID']['output']>;
+  CacheControlScope: CacheControlScope;
   CheckoutQuote: ResolverTypeWrapper<CheckoutQuote>;
   Currency: Currency;
   DateTime: ResolverTypeWrapper<Scalars['DateTime']['output']>;
@@ -498,9 +503,9 @@ export type ResolversTypes = {
   TaxClass: TaxClass;
   Timestamped: ResolverTypeWrapper<ResolversInterfaceTypes<ResolversTypes>['Timestamped']>;
   User: ResolverTypeWrapper<Reference>;
-  String: ResolverTypeWrapper<Scalars['String']['output']>;
-  Int: ResolverTypeWrapper<Scalars['Int']['output']>;
   Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
+  Int: ResolverTypeWrapper<Scalars['Int']['output']>;
+  String: ResolverTypeWrapper<Scalars['String']['output']>;
 };
 
 /** Mapping between all available schema types and the resolvers parents */
@@ -528,10 +533,18 @@ export type ResolversParentTypes = {
   Subscription: Record<PropertyKey, never>;
   Timestamped: ResolversInterfaceTypes<ResolversParentTypes>['Timestamped'];
   User: Reference;
-  String: Scalars['String']['output'];
-  Int: Scalars['Int']['output'];
   Boolean: Scalars['Boolean']['output'];
+  Int: Scalars['Int']['output'];
+  String: Scalars['String']['output'];
 };
+
+export type CacheControlDirectiveArgs = {
+  inheritMaxAge?: Maybe<Scalars['Boolean']['input']>;
+  maxAge?: Maybe<Scalars['Int']['input']>;
+  scope?: Maybe<CacheControlScope>;
+};
+
+export type CacheControlDirectiveResolver<Result, Parent, ContextType = PaymentsContext, Args = CacheControlDirectiveArgs> = DirectiveResolverFn<Result, Parent, ContextType, Args>;
 
 export type RateLimitDirectiveArgs = {
   algorithm?: Maybe<Scalars['String']['input']>;
@@ -701,5 +714,6 @@ export type Resolvers<ContextType = PaymentsContext> = {
 };
 
 export type DirectiveResolvers<ContextType = PaymentsContext> = {
+  cacheControl?: CacheControlDirectiveResolver<any, any, ContextType>;
   rateLimit?: RateLimitDirectiveResolver<any, any, ContextType>;
 };
