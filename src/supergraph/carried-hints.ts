@@ -16,6 +16,8 @@ import { type CacheHint, cacheControlOf, cacheControlSpec, readCacheHints } from
 import { readLinks } from '../policy/links';
 import { directivesOf, isComposite, rootTypeNameOf } from './join-directives';
 
+/** How the supergraph writes a scope. */
+type ScopeKind = 'enum' | 'text';
 type Hints = ReadonlyMap<string, readonly CacheHint[]>;
 
 /** The same text where there is nothing to carry. */
@@ -28,7 +30,7 @@ export function carryCacheHints(supergraphSdl: string, subgraphs: readonly Docum
     (node) => node.kind === Kind.DIRECTIVE_DEFINITION && node.name.value === 'cacheControl',
   );
   const name = link?.directiveName('cacheControl') ?? (isTaken ? 'supergateCacheControl' : 'cacheControl');
-  const definitions = supergraph.definitions.map((node) => addHints(node, name, hints));
+  const definitions = supergraph.definitions.map((node) => addHints(node, name, hints, scopeKindOf(supergraph, name)));
   if (link) return print({ ...supergraph, definitions });
   const linked = definitions.map((node) =>
     node.kind === Kind.SCHEMA_DEFINITION
@@ -58,8 +60,18 @@ function collectHints(subgraphs: readonly DocumentNode[]): Hints {
   return all;
 }
 
-function addHints(node: DefinitionNode, name: string, hints: Hints): DefinitionNode {
-  const of = (coordinate: string) => (hints.get(coordinate) ?? []).map((hint) => directiveOf(name, hint));
+/** As the definition says that is there; ours, where there is none, takes text: an enum would have to be somebody's. */
+function scopeKindOf({ definitions }: DocumentNode, name: string): ScopeKind {
+  for (const node of definitions) {
+    if (node.kind !== Kind.DIRECTIVE_DEFINITION || node.name.value !== name) continue;
+    const type = node.arguments?.find((argument) => argument.name.value === 'scope')?.type;
+    return type && print(type) !== 'String' ? 'enum' : 'text';
+  }
+  return 'text';
+}
+
+function addHints(node: DefinitionNode, name: string, hints: Hints, scope: ScopeKind): DefinitionNode {
+  const of = (coordinate: string) => (hints.get(coordinate) ?? []).map((hint) => directiveOf(name, hint, scope));
   if (node.kind === Kind.UNION_TYPE_DEFINITION)
     return { ...node, directives: [...(node.directives ?? []), ...of(node.name.value)] };
   if (!isComposite(node)) return node;
@@ -71,10 +83,10 @@ function addHints(node: DefinitionNode, name: string, hints: Hints): DefinitionN
   return { ...node, directives, ...(fields && { fields }) };
 }
 
-function directiveOf(name: string, { maxAgeMs, isPrivate, inherits }: CacheHint): ConstDirectiveNode {
+function directiveOf(name: string, { maxAgeMs, isPrivate, inherits }: CacheHint, scope: ScopeKind): ConstDirectiveNode {
   const said = [
     ...(maxAgeMs === undefined ? [] : [`maxAge: ${maxAgeMs / 1_000}`]),
-    ...(isPrivate ? ['scope: PRIVATE'] : []),
+    ...(isPrivate ? [scope === 'enum' ? 'scope: PRIVATE' : 'scope: "PRIVATE"'] : []),
     ...(inherits ? ['inheritMaxAge: true'] : []),
   ];
   const [directive] = directivesIn(`@${name}${said.length > 0 ? `(${said.join(', ')})` : ''}`, name);
@@ -91,11 +103,8 @@ function directivesIn(text: string, name: string): readonly ConstDirectiveNode[]
   return node?.kind === Kind.SCALAR_TYPE_DEFINITION ? directivesOf(node, name) : [];
 }
 
-/** A name of the feature's own, which clients never see. */
 function definitionOf(name: string): readonly DefinitionNode[] {
-  const scope = `${name}__Scope`;
-  const sdl = `directive @${name}(maxAge: Int, scope: ${scope}, inheritMaxAge: Boolean)
-    repeatable on FIELD_DEFINITION | OBJECT | INTERFACE | UNION
-    enum ${scope} { PUBLIC PRIVATE }`;
+  const sdl = `directive @${name}(maxAge: Int, scope: String, inheritMaxAge: Boolean)
+    repeatable on FIELD_DEFINITION | OBJECT | INTERFACE | UNION`;
   return parse(sdl, { noLocation: true }).definitions;
 }

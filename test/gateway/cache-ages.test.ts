@@ -1,4 +1,7 @@
 /** How long answers hold, and for whom. Real: composition of both kinds of declarations, planner, subgraphs over HTTP. */
+import { printSchema } from 'graphql';
+import { createConfig } from '../../src/config';
+import { createGateway } from '../../src/gateway';
 import { someone } from '../support/identities';
 import { type CachedGraph, compose, startCachedGraph } from './cached-graph';
 
@@ -116,8 +119,13 @@ describe('a declaration that cannot be kept', () => {
     const sdl = `schema { query: Root } ${plain('').replace('type Query { a: Int  }', '')}
       type Root { a: Int @cacheControl(maxAge: 3, scope: "PRIVATE") }`;
     const composed = await compose([{ name: 'a', url: 'http://a', sdl }]);
-    expect(composed.kind === 'composed' && composed.supergraphSdl).toMatch(
-      /a: Int @cacheControl\(maxAge: 3, scope: PRIVATE\)/,
-    );
+    if (composed.kind !== 'composed') throw new Error(JSON.stringify(composed));
+    expect(composed.supergraphSdl).toMatch(/a: Int @cacheControl\(maxAge: 3, scope: "PRIVATE"\)/);
+    // It can be served, and clients see nothing of it.
+    const config = createConfig({ telemetry: { logLevel: 'silent' } });
+    const gateway = createGateway({ supergraph: { sdl: composed.supergraphSdl }, config });
+    await gateway.load();
+    expect(printSchema(gateway.current!.apiSchema)).not.toContain('acheControl');
+    await gateway.stop();
   });
 });
