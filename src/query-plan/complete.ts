@@ -13,7 +13,7 @@ import {
 } from 'graphql';
 import { type ErrorCode, InternalError } from '../errors';
 import type { Reason } from '../policy/admission';
-import type { DataPath, Failure, Failures } from './failures';
+import type { DataPath, Failure, Failures, PlacedFailure } from './failures';
 import type { FieldShape, SelectionShape, ValueShape } from './response-shape';
 
 export type ResponseObject = Record<string, unknown>;
@@ -50,12 +50,16 @@ class Completion {
   readonly errors: GraphQLError[] = [];
   private readonly path: (string | number)[] = [];
   private readonly reported = new Set<string>();
+  /** Failures of which it is told where they happened, and those of which it may not be. */
+  private readonly told = new Set<Failure>();
+  private readonly consequences: PlacedFailure[] = [];
 
   constructor(private readonly input: CompletionInput) {}
 
   completeRoot(): ResponseObject | undefined {
     const { shape, data, failures } = this.input;
     const completed = this.completeObject(shape, data);
+    for (const { failure, path } of this.consequences) if (!this.told.has(failure)) this.report(failure, path);
     for (const failure of failures.unplaced) this.report(failure, undefined);
     return completed;
   }
@@ -108,7 +112,12 @@ class Completion {
     const completed = this.completeNullable(field, shape, value, container, key, owner);
     if (!shape.isRequired) return completed ?? null;
     if (completed !== null) return completed;
-    this.fail(`Cannot return null for non-nullable field ${field.coordinate}.`);
+    const causes = value === undefined ? this.input.failures.causesIn(container) : [];
+    for (const { failure, path } of causes) {
+      this.told.add(failure);
+      this.report(failure, [...this.path.slice(0, -1), ...clientPath(owner, path)]);
+    }
+    if (causes.length === 0) this.fail(`Cannot return null for non-nullable field ${field.coordinate}.`);
     return undefined;
   }
 
@@ -124,6 +133,8 @@ class Completion {
       return this.reportFailures(field, value, container, key, owner) ? undefined : null;
     }
     if (shape.kind === 'leaf') return this.completeLeaf(field, shape.type, value);
+    const { failures } = this.input;
+    if (!failures.isEmpty && typeof value === 'object') failures.moveBelow(container, key, value);
     if (shape.kind === 'list') return this.completeList(field, shape.item, value, owner);
     if (typeof value !== 'object' || Array.isArray(value)) {
       this.fail(`Expected an object for field ${field.coordinate}.`);
@@ -181,7 +192,12 @@ class Completion {
     const placed = this.input.failures.explain(container, key, value);
     if (!placed) return false;
     const parentPath = this.path.slice(0, -1);
-    for (const { failure, path } of placed) {
+    for (const { failure, path, isConsequence } of placed) {
+      if (isConsequence) {
+        this.consequences.push({ failure, path: [...this.path] });
+        continue;
+      }
+      this.told.add(failure);
       const [first, ...rest] = path;
       const elsewhere = first === key ? [] : clientPath(owner, path);
       // Where it happened, or here if the client did not ask for that.

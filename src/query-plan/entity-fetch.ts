@@ -74,8 +74,8 @@ function wantAll(wanted: Wanted, fetch: CompiledFetch, objects: readonly DataObj
     const value = readOwn(slot.container, slot.key);
     const [cause] = run.failures.explain(slot.container, slot.key, value) ?? [];
     // Beside each other in one object, it is told where it happened.
-    const path = slot.container === target ? cause?.path : undefined;
-    if (cause) run.failures.placeAtMissing(target, fetch.expected, cause.failure, path);
+    const origin = slot.container === target ? cause?.path : 'elsewhere';
+    if (cause) run.failures.placeAtMissing(target, fetch.expected, cause.failure, origin);
     else if (value === undefined) {
       run.failures.placeAtMissing(target, fetch.expected, unidentified(fetch.subgraph));
     }

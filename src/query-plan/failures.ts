@@ -20,6 +20,8 @@ export type DataPath = readonly (string | number)[];
 export interface PlacedFailure {
   readonly failure: Failure;
   readonly path: DataPath;
+  /** Set where something is missing because of what happened elsewhere: told only if that is not. */
+  readonly isConsequence?: true;
 }
 
 /** The response names and selections of a fetch, for telling which values are missing when it fails. */
@@ -30,6 +32,8 @@ export interface ExpectedField {
 
 export class Failures {
   private readonly byContainer = new Map<object, Map<string | number, PlacedFailure[]>>();
+  /** What happened below an object that was null because of it, until another subgraph answered with parts of it. */
+  private readonly filled = new Map<object, PlacedFailure[]>();
   /** Failures that left no null behind, by the object they happened below. */
   readonly notes = new Map<object, PlacedFailure[]>();
   /** Failures that say nothing of where they happened and left no null behind. */
@@ -40,15 +44,16 @@ export class Failures {
   }
 
   /** `key` of `container` is null because of `failure`, which happened at `path` from the container. */
-  place(container: object, key: string | number, failure: Failure, path: DataPath): void {
+  place(container: object, key: string | number, failure: Failure, path: DataPath, isConsequence?: true): void {
     let keys = this.byContainer.get(container);
     if (!keys) {
       keys = new Map();
       this.byContainer.set(container, keys);
     }
     const placed = keys.get(key);
-    if (placed) placed.push({ failure, path });
-    else keys.set(key, [{ failure, path }]);
+    const one = isConsequence ? { failure, path, isConsequence } : { failure, path };
+    if (placed) placed.push(one);
+    else keys.set(key, [one]);
   }
 
   find(container: object, key: string | number): readonly PlacedFailure[] | undefined {
@@ -63,56 +68,82 @@ export class Failures {
     return value === undefined ? placed : undefined;
   }
 
+  /** `value` was null because of a failure, and has been answered since: what is missing of it is so because of that. */
+  moveBelow(container: object, key: string | number, value: object): void {
+    const below = (this.find(container, key) ?? []).filter(({ path }) => path[0] === key && path.length > 1);
+    if (below.length === 0) return;
+    this.byContainer.get(container)?.delete(key);
+    const moved = below.map((placed) => ({ ...placed, path: placed.path.slice(1) }));
+    this.filled.set(value, moved);
+    for (const { failure, path } of moved) this.placeAtNull(value, path, failure);
+  }
+
+  /** Why something may be missing of an object though nobody said so. */
+  causesIn(container: object): readonly PlacedFailure[] {
+    return this.filled.get(container) ?? [];
+  }
+
   /**
-   * A whole selection could not be fetched: each of its fields that has no value failed, by itself or (`path`) because
-   * of what happened elsewhere below the container. False when every field has a value.
+   * A whole selection could not be fetched: each of its fields that has no value failed, by itself or because of what
+   * happened elsewhere: at a path below the container, or nearer to the root. False when every field has a value.
    */
   placeAtMissing(
     container: Record<string, unknown>,
     fields: readonly ExpectedField[],
     failure: Failure,
-    path?: DataPath,
+    origin?: DataPath | 'elsewhere',
   ): boolean {
+    const isElsewhere = origin === 'elsewhere';
     let placed = false;
     for (const { name, selection } of fields) {
       const value = Object.hasOwn(container, name) ? container[name] : undefined;
       if (value === undefined || value === null) {
         const known = this.find(container, name);
         if (!known?.some((other) => !other.failure.isOfUnanswered)) {
-          this.place(container, name, failure, path ?? [name]);
+          this.place(container, name, failure, isElsewhere ? [name] : (origin ?? [name]), isElsewhere || undefined);
         }
         placed = true;
       } else if (selection) {
-        placed = this.placeAtMissingBelow(value, selection, failure) || placed;
+        placed = this.placeAtMissingBelow(value, selection, failure, origin && 'elsewhere') || placed;
       }
     }
     return placed;
   }
 
-  private placeAtMissingBelow(value: unknown, fields: readonly ExpectedField[], failure: Failure): boolean {
+  private placeAtMissingBelow(
+    value: unknown,
+    fields: readonly ExpectedField[],
+    failure: Failure,
+    origin: 'elsewhere' | undefined,
+  ): boolean {
     if (typeof value !== 'object' || value === null) return false;
-    if (!Array.isArray(value)) return this.placeAtMissing(value as Record<string, unknown>, fields, failure);
+    if (!Array.isArray(value)) return this.placeAtMissing(value as Record<string, unknown>, fields, failure, origin);
     let placed = false;
-    for (const item of value) placed = this.placeAtMissingBelow(item, fields, failure) || placed;
+    for (const item of value) placed = this.placeAtMissingBelow(item, fields, failure, origin) || placed;
     return placed;
   }
 
   /** A subgraph's error at `path` below `root`: placed at the null that it left, or else noted at `root`. */
   placeAtPath(root: Record<string, unknown>, path: DataPath, failure: Failure): void {
-    let container: object = root;
+    if (this.placeAtNull(root, path, failure)) return;
+    const noted = this.notes.get(root);
+    if (noted) noted.push({ failure, path });
+    else this.notes.set(root, [{ failure, path }]);
+  }
+
+  private placeAtNull(root: object, path: DataPath, failure: Failure): boolean {
+    let container = root;
     for (const [index, key] of path.entries()) {
       const value: unknown = Object.hasOwn(container, key)
         ? (container as Record<string | number, unknown>)[key]
         : undefined;
       if (value === null || value === undefined) {
         this.place(container, key, failure, path.slice(index));
-        return;
+        return true;
       }
-      if (typeof value !== 'object') break;
+      if (typeof value !== 'object') return false;
       container = value;
     }
-    const noted = this.notes.get(root);
-    if (noted) noted.push({ failure, path });
-    else this.notes.set(root, [{ failure, path }]);
+    return false;
   }
 }

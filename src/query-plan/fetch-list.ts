@@ -15,6 +15,8 @@ export interface PlannedFetch {
   node: FetchNode;
   /** Where its objects are: travelling names, and `@` for the items of a list or nothing. */
   readonly path: readonly string[];
+  /** The type of all its objects, where that is known: the planner may leave out `__typename` there. */
+  readonly typeName: string | undefined;
   /** What representations are made of; undefined for root fields. */
   requires: readonly RequiredSelection[] | undefined;
   /** What must be there first, and what it brings: `users.name`, whatever lists lie between. */
@@ -79,7 +81,7 @@ function listInto(
       return done;
     }
     case 'Subscription': {
-      const primary = createFetch(node.primary, path, undefined, true);
+      const primary = createFetch(node.primary, path, undefined, { isPrimary: true });
       fetches.push(primary);
       return [primary, ...(node.rest ? listInto(fetches, node.rest, path, [primary]) : [])];
     }
@@ -94,10 +96,10 @@ export function createFetch(
   node: FetchNode,
   path: readonly string[],
   requires: readonly RequiredSelection[] | undefined,
-  isPrimary = false,
+  { isPrimary = false, typeName }: { readonly isPrimary?: boolean; readonly typeName?: string | undefined } = {},
 ): PlannedFetch {
   const writes = writesOf(node, namesOf(path));
-  return { node, path, requires, reads: readsOf(requires, path), writes, after: new Set(), isPrimary };
+  return { node, path, requires, reads: readsOf(requires, path), writes, after: new Set(), isPrimary, typeName };
 }
 
 function readsOf(requires: readonly RequiredSelection[] | undefined, path: readonly string[]): string[] {

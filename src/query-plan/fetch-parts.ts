@@ -41,7 +41,7 @@ export function joinParts(parts: readonly OperationPart[], plans: readonly Query
 function placeApart(apart: ApartField, listed: readonly PlannedFetch[]) {
   const [first, ...rest] = listed;
   if (!first || rest.some(({ requires }) => !requires)) throw new UnsoundPlan('a part does not begin with one fetch');
-  const entry = createFetch(enterEntity(first.node, apart), apart.path, apart.requires);
+  const entry = createFetch(enterEntity(first.node, apart), apart.path, apart.requires, apart);
   const placed = new Map([[first, entry]]);
   for (const fetch of rest) {
     const path = [...apart.innerPath, ...fetch.path.slice(1)];

@@ -223,15 +223,18 @@ export function placeErrors(
   skip: number,
   isEmptied: boolean,
 ): void {
-  for (const error of errors) {
-    const path = error.path?.slice(skip) ?? [];
-    if (path.length > 0) failures.placeAtPath(target, path, failureOf(error, fetch.subgraph));
+  const placed = errors.map((error) => ({
+    error,
+    failure: failureOf(error, fetch.subgraph),
+    path: error.path?.slice(skip) ?? [],
+  }));
+  for (const { error, failure, path } of placed) {
+    if (path.length > 0) failures.placeAtPath(target, path, failure);
     else placeGeneralErrors(fetch, failures, [target], [error]);
   }
-  const [first] = errors;
-  const path = first?.path?.slice(skip) ?? [];
-  if (isEmptied && first && path.length > 0) {
-    failures.placeAtMissing(target, fetch.expected, failureOf(first, fetch.subgraph), path);
+  const [first] = placed;
+  if (isEmptied && first && first.path.length > 0) {
+    failures.placeAtMissing(target, fetch.expected, first.failure, first.path);
   }
 }
 

@@ -31,7 +31,9 @@ export interface ApartField {
   readonly way: RequirementWay;
   /** Where its objects are: as that of a scope. */
   readonly path: readonly string[];
-  /** The same without objects of types that the field is not asked of: what is below it is fetched for no other. */
+  /** The type of all of them, where they are of one. */
+  readonly typeName: string | undefined;
+  /** The path without objects of types that the field is not asked of: what is below it is fetched for no other. */
   readonly innerPath: readonly string[];
   /** What their representations are made of. */
   readonly requires: readonly RequiredSelection[];
@@ -61,7 +63,8 @@ export function divideOperation(
     const choices = collectBelow(innerScopeOf(field, options), fieldsApart, options);
     const isRenamed = way.entity !== scope.type.name || isAbstractType(scope.type);
     const requires = requirementsOf(scope, way, isRenamed, options);
-    const apart = { way, path: scope.path, innerPath: pathInside(scope), requires, isRenamed };
+    const typeName = scope.outer || isAbstractType(scope.type) ? undefined : scope.type.name;
+    const apart = { way, path: scope.path, typeName, innerPath: pathInside(scope), requires, isRenamed };
     parts.push({ text: writeEntry(operation, way, field, options), choices, apart });
   }
   return parts;

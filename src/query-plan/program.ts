@@ -10,7 +10,7 @@ import { EntityLoader } from './entity-loader';
 import type { Failures } from './failures';
 import { type CompiledFetch, compileFetch, rootStep } from './fetch';
 import type { PlannedFetch } from './fetch-list';
-import { compileRepresentation } from './representations';
+import { compileRepresentation, findTyped } from './representations';
 import { compileRewrites } from './rewrites';
 import type { SubgraphCall } from './subgraph-call';
 import type { SupergraphTypes } from './supergraph-types';
@@ -92,12 +92,13 @@ class FetchCompiler {
     this.hasContexts = fetches.some(({ node }) => (node.contextRewrites?.length ?? 0) > 0);
   }
 
-  compile({ node, path, requires }: PlannedFetch): Step {
+  compile({ node, path, requires, typeName }: PlannedFetch): Step {
     const { types } = this;
     const fetch = compileFetch(node, types);
     if (!requires) return rootStep(fetch, path, types, this.isAlone);
     const rewriteInput = compileRewrites(node.inputRewrites, types);
-    const find = compileRepresentation(fetch.subgraph, requires, rewriteInput, types);
+    const represent = compileRepresentation(fetch.subgraph, requires, rewriteInput, types);
+    const find = typeName === undefined ? represent : findTyped(typeName, represent);
     const common = { path, find, types, isCopied: this.hasContexts };
     if (node.contextRewrites?.length) {
       this.contextCount += 1;

@@ -97,6 +97,14 @@ export function compileRepresentation(
   };
 }
 
+/** The same for objects that are all of one type, and may not have been asked for it. */
+export function findTyped(typeName: string, find: FindSlot): FindSlot {
+  return (object, slots) => {
+    object.__typename ??= typeName;
+    return find(object, slots);
+  };
+}
+
 /** `... on User { __typename id }`: the requirements of nearly every fetch. */
 function isFlat(selection: RequiredSelection): boolean {
   return (

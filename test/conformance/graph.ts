@@ -6,6 +6,7 @@ import { composeServices } from '@apollo/composition';
 import { type DocumentNode, GraphQLError, lexicographicSortSchema, parse, printSchema } from 'graphql';
 import type { SubgraphServer } from '../support/subgraph-server';
 import { generateSchema } from './generate-schema';
+import { type GraphModel, interfacesOf, objectsOf } from './model';
 import { buildReference, type Reference } from './monolith';
 import { printSubgraph } from './print-sdl';
 import { Random } from './random';
@@ -35,6 +36,7 @@ export function buildGraph(seed: string, server: SubgraphServer, weather = drawW
     if (error instanceof Undividable) return { dropped: error.message };
     throw error;
   }
+  if (weather.nulls || weather.errors) loosenTypes(model);
   const world: World = { model, weather, counter: { mutations: 0, log: [] } };
   const reference = buildReference(world);
   const subgraphs = new Map(model.subgraphs.map((name) => [name, printSubgraph(model, name)]));
@@ -43,6 +45,16 @@ export function buildGraph(seed: string, server: SubgraphServer, weather = drawW
   const difference = compareSchemas(composed.apiSdl(), reference);
   if (difference) return { dropped: `harness: the API schema is not the undivided one (${difference})` };
   return { seed, world, reference, subgraphs, supergraphSdl: composed.supergraphSdl };
+}
+
+/**
+ * Where something below may be null that must not be, the stricter type of one subgraph would decide how much is null
+ * with it: no gateway can know better.
+ */
+function loosenTypes(model: GraphModel): void {
+  for (const { fields } of [...objectsOf(model), ...interfacesOf(model)]) {
+    for (const field of fields) field.nonNullIn.clear();
+  }
 }
 
 function drawWeather(seed: string): Weather {

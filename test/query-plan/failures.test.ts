@@ -35,3 +35,27 @@ describe('a failure of what nobody answered', () => {
     ]);
   });
 });
+
+describe('a failure that emptied more than where it happened', () => {
+  it('explains what is missing below what others answered, as a consequence', () => {
+    const failures = new Failures();
+    const inner = {};
+    const selection = [{ name: 'amount', selection: undefined }];
+    failures.placeAtMissing({ price: inner }, [{ name: 'price', selection }], failure('failed'), ['tax']);
+    expect(failures.explain(inner, 'amount', undefined)).toEqual([
+      { failure: failure('failed'), path: ['amount'], isConsequence: true },
+    ]);
+  });
+
+  it('moves to where it happened once another subgraph has answered the rest of a null', () => {
+    const failures = new Failures();
+    const target: Record<string, unknown> = { parts: [null] };
+    failures.placeAtPath(target, ['parts', 0, 'length'], failure('failed'));
+    const part = { items: true };
+    const parts = [part];
+    failures.moveBelow(target.parts as object, 0, part);
+    expect(failures.explain(parts, 0, undefined)).toBeUndefined();
+    expect(failures.explain(part, 'length', undefined)).toEqual([{ failure: failure('failed'), path: ['length'] }]);
+    expect(failures.causesIn(part)).toEqual([{ failure: failure('failed'), path: ['length'] }]);
+  });
+});
