@@ -160,7 +160,8 @@ export function withReloadable(config: Config, next: Config): Config {
 export function subgraphSettings({ subgraphs }: Config, name: string): SubgraphSettings {
   const { defaults, overrides, zone } = subgraphs;
   const key = [name, variableKey(name)].find((candidate) => Object.hasOwn(overrides, candidate));
-  const { subscription, balancing, health, retries, ...given } = (key === undefined ? undefined : overrides[key]) ?? {};
+  const { subscription, balancing, health, retries, breaker, ...given } =
+    (key === undefined ? undefined : overrides[key]) ?? {};
   return {
     ...defaults,
     ...withoutUndefined(given),
@@ -172,6 +173,7 @@ export function subgraphSettings({ subgraphs }: Config, name: string): SubgraphS
       probe: { ...defaults.health.probe, ...withoutUndefined(health?.probe ?? {}) },
     },
     retries: { ...defaults.retries, ...withoutUndefined(retries ?? {}) },
+    breaker: { ...defaults.breaker, ...withoutUndefined(breaker ?? {}) },
     subscription: { ...defaults.subscription, ...withoutUndefined(subscription ?? {}) },
   };
 }

@@ -136,7 +136,12 @@ export function createContexts(
     log,
     now: Date.now,
     timeoutMs: config.timeouts.operationMs,
+    clientTimeout: clientTimeoutOf(config),
   });
+}
+
+function clientTimeoutOf({ timeouts: { clientHeader: header, maxClientMs: maxMs } }: Config) {
+  return header === undefined ? undefined : { header, maxMs };
 }
 
 /** Whether clients may ask what their operations cost. */
@@ -231,13 +236,20 @@ function healthOf(gateway: Gateway, { rest }: KnownOperations): HealthSource {
       if (rest && rest.problems.length > 0) checks.operations = { status: 'degraded', misfits: rest.problems.length };
       if (gateway.redisStatus) checks.redis = { status: gateway.redisStatus };
       for (const [name, { healthy, durationMs }] of subgraphs) {
-        const { instances = [], discovery } = resilience.get(name) ?? {};
+        const { instances = [], discovery, breaker } = resilience.get(name) ?? {};
         const available = instances.filter(({ circuit }) => circuit === 'closed').length;
-        const isDegraded = available < instances.length || discovery?.isStale;
+        const isBroken = breaker !== undefined && breaker.phase !== 'closed';
+        const isDegraded = available < instances.length || discovery?.isStale || isBroken;
         const status = !healthy ? 'down' : isDegraded ? 'degraded' : 'up';
         const count = instances.length > 1 || discovery ? { instances: instances.length, available } : {};
         const source = discovery && { discovery: { kind: discovery.kind, status: discovery.isStale ? 'stale' : 'up' } };
-        checks[`subgraph:${name}`] = { status, durationMs: Math.round(durationMs), ...count, ...source };
+        checks[`subgraph:${name}`] = {
+          status,
+          durationMs: Math.round(durationMs),
+          ...count,
+          ...source,
+          ...(breaker && { breaker: breaker.phase }),
+        };
       }
       return checks;
     },

@@ -17,7 +17,7 @@ import { withStatus } from './client/error-format';
 import { type Config, createConfig } from './config';
 import { type Asker, type AskerOptions, askerOf } from './context/asker';
 import { headersWithoutSay } from './context/create-request-context';
-import { openDeadline } from './context/deadline';
+import { limitTime, longestTimeoutMs, openDeadline } from './context/deadline';
 import { compileHeaderSources, type ReadHeaderSources } from './context/header-sources';
 import { anonymous, type RequestContext } from './context/request-context';
 import type { SubgraphIdentity } from './context/subgraph-identity';
@@ -198,7 +198,7 @@ class Supergate implements Gateway {
       warmTimeoutMs: planner.warmTimeoutMs,
       // Whatever runs under an old one has its own deadline, and is not cut short for a reload.
       get retireMs() {
-        return Math.max(timeoutsNow().drainMs, timeoutsNow().operationMs);
+        return longestTimeoutMs(timeoutsNow());
       },
       maxDraining: supergraph.maxDraining,
       log: this.log,
@@ -321,6 +321,7 @@ class Supergate implements Gateway {
   execute(prepared: PreparedRequest, variables: RawVariables, context: RequestContext): Promise<ExecutionResult> {
     const renewed = renewPrepared(prepared, this.current);
     if (renewed.kind === 'refused') return Promise.resolve({ errors: renewed.errors });
+    limitTime(this.config.timeouts.operations, context, renewed);
     const executed = executeOperation(renewed, variables, context);
     return observed(this.dependencies.onOperation, renewed, context, executed, (result) => result);
   }
@@ -328,6 +329,7 @@ class Supergate implements Gateway {
   answer(prepared: PreparedRequest, variables: RawVariables, context: RequestContext): Promise<Answer> {
     const renewed = renewPrepared(prepared, this.current);
     if (renewed.kind === 'refused') return Promise.resolve({ kind: 'result', result: { errors: renewed.errors } });
+    limitTime(this.config.timeouts.operations, context, renewed);
     const answered = answerOperation(renewed, variables, context);
     return observed(this.dependencies.onOperation, renewed, context, answered, (answer) =>
       answer.kind === 'result' ? answer.result : undefined,
@@ -376,13 +378,14 @@ class Supergate implements Gateway {
 
   /** Runs `use` with a context of its own, for callers that have made none. */
   private async withContext<T>(asker: Asker, use: (context: RequestContext) => Promise<T>): Promise<T> {
-    const { deadline, dispose } = openDeadline(Date.now() + this.config.timeouts.operationMs, Date.now);
+    const arrivedAt = Date.now();
+    const { deadline, dispose } = openDeadline(arrivedAt + this.config.timeouts.operationMs, Date.now);
     const calls = { count: 0, failed: 0 };
     const id = randomUUID();
     try {
       const facts = this.readHeaderSources({ id, ...asker, rawHeaders: [] });
       const subgraphHeaders = { ...asker.subgraphHeaders, ...facts };
-      return await use({ id, ...asker, subgraphHeaders, deadline, log: this.log, calls, told: {} });
+      return await use({ id, ...asker, subgraphHeaders, deadline, arrivedAt, log: this.log, calls, told: {} });
     } finally {
       dispose();
     }

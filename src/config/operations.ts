@@ -2,7 +2,7 @@
  * The `limits`, `timeouts` and `sharing` sections: what one operation may hold.
  */
 import { z } from 'zod';
-import { count, milliseconds } from './values';
+import { count, headerName, list, milliseconds, text } from './values';
 
 /** So that reading and validating a document holds other requests up for less than 50 ms. */
 export const limitsSchema = z
@@ -26,6 +26,21 @@ export const limitsSchema = z
 export const timeoutsSchema = z
   .strictObject({
     operationMs: milliseconds().default(30_000).describe('From the arrival of an operation to its answer.'),
+    operations: list(
+      z.strictObject({
+        names: z.array(text()).min(1).optional().describe('Names of operations; absent: of any name.'),
+        types: z
+          .array(z.enum(['query', 'mutation']))
+          .min(1)
+          .optional()
+          .describe('Absent: of either type.'),
+        timeoutMs: milliseconds().describe('Instead of `operationMs`.'),
+      }),
+    ).describe('The first that fits an operation counts.'),
+    clientHeader: headerName()
+      .optional()
+      .describe('A header by which clients say how many milliseconds they wait. Absent: they cannot.'),
+    maxClientMs: milliseconds().default(60_000).describe('A client that says it waits longer waits so long.'),
     readinessMs: z
       .int()
       .min(0)

@@ -71,6 +71,20 @@ const retries = {
   anotherAfterMs: milliseconds().describe('A query unanswered for so long is asked of another instance too.'),
   budgetShare: share().describe('Of the queries: no more are repeated.'),
   budgetBurst: count().describe('Repetitions that are saved up at most.'),
+  idempotencyHeader: headerName().describe(
+    'A mutation that carries this header to the subgraph is repeated like a query. Absent: none is.',
+  ),
+};
+
+const breaker = {
+  enabled: z.boolean().describe('Leave a subgraph alone that fails or is slow as a whole, whatever its instances.'),
+  failureShare: share().describe('Failures among the calls of ten seconds that open it.'),
+  slowCallMs: milliseconds().describe('A call that takes longer is slow.'),
+  slowShare: share().describe('Slow calls among those of ten seconds that open it.'),
+  minimumCalls: count().describe('With fewer calls in ten seconds their shares are not looked at.'),
+  openMs: milliseconds().describe('It is open for so long, then for twice as long, and so on.'),
+  maxOpenMs: milliseconds().describe('At the longest.'),
+  codes: z.array(z.string().min(1)).describe('Codes of GraphQL errors that count as failures.'),
 };
 
 /** For one subgraph: all of it optional. */
@@ -78,6 +92,7 @@ export const resilienceShape = {
   balancing: z.strictObject(balancing).partial(),
   health: z.strictObject({ ...health, probe: z.strictObject(probe).partial() }).partial(),
   retries: z.strictObject(retries).partial(),
+  breaker: z.strictObject(breaker).partial(),
 };
 
 /** For all subgraphs. */
@@ -119,6 +134,19 @@ export const resilienceDefaults = {
       anotherAfterMs: retries.anotherAfterMs.default(1_000),
       budgetShare: retries.budgetShare.default(0.08),
       budgetBurst: retries.budgetBurst.default(30),
+      idempotencyHeader: retries.idempotencyHeader.optional(),
+    })
+    .prefault({}),
+  breaker: z
+    .strictObject({
+      enabled: breaker.enabled.default(false),
+      failureShare: breaker.failureShare.default(0.5),
+      slowCallMs: breaker.slowCallMs.default(5_000),
+      slowShare: breaker.slowShare.default(0.8),
+      minimumCalls: breaker.minimumCalls.default(50),
+      openMs: breaker.openMs.default(1_000),
+      maxOpenMs: breaker.maxOpenMs.default(4_000),
+      codes: breaker.codes.default([]),
     })
     .prefault({}),
 };

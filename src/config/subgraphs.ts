@@ -21,6 +21,14 @@ const subscriptionShape = {
 /** What can be set for all subgraphs and for one. */
 const subgraphShape = {
   timeoutMs: milliseconds().describe('Time for one request to a subgraph.'),
+  connectTimeoutMs: milliseconds().describe('Until a connection to a subgraph is made.'),
+  firstByteTimeoutMs: milliseconds().describe(
+    'Of one attempt, until the first byte of its answer; then another instance is asked. Absent: timeoutMs.',
+  ),
+  maxInFlight: count().describe(
+    'Calls of one subgraph under way at a time, over all instances. Absent: what its connections allow.',
+  ),
+  maxQueued: count().describe('Calls that wait for one of those; further ones fail at once.'),
   maxResponseBytes: count().describe('Answers and events over it are an error, after inflation.'),
   maxConnections: count().describe('Connections to one instance of a subgraph.'),
   maxWaiting: count().describe('Calls that wait for a connection to one instance; further ones fail at once.'),
@@ -50,6 +58,10 @@ export const subgraphsSchema = z
     defaults: z
       .strictObject({
         timeoutMs: subgraphShape.timeoutMs.default(10_000),
+        connectTimeoutMs: subgraphShape.connectTimeoutMs.default(5_000),
+        firstByteTimeoutMs: subgraphShape.firstByteTimeoutMs.optional(),
+        maxInFlight: subgraphShape.maxInFlight.optional(),
+        maxQueued: subgraphShape.maxQueued.default(1_000),
         maxResponseBytes: subgraphShape.maxResponseBytes.default(50_000_000),
         maxConnections: subgraphShape.maxConnections.default(100),
         maxWaiting: subgraphShape.maxWaiting.default(1_000),

@@ -4,6 +4,7 @@
  * Clock: per request. It must never know anything of the operation, nor trust a header beyond its shape.
  */
 import { randomUUID } from 'node:crypto';
+import { ClientError } from '../errors';
 import type { Log } from '../telemetry/log';
 import type { RequestTrace } from '../telemetry/traces';
 import type { Trail } from '../telemetry/trail';
@@ -38,6 +39,8 @@ export interface RequestContextOptions {
   readonly now: () => number;
   /** From the arrival of a request to its answer. */
   readonly timeoutMs: number;
+  /** The header (lower case) by which clients say how long they wait, and the longest. Absent: they cannot. */
+  readonly clientTimeout?: { readonly header: string; readonly maxMs: number } | undefined;
   readonly startTimer?: StartTimer;
 }
 
@@ -113,6 +116,7 @@ export function createRequestContexts(options: RequestContextOptions): RequestCo
         trail: options.createTrail?.(rawHeaders, identity),
         route,
         client: options.readsClients ? readClient(rawHeaders) : undefined,
+        clientTimeoutMs: clientTimeoutOf(rawHeaders, options),
       });
     },
     open({ id, identity, arrivedAt = now(), ip: clientAddress = '', rawHeaders = [] }) {
@@ -121,7 +125,19 @@ export function createRequestContexts(options: RequestContextOptions): RequestCo
       const asksCost = asksForCost(rawHeaders, options);
       const trail = options.createTrail?.(rawHeaders, identity);
       const client = options.readsClients ? readClient(rawHeaders) : undefined;
-      return openRequest(options, { id, identity, arrivedAt, log, forwarded, clientAddress, asksCost, trail, client });
+      const clientTimeoutMs = clientTimeoutOf(rawHeaders, options);
+      return openRequest(options, {
+        id,
+        identity,
+        arrivedAt,
+        log,
+        forwarded,
+        clientAddress,
+        asksCost,
+        clientTimeoutMs,
+        trail,
+        client,
+      });
     },
     async renew({ id, identity, log, subgraphHeaders, clientAddress = '', asksCost = false }) {
       const next = await authenticator.renew(identity, { log, ip: clientAddress });
@@ -134,6 +150,17 @@ export function createRequestContexts(options: RequestContextOptions): RequestCo
 
 function asksForCost(rawHeaders: readonly string[], { costHeader }: RequestContextOptions): boolean {
   return costHeader !== undefined && headerValues(rawHeaders, costHeader).length > 0;
+}
+
+/** Throws BAD_REQUEST for a header that says no number of milliseconds. */
+function clientTimeoutOf(rawHeaders: readonly string[], { clientTimeout }: RequestContextOptions): number | undefined {
+  if (clientTimeout === undefined) return undefined;
+  const { header, maxMs } = clientTimeout;
+  const [value, ...others] = headerValues(rawHeaders, header);
+  if (value === undefined) return undefined;
+  if (others.length > 0 || !/^[1-9]\d{0,9}$/.test(value.trim()))
+    throw new ClientError('BAD_REQUEST', `The header "${header}" must be a number of milliseconds above 0.`);
+  return Math.min(Number(value), maxMs);
 }
 
 const acceptableId = /^[A-Za-z0-9._-]{1,64}$/;
@@ -179,14 +206,15 @@ export function openRequest(
     readonly trail?: Trail | undefined;
     readonly route?: string | undefined;
     readonly client?: ClientName | undefined;
+    readonly clientTimeoutMs?: number | undefined;
   },
 ): OpenRequest {
   const { id, identity, arrivedAt, log, forwarded, clientAddress, asksCost = false, trace, headers } = request;
-  const { trail, route, client } = request;
+  const { trail, route, client, clientTimeoutMs } = request;
   // Our own names come last: a client cannot forward an identity of its making.
   const subgraphHeaders: Record<string, string> = { ...forwarded, [requestIdHeader]: id };
   if (subgraphIdentity !== undefined) subgraphHeaders[subgraphIdentityHeader] = subgraphIdentity.tokenFor(identity);
-  const { deadline, clientLeft, dispose } = openDeadline(arrivedAt + timeoutMs, now, startTimer);
+  const { deadline, clientLeft, dispose } = openDeadline(arrivedAt + (clientTimeoutMs ?? timeoutMs), now, startTimer);
   const calls = { count: 0, failed: 0 };
   const told = { rateLimits: undefined, caching: undefined, headers };
   return {
@@ -195,6 +223,8 @@ export function openRequest(
     clientAddress,
     route,
     deadline,
+    arrivedAt,
+    clientTimeoutMs,
     log,
     trace,
     subgraphHeaders,

@@ -3,7 +3,7 @@
  * In: the moment. Out: a Deadline, with the two ways to end it. Clock: per request, hence no AbortController: it costs
  * more than everything else here together. It must never leave a timer behind: who opens it disposes of it.
  */
-import type { Deadline, DeadlineListener, RequestEnd } from './request-context';
+import type { Deadline, DeadlineListener, RequestContext, RequestEnd } from './request-context';
 
 /** Calls `fire` once after `delayMs`, unless the returned function was called before. */
 export type StartTimer = (delayMs: number, fire: () => void) => () => void;
@@ -25,7 +25,6 @@ export interface OpenDeadline {
 
 /** Opens the deadline `at` (milliseconds since the epoch); one that has passed ends on the next turn. */
 export function openDeadline(at: number, now: () => number, startTimer: StartTimer = startNodeTimer): OpenDeadline {
-  const deadline = new RequestDeadline(at);
   let phase: 'open' | 'over' = 'open';
   const dispose = () => {
     phase = 'over';
@@ -36,7 +35,13 @@ export function openDeadline(at: number, now: () => number, startTimer: StartTim
     dispose();
     deadline.end(reason);
   };
-  const stopTimer = startTimer(Math.max(0, at - now()), () => end('deadline'));
+  const start = (moment: number) => startTimer(Math.max(0, moment - now()), () => end('deadline'));
+  const deadline = new RequestDeadline(at, (next) => {
+    if (phase === 'over') return;
+    stopTimer();
+    stopTimer = start(next);
+  });
+  let stopTimer = start(at);
   return { deadline, clientLeft: () => end('client left'), dispose };
 }
 
@@ -45,7 +50,16 @@ class RequestDeadline implements Deadline {
   /** As many as the request has calls under way: few enough to be searched. */
   #listeners: DeadlineListener[] = [];
 
-  constructor(readonly at: number) {}
+  constructor(
+    public at: number,
+    private readonly onMove: (at: number) => void,
+  ) {}
+
+  move(at: number): void {
+    if (at === this.at) return;
+    this.at = at;
+    this.onMove(at);
+  }
 
   add(listener: DeadlineListener): void {
     this.#listeners.push(listener);
@@ -65,4 +79,37 @@ class RequestDeadline implements Deadline {
     this.#listeners = [];
     for (const listener of listeners) listener.onRequestEnd(reason);
   }
+}
+
+/** How long operations of these names and types may take; absent: of all. */
+export interface TimeoutRule {
+  readonly names?: readonly string[] | undefined;
+  readonly types?: readonly string[] | undefined;
+  readonly timeoutMs: number;
+}
+
+/** Gives an operation its own deadline, by the first rule that fits it: sooner if its client waits less. */
+export function limitTime(
+  rules: readonly TimeoutRule[],
+  { deadline, arrivedAt, clientTimeoutMs }: RequestContext,
+  { operation, operationName }: { readonly operation: string; readonly operationName: string | undefined },
+): void {
+  if (rules.length === 0 || arrivedAt === undefined || deadline.ended !== undefined) return;
+  const rule = rules.find(
+    ({ names, types }) => (names?.includes(operationName ?? '') ?? true) && (types?.includes(operation) ?? true),
+  );
+  if (rule) deadline.move?.(arrivedAt + Math.min(rule.timeoutMs, clientTimeoutMs ?? rule.timeoutMs));
+}
+
+/** Of all that anything under way may take, or a gateway that closes waits for. */
+export function longestTimeoutMs(timeouts: {
+  readonly operationMs: number;
+  readonly drainMs: number;
+  readonly operations: readonly TimeoutRule[];
+  readonly clientHeader?: string | undefined;
+  readonly maxClientMs: number;
+}): number {
+  const ofClients = timeouts.clientHeader === undefined ? 0 : timeouts.maxClientMs;
+  const own = timeouts.operations.map(({ timeoutMs }) => timeoutMs);
+  return Math.max(timeouts.drainMs, timeouts.operationMs, ofClients, ...own);
 }

@@ -48,6 +48,8 @@ export interface Deadline {
   readonly at: number;
   /** Undefined as long as the request goes on. */
   readonly ended: RequestEnd | undefined;
+  /** Another moment, sooner or later: for what is asked. Absent where it is settled. */
+  move?(at: number): void;
   /** For a deadline that has not ended. */
   add(listener: DeadlineListener): void;
   remove(listener: DeadlineListener): void;
@@ -62,6 +64,10 @@ export interface RequestContext {
   /** Of a request to a REST route: `GET /users/{id}`. */
   readonly route?: string | undefined;
   readonly deadline: Deadline;
+  /** Milliseconds since the epoch. Absent: the deadline is what it is, whatever is asked. */
+  readonly arrivedAt?: number;
+  /** How long the client waits, if it says so: within what the configuration allows. */
+  readonly clientTimeoutMs?: number | undefined;
   readonly log: Log;
   /** Absent: nobody traces it. */
   readonly trace?: RequestTrace | undefined;

@@ -21,6 +21,8 @@ export interface RetrySettings {
   readonly maxBackoffMs: number;
   /** A query without an answer for so long is asked of another instance too; the first answer counts. */
   readonly anotherAfterMs: number;
+  /** Lower case: a mutation that carries this header may be repeated, for its subgraph tells repetitions. */
+  readonly idempotencyHeader?: string | undefined;
 }
 
 /** How an instance is asked. */
@@ -60,7 +62,7 @@ const tellingMs = 900;
 export function createAttempts(options: AttemptsOptions): StartExchange {
   const isEverRepeated = options.retries.attempts > 1;
   return (exchange, done) => {
-    if (isEverRepeated && exchange.kind === 'query') options.budget.deposit();
+    if (isEverRepeated && isRepeatable(exchange, options.retries)) options.budget.deposit();
     const attempts = new Attempts(exchange, done, options);
     attempts.launch();
     return attempts;
@@ -184,7 +186,7 @@ class Attempts implements StartedExchange {
     if (attempts === 1) return false;
     const connection = outcome.kind === 'failed' ? outcome.connection : undefined;
     if (connection?.reason === 'CLOSED' || connection?.reason === 'INVALID_HEADER') return false;
-    if (this.exchange.kind === 'mutation') return connection?.sent === false;
+    if (!isRepeatable(this.exchange, this.options.retries)) return connection?.sent === false;
     if (connection !== undefined) return true;
     return outcome.status !== undefined && statuses.includes(outcome.status);
   }
@@ -237,6 +239,11 @@ class Attempts implements StartedExchange {
   }
 }
 
+function isRepeatable({ kind, headers }: Exchange, { idempotencyHeader }: RetrySettings): boolean {
+  if (kind === 'query') return true;
+  return idempotencyHeader !== undefined && headerValue(headers, idempotencyHeader) !== '';
+}
+
 const none: readonly Instance<AskedInstance>[] = [];
 
 /** GraphQL errors and answers of a wrong form come from an instance that lives. */
@@ -247,7 +254,7 @@ function verdictOf(outcome: ExchangeOutcome): Verdict {
 }
 
 /** Of a failed connection: a full queue, a closed transport and a header that cannot be sent are on this side. */
-function isOurs(reason: string): boolean {
+export function isOurs(reason: string): boolean {
   return reason === 'QUEUE_FULL' || reason === 'CLOSED' || reason === 'INVALID_HEADER';
 }
 

@@ -9,6 +9,8 @@ import { type ErrorCode, SubgraphError } from '../errors';
 import type { SubgraphCall, SubgraphRequest, SubgraphResponse } from '../query-plan/subgraph-call';
 import type { CallSpan } from '../telemetry/traces';
 import type { Trail } from '../telemetry/trail';
+import { isOurs } from './attempts';
+import type { CallEnd, Passage, SubgraphBreaker } from './breaker';
 import type { ExchangeOutcome, StartExchange, StartedExchange } from './http';
 import type { WriteHeaders } from './request-headers';
 import { type ResponseRules, readResponse } from './response';
@@ -18,6 +20,8 @@ export interface CallSettings {
   readonly rules: ResponseRules;
   /** Absent: no header of its answers is for clients. */
   readonly collectors?: { readonly query: HeaderCollector | undefined; readonly mutation: HeaderCollector | undefined };
+  /** Absent: whether the subgraph is asked is decided for each instance alone. */
+  readonly breaker?: SubgraphBreaker | undefined;
   readonly writeHeaders: { readonly query: WriteHeaders; readonly mutation: WriteHeaders };
   /** Tells the subgraph how many milliseconds are left; lower case. */
   readonly deadlineHeader?: string | undefined;
@@ -84,6 +88,7 @@ class PendingCall implements DeadlineListener {
   #started: StartedExchange | undefined;
   #stopTimer: (() => void) | undefined;
   #span: CallSpan | undefined;
+  #passage: Passage | undefined;
   #over = false;
   #outcome: ExchangeOutcome | undefined;
 
@@ -107,6 +112,14 @@ class PendingCall implements DeadlineListener {
     if (deadline.ended !== undefined) {
       this.onRequestEnd(deadline.ended);
       return;
+    }
+    if (settings.breaker !== undefined) {
+      this.#passage = settings.breaker.begin(this.#startedAt);
+      if (this.#passage === undefined) {
+        const message = `Subgraph '${subgraph}' is not available.`;
+        this.#fail(new SubgraphError('SUBGRAPH_UNAVAILABLE', subgraph, message, { reason: 'BREAKER_OPEN' }));
+        return;
+      }
     }
     this.#settings = settings;
     this.#stopTimer = this.dependencies.clock.schedule(() => this.#leave('GATEWAY_TIMEOUT'), settings.timeoutMs);
@@ -141,7 +154,7 @@ class PendingCall implements DeadlineListener {
     if (this.#over || this.#settings === undefined) return;
     this.#outcome = outcome;
     if (outcome.kind === 'failed') {
-      this.#fail(outcome.error);
+      this.#fail(outcome.error, callEndOf(outcome));
       return;
     }
     this.#collectHeaders(outcome.kept);
@@ -152,8 +165,15 @@ class PendingCall implements DeadlineListener {
       this.#fail(error as SubgraphError);
       return;
     }
-    this.#end(response.errors === undefined ? 'ok' : 'DOWNSTREAM_SERVICE_ERROR');
+    const { errors } = response;
+    const isCounted = errors !== undefined && this.#settings.breaker !== undefined && this.#countsAsFailure(errors);
+    this.#end(errors === undefined ? 'ok' : 'DOWNSTREAM_SERVICE_ERROR', isCounted ? 'bad' : 'good');
     this.resolve(response);
+  }
+
+  #countsAsFailure(errors: NonNullable<SubgraphResponse['errors']>): boolean {
+    const codes = this.#settings?.breaker?.settings.codes ?? [];
+    return errors.some(({ extensions }) => typeof extensions?.code === 'string' && codes.includes(extensions.code));
   }
 
   #collectHeaders(kept: readonly string[] = []): void {
@@ -162,11 +182,11 @@ class PendingCall implements DeadlineListener {
     if (headers !== undefined) this.#settings?.collectors?.[kind]?.collect(headers, kept);
   }
 
-  #fail(error: SubgraphError): void {
+  #fail(error: SubgraphError, end: CallEnd = error.code === 'SUBREQUEST_ABORTED' ? 'none' : 'bad'): void {
     const { context, subgraph } = this.request;
     context.calls.failed++;
     this.#collectHeaders();
-    this.#end(error.code);
+    this.#end(error.code, end);
     // A client that left is no failure of the subgraph, and one exchange is logged once.
     if (error.code !== 'SUBREQUEST_ABORTED' && this.#started?.shared !== true) {
       context.log.warn({ subgraph, code: error.code, detail: error.detail }, 'A subgraph call failed.');
@@ -194,7 +214,7 @@ class PendingCall implements DeadlineListener {
     });
   }
 
-  #end(outcome: CallRecord['outcome']): void {
+  #end(outcome: CallRecord['outcome'], end: CallEnd): void {
     this.#over = true;
     this.#stopTimer?.();
     this.#span?.end(outcome);
@@ -202,9 +222,14 @@ class PendingCall implements DeadlineListener {
     context.deadline.remove(this);
     if (context.trail !== undefined) this.#leaveTrail(context.trail, outcome);
     const { onCall, clock } = this.dependencies;
+    const now = clock.elapsed();
+    const durationMs = now - this.#startedAt;
+    // One exchange counts once, however many share it.
+    if (this.#passage === 'probe' || (this.#passage !== undefined && this.#started?.shared !== true)) {
+      this.#settings?.breaker?.end(this.#passage, end, durationMs, now);
+    }
     if (onCall === undefined) return;
     try {
-      const durationMs = clock.elapsed() - this.#startedAt;
       onCall({ subgraph, kind, durationMs, outcome, shared: this.#started?.shared ?? false });
     } catch (error) {
       context.log.error({ error: String(error) }, 'The listener for subgraph calls threw.');
@@ -215,4 +240,10 @@ class PendingCall implements DeadlineListener {
 /** Nobody in particular is nobody to keep together. */
 function affinityOf(identity: Identity): string {
   return identity.kind === 'anonymous' ? '' : `${identity.issuer} ${identity.subject}`;
+}
+
+/** A refusal of what was asked, and what could not be sent for reasons of our own, say nothing bad of a subgraph. */
+function callEndOf({ status, connection }: Extract<ExchangeOutcome, { kind: 'failed' }>): CallEnd {
+  if (connection !== undefined) return isOurs(connection.reason) ? 'none' : 'bad';
+  return status !== undefined && status >= 400 && status < 500 ? 'good' : 'bad';
 }

@@ -1,10 +1,11 @@
 /**
  * One GraphQL request to one subgraph over HTTP, as bytes out and text back. In: `Exchange`; out: `ExchangeOutcome`.
- * Knows content types, statuses, redirects and sizes, nothing of GraphQL. No time limit of its own: who waits cancels.
+ * Knows content types, statuses, redirects and sizes, nothing of GraphQL. No time limit but that of the first byte.
  * Clock: per request. Never puts a URL, header or body into a message, never follows a redirect.
  */
 import { SubgraphError } from '../errors';
 import { BodyCollector, type BodyText, decodeText, inflateText } from './body';
+import type { CallClock } from './call';
 import type { ConnectionFailure, Connections, ResponseSink } from './connections';
 import type { AnswerHeaders } from './http1-response';
 
@@ -69,6 +70,9 @@ export interface HttpSubgraph {
   readonly path: string;
   readonly connections: Connections;
   readonly maxResponseBytes: number;
+  /** Until the first byte of an answer, from its start; absent: who waits decides. */
+  readonly firstByteTimeoutMs?: number | undefined;
+  readonly clock?: CallClock | undefined;
 }
 
 /** Sent with every request. No `accept-encoding`: between neighbours, inflating costs more than the bytes it saves. */
@@ -93,6 +97,7 @@ export function createHttpExchange(subgraph: HttpSubgraph): StartExchange {
 class HttpExchange implements ResponseSink, StartedExchange {
   readonly shared = false;
   #cancelSend: (() => void) | undefined;
+  #stopTimer: (() => void) | undefined;
   #status = 0;
   #encoding = '';
   #retryAfter: string | undefined;
@@ -109,7 +114,9 @@ class HttpExchange implements ResponseSink, StartedExchange {
   ) {}
 
   start(exchange: Exchange): this {
-    const { path, connections } = this.subgraph;
+    const { path, connections, firstByteTimeoutMs, clock } = this.subgraph;
+    if (firstByteTimeoutMs !== undefined)
+      this.#stopTimer = clock?.schedule(() => this.#onSilence(), firstByteTimeoutMs);
     // `concat` takes a slow way for arrays like these.
     const headers = [...baseHeaders, ...exchange.headers];
     this.#cancelSend = connections.send({ path, headers, body: exchange.body, kind: exchange.kind }, this);
@@ -118,10 +125,12 @@ class HttpExchange implements ResponseSink, StartedExchange {
 
   cancel(): void {
     this.#over = true;
+    this.#stopTimer?.();
     this.#cancelSend?.();
   }
 
   onHeaders(status: number, headers: AnswerHeaders): void {
+    this.#stopTimer?.();
     this.#status = status;
     this.#encoding = headers.encoding;
     this.#retryAfter = headers.retryAfter;
@@ -163,6 +172,15 @@ class HttpExchange implements ResponseSink, StartedExchange {
     this.#fail(new SubgraphError('SUBREQUEST_HTTP_ERROR', name, message, detail), failure);
   }
 
+  /** As good as a lost connection: another instance may know the answer. */
+  #onSilence(): void {
+    if (this.#over) return;
+    const { name } = this.subgraph;
+    const error = new SubgraphError('GATEWAY_TIMEOUT', name, `Subgraph '${name}' did not answer in time.`);
+    this.#fail(error, { reason: 'FIRST_BYTE_TIMEOUT', sent: true });
+    this.#cancelSend?.();
+  }
+
   get #isPlain(): boolean {
     return this.#encoding === '' || this.#encoding === 'identity';
   }
@@ -198,6 +216,7 @@ class HttpExchange implements ResponseSink, StartedExchange {
 
   #fail(error: SubgraphError, connection?: ConnectionFailure): void {
     this.#over = true;
+    this.#stopTimer?.();
     this.done({
       kind: 'failed',
       error,

@@ -8,6 +8,8 @@ import type { Log } from '../telemetry/log';
 import { type AttemptCounts, createAttempts } from './attempts';
 import { BalancedStreams } from './balanced-streams';
 import type { Instance } from './balancing';
+import { SubgraphBreaker } from './breaker';
+import { limitInFlight } from './bulkhead';
 import type { CallClock } from './call';
 import type { Circuit } from './circuit';
 import { Connections, type ConnectionsOptions, type ConnectionsStats } from './connections';
@@ -40,6 +42,8 @@ export interface PooledInstance {
 export interface SubgraphResilience extends Readonly<AttemptCounts> {
   readonly instances: readonly InstanceState[];
   readonly discovery?: DiscoveryState;
+  /** Of the subgraph as a whole, where it has one. */
+  readonly breaker?: { readonly phase: SubgraphBreaker['phase']; readonly openings: number };
 }
 
 export interface InstanceState {
@@ -87,11 +91,10 @@ interface UsableAddress {
   readonly address: string | undefined;
 }
 
-const maxConnectTimeoutMs = 5_000;
-
 export class InstancePool implements InstanceListener<PooledInstance>, SourceListener {
   readonly instances: Instances<PooledInstance>;
   readonly start: StartExchange;
+  readonly breaker: SubgraphBreaker | undefined;
   readonly #keepsHeader: ConnectionsOptions['keepsHeader'];
   /** Resolves when the source has told of instances, or of its failure, for the first time. */
   readonly discovered: Promise<void>;
@@ -114,8 +117,9 @@ export class InstancePool implements InstanceListener<PooledInstance>, SourceLis
     const { timeoutMs, balancing, retries } = options;
     const { clock, random, background } = dependencies;
     this.instances = new Instances<PooledInstance>(balancing, random, this);
+    this.breaker = options.breaker && new SubgraphBreaker(options.breaker, (isOpen) => this.#onBreaker(isOpen));
     this.#keepsHeader = compileKeptHeaders(options.responseRules, endpoint.name);
-    this.start = createAttempts({
+    const start = createAttempts({
       subgraph: endpoint.name,
       instances: this.instances,
       retries,
@@ -126,6 +130,8 @@ export class InstancePool implements InstanceListener<PooledInstance>, SourceLis
       random,
       counts: this.#counts,
     });
+    const { maxInFlight, maxQueued } = options;
+    this.start = maxInFlight === undefined ? start : limitInFlight(endpoint.name, start, { maxInFlight, maxQueued });
     this.discovered = new Promise((resolve) => {
       this.#setDiscovered = resolve;
     });
@@ -213,10 +219,11 @@ export class InstancePool implements InstanceListener<PooledInstance>, SourceLis
       latencyMs,
     }));
     const { discovery } = this.endpoint;
-    if (discovery === undefined) return { ...this.#counts, instances };
+    const breaker = this.breaker && { breaker: { phase: this.breaker.phase, openings: this.breaker.openings } };
+    if (discovery === undefined) return { ...this.#counts, instances, ...breaker };
     const isStale = this.#failing !== undefined;
     const state = { kind: discovery.kind, isStale, changes: this.#changes, failures: this.#failures };
-    return { ...this.#counts, instances, discovery: state };
+    return { ...this.#counts, instances, discovery: state, ...breaker };
   }
 
   /** Takes no more calls, waits for those under way, closes all sockets. */
@@ -229,6 +236,13 @@ export class InstancePool implements InstanceListener<PooledInstance>, SourceLis
   async destroy(): Promise<void> {
     this.#stop();
     await Promise.all(this.#connections().map((connections) => connections.destroy()));
+  }
+
+  #onBreaker(isOpen: boolean): void {
+    const about = { subgraph: this.endpoint.name };
+    if (isOpen)
+      this.dependencies.log.warn(about, 'A subgraph is not asked: too many of its calls failed or were slow.');
+    else this.dependencies.log.info(about, 'A subgraph is asked again.');
   }
 
   #stop(): void {
@@ -258,11 +272,12 @@ export class InstancePool implements InstanceListener<PooledInstance>, SourceLis
   }
 
   #open({ id, url, address }: UsableAddress): PooledInstance {
-    const { timeoutMs, maxConnections, maxWaiting, http2, ca, maxResponseBytes, probe } = this.options;
+    const { timeoutMs, firstByteTimeoutMs, maxConnections, maxWaiting, http2, ca, maxResponseBytes, probe } =
+      this.options;
     const { background, healthHeaders, clock } = this.dependencies;
     const { name: subgraph } = this.endpoint;
     const options: Omit<ConnectionsOptions, 'maxConnections'> = {
-      connectTimeoutMs: Math.min(timeoutMs, maxConnectTimeoutMs),
+      connectTimeoutMs: Math.min(timeoutMs, this.options.connectTimeoutMs),
       address,
       http2,
       ...(ca !== undefined && { ca }),
@@ -283,7 +298,7 @@ export class InstancePool implements InstanceListener<PooledInstance>, SourceLis
       url,
       address,
       host: address === undefined ? url.host : hostAt(address, url),
-      start: createHttpExchange({ name: subgraph, path, connections, maxResponseBytes }),
+      start: createHttpExchange({ name: subgraph, path, connections, maxResponseBytes, firstByteTimeoutMs, clock }),
       connections,
       stopProbing: probe ? startProbing({ ...probing, settings: probe }) : () => {},
     };

@@ -63,7 +63,15 @@ export function createSubgraph(
   const lease = leasePool({ name, url, addresses, discovery }, options, dependencies);
   return {
     source: createSourceEndpoint(name, lease, options, rules, headersOf('subscription'), dependencies),
-    settings: { timeoutMs, rules, writeHeaders, deadlineHeader, collectors, keepsIdentities },
+    settings: {
+      timeoutMs,
+      rules,
+      writeHeaders,
+      deadlineHeader,
+      collectors,
+      keepsIdentities,
+      breaker: lease.pool.breaker,
+    },
     forward: createForward({
       instances: lease.pool.instances,
       clock: dependencies.clock ?? systemClock,

@@ -4,12 +4,21 @@
  */
 import type { RequestHeaderRule, ResponseHeaderRule } from '../config/headers';
 import type { RetrySettings } from './attempts';
+import type { BreakerSettings } from './breaker';
 import type { CircuitSettings } from './circuit';
 import type { Discovery } from './discovery/instance-source';
 import type { BalancingSettings, ProbeThresholds } from './instances';
 import type { RetryBudgetSettings } from './retry-budget';
 
 export interface SubgraphTransportOptions {
+  /** Until a connection is made. */
+  readonly connectTimeoutMs: number;
+  /** Of one attempt, until the first byte of its answer; absent: as long as the whole may take. */
+  readonly firstByteTimeoutMs?: number | undefined;
+  /** Calls under way at a time, over all instances; absent: what the connections to instances allow. */
+  readonly maxInFlight?: number | undefined;
+  /** Calls that wait for one of those; further ones fail at once. */
+  readonly maxQueued: number;
   /** From the call to the last byte of the answer, waiting for a connection included. */
   readonly timeoutMs: number;
   /** Of an answer's body, before and after decompression. */
@@ -28,6 +37,8 @@ export interface SubgraphTransportOptions {
   readonly ownHeaders: readonly string[] | 'all';
   /** Lower case names that the transport writes itself, to whatever subgraph: no rule does. */
   readonly reservedHeaders: readonly string[];
+  /** Absent: there is none for the subgraph as a whole. */
+  readonly breaker?: BreakerSettings | undefined;
   /** Lower case name of a header that tells a subgraph how many milliseconds are left; without it, none does. */
   readonly deadlineHeader?: string | undefined;
   /** PEM of the authorities to trust for `https:` subgraphs instead of the system's. */
@@ -67,6 +78,8 @@ export interface SubscriptionSettings {
 
 export const defaultTransportOptions: SubgraphTransportOptions = {
   timeoutMs: 30_000,
+  connectTimeoutMs: 5_000,
+  maxQueued: 1_000,
   maxResponseBytes: 10 * 1024 * 1024,
   maxConnections: 256,
   maxWaiting: 1_000,
@@ -143,14 +156,16 @@ export interface ResilienceSettings {
     readonly probe: Omit<ProbeSettings, 'kind'> & { readonly kind: ProbeSettings['kind'] | 'off' };
   };
   readonly retries: RetrySettings & { readonly budgetShare: number; readonly budgetBurst: number };
+  readonly breaker: BreakerSettings & { readonly enabled: boolean };
 }
 
 /** The same as options of the transport. */
 export function resilienceOptions(
   settings: ResilienceSettings,
-): Pick<SubgraphTransportOptions, 'balancing' | 'retries' | 'probe'> {
+): Pick<SubgraphTransportOptions, 'balancing' | 'retries' | 'probe' | 'breaker'> {
   const { maxEjectedShare, ejectionMs, maxEjectionMs, probe, ...failures } = settings.health;
   const { budgetShare, budgetBurst, ...retries } = settings.retries;
+  const { enabled: hasBreaker, ...breaker } = settings.breaker;
   return {
     balancing: {
       ...settings.balancing,
@@ -158,6 +173,7 @@ export function resilienceOptions(
       circuit: { ...failures, openMs: ejectionMs, maxOpenMs: maxEjectionMs },
     },
     retries: { ...retries, budget: { share: budgetShare, burst: budgetBurst } },
+    breaker: hasBreaker ? breaker : undefined,
     probe: probe.kind === 'off' ? undefined : { ...probe, kind: probe.kind },
   };
 }

@@ -29,6 +29,8 @@ export function measureSubgraphs(subgraphs: ReadonlyMap<string, SubgraphState>) 
     all.flatMap(([subgraph, { instances }]) =>
       instances.map((instance) => [[subgraph, instance.host], { value: value(instance) }] as const),
     );
+  const ofBreakers = (value: (breaker: NonNullable<SubgraphState['breaker']>) => number): Samples =>
+    all.flatMap(([subgraph, { breaker }]) => (breaker ? [[[subgraph], { value: value(breaker) }] as const] : []));
   const discoveries: Samples = all.flatMap(([subgraph, { discovery }]) =>
     discovery === undefined
       ? []
@@ -46,6 +48,8 @@ export function measureSubgraphs(subgraphs: ReadonlyMap<string, SubgraphState>) 
     supergate_subgraph_ejections_total: each(({ ejections }) => ejections),
     supergate_subgraph_instance_requests_in_flight: each(({ outstanding }) => outstanding),
     supergate_subgraph_instance_latency_seconds: each(({ latencyMs }) => latencyMs / 1_000),
+    supergate_subgraph_breaker_open: ofBreakers(({ phase }) => (phase === 'closed' ? 0 : 1)),
+    supergate_subgraph_breaker_openings_total: ofBreakers(({ openings }) => openings),
     supergate_subgraph_discoveries_total: discoveries,
     supergate_subgraph_repetitions_total: repetitions,
   };

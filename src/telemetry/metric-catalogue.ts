@@ -15,6 +15,7 @@ interface MetricDefinition {
     | 'events'
     | 'cost'
     | 'instances'
+    | 'subgraphs'
     | 'supergraphs'
     | 'entries'
     | 'seconds'
@@ -156,6 +157,18 @@ export const metricCatalogue = {
     unit: 'events',
     labels: ['subgraph', 'outcome'],
     help: 'How often the instances of a subgraph changed by discovery, or could not be learned (failed): those known before are asked then.',
+  },
+  supergate_subgraph_breaker_open: {
+    type: 'gauge',
+    unit: 'subgraphs',
+    labels: ['subgraph'],
+    help: 'Whether the breaker of a subgraph as a whole is open or half-open: 1 while it is not asked, where there is one.',
+  },
+  supergate_subgraph_breaker_openings_total: {
+    type: 'counter',
+    unit: 'events',
+    labels: ['subgraph'],
+    help: 'How often the breaker of a subgraph opened, failed tries while it was open included.',
   },
   supergate_subgraph_repetitions_total: {
     type: 'counter',

@@ -75,6 +75,7 @@ export interface SubgraphState {
   readonly instances: readonly InstanceState[];
   /** Where instances are learned while the gateway runs. */
   readonly discovery?: { readonly changes: number; readonly failures: number };
+  readonly breaker?: { readonly phase: string; readonly openings: number };
 }
 
 interface InstanceState {

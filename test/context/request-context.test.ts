@@ -7,7 +7,8 @@ import jsonwebtoken from 'jsonwebtoken';
 import { createAuthenticator } from '../../src/context/authenticate';
 import { createRequestContexts, requestIdFrom } from '../../src/context/create-request-context';
 import { createCredentialReader } from '../../src/context/credentials';
-import { openDeadline, startNodeTimer } from '../../src/context/deadline';
+import { limitTime, openDeadline, startNodeTimer } from '../../src/context/deadline';
+import type { RequestContext } from '../../src/context/request-context';
 import { anonymous, type Identity, type RequestEnd } from '../../src/context/request-context';
 import { createSubgraphIdentity } from '../../src/context/subgraph-identity';
 import { identityKey, verifyIdentity } from '../../subgraphs/shared/identity';
@@ -320,6 +321,53 @@ describe('a deadline', () => {
   });
 });
 
+describe('the time that an operation has', () => {
+  const timed = (clientTimeoutMs?: number) => {
+    const timer = createFakeTimer();
+    const { deadline, dispose } = openDeadline(clock.ms + 30_000, clock.now, timer.start);
+    const context = { deadline, arrivedAt: clock.ms, clientTimeoutMs } as unknown as RequestContext;
+    return { timer, deadline, dispose, context };
+  };
+  const rules = [
+    { names: ['Report'], timeoutMs: 60_000 },
+    { types: ['mutation'], timeoutMs: 5_000 },
+  ];
+  const query = (operationName?: string) => ({ operation: 'query', operationName });
+
+  it('is that of the first rule that fits its name and type', () => {
+    for (const [operation, leftMs] of [
+      [query('Report'), 60_000],
+      [{ operation: 'mutation', operationName: 'Report' }, 60_000],
+      [{ operation: 'mutation', operationName: undefined }, 5_000],
+      [query('Other'), 30_000],
+      [query(), 30_000],
+    ] as const) {
+      const { deadline, context } = timed();
+      limitTime(rules, context, operation);
+      expect(deadline.at - clock.ms).toBe(leftMs);
+    }
+  });
+
+  it('is no longer than its client waits', () => {
+    const { deadline, context } = timed(2_000);
+    limitTime(rules, context, query('Report'));
+    expect(deadline.at - clock.ms).toBe(2_000);
+  });
+
+  it('ends at the new moment alone, and not at all once it is over', () => {
+    const { timer, deadline, dispose, context } = timed();
+    limitTime(rules, context, query('Report'));
+    expect(timer.running).toBe(1);
+    timer.fire();
+    expect(deadline.ended).toBe('deadline');
+    dispose();
+    const other = timed();
+    other.dispose();
+    limitTime(rules, other.context, query('Report'));
+    expect(other.timer.running).toBe(0);
+  });
+});
+
 describe('a request context', () => {
   function createTestContexts(more = {}) {
     const timer = createFakeTimer();
@@ -341,6 +389,20 @@ describe('a request context', () => {
     return { contexts, timer, log };
   }
   const signedIn = { id: 'r1', rawHeaders: ['Authorization', `Bearer ${token}`] };
+
+  it('has the time that the client waits, up to a maximum, and refuses what is no number', async () => {
+    const { contexts } = createTestContexts({ clientTimeout: { header: 'x-timeout-ms', maxMs: 60_000 } });
+    const timeOf = async (...rawHeaders: string[]) => {
+      const context = await contexts.openHttp({ id: 'r1', rawHeaders });
+      return [context.deadline.at - clock.now(), context.clientTimeoutMs];
+    };
+    expect(await timeOf()).toEqual([30_000, undefined]);
+    expect(await timeOf('X-Timeout-Ms', '1500')).toEqual([1_500, 1_500]);
+    expect(await timeOf('x-timeout-ms', '999999')).toEqual([60_000, 60_000]);
+    for (const value of ['0', '-1', '1.5', 'soon', '', '1e3', '99999999999'])
+      await expect(timeOf('x-timeout-ms', value)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    await expect(timeOf('x-timeout-ms', '1', 'x-timeout-ms', '2')).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+  });
 
   it('holds id, identity, deadline and the headers for subgraphs', async () => {
     const { contexts } = createTestContexts();

@@ -66,8 +66,8 @@ function setUp(count: number, more: Partial<RetrySettings> & { share?: number; b
     counts,
   });
   const outcomes: ExchangeOutcome[] = [];
-  const ask = (kind: 'query' | 'mutation' = 'query'): StartedExchange =>
-    start({ subgraph: 'users', body: '{}', kind, headers: [] }, (outcome) => outcomes.push(outcome));
+  const ask = (kind: 'query' | 'mutation' = 'query', headers: readonly string[] = []): StartedExchange =>
+    start({ subgraph: 'users', body: '{}', kind, headers }, (outcome) => outcomes.push(outcome));
   const pass = (ms: number) => {
     const end = clock.now + ms;
     for (;;) {
@@ -183,6 +183,22 @@ describe('an exchange with a subgraph of several instances', () => {
     asked[0]!.end(status(503, '60'));
     pass(25);
     expect(asked).toHaveLength(2);
+  });
+
+  it('is repeated when it is a mutation that carries a key by which its subgraph tells repetitions', () => {
+    const { asked, outcomes, ask, pass } = setUp(2, { idempotencyHeader: 'idempotency-key' });
+    ask('mutation', ['x-other', '1']);
+    asked[0]!.end(reset);
+    expect([asked.length, outcomes]).toEqual([1, [reset]]);
+    ask('mutation', ['idempotency-key', 'k1']);
+    asked[1]!.end(reset);
+    pass(25);
+    asked[2]!.end(good);
+    expect([asked.length, outcomes]).toEqual([3, [reset, good]]);
+    // A second one beside it could be done twice at the same time.
+    ask('mutation', ['idempotency-key', 'k2']);
+    pass(5_000);
+    expect(asked).toHaveLength(4);
   });
 
   it('is repeated no more than the budget allows: a flapping subgraph gets 1.1 times the requests', () => {

@@ -1,6 +1,7 @@
 /** No sockets: exchanges are finished by hand, and time is ours. */
 import { openDeadline } from '../../src/context/deadline';
 import { SubgraphError } from '../../src/errors';
+import { SubgraphBreaker } from '../../src/subgraph/breaker';
 import { type CallRecord, type CallSettings, createSubgraphCall } from '../../src/subgraph/call';
 import type { Exchange, ExchangeOutcome } from '../../src/subgraph/http';
 import { compileRequestHeaders } from '../../src/subgraph/request-headers';
@@ -184,6 +185,48 @@ describe('a call to a subgraph', () => {
     const { exchanges, ask } = setUp({ settings: { writeHeaders: writersOf(['x-request-id']) } });
     void ask(testContext({ headers: { 'x-identity': 'a', 'x-request-id': '1' } }));
     expect(exchanges[0]!.exchange.headers).toEqual(['x-request-id', '1']);
+  });
+
+  it('is refused at once while the breaker of its subgraph is open, and counts for it otherwise', async () => {
+    const settings = {
+      failureShare: 0.5,
+      slowCallMs: 5_000,
+      slowShare: 1,
+      minimumCalls: 4,
+      openMs: 1_000,
+      maxOpenMs: 1_000,
+    };
+    const breaker = new SubgraphBreaker({ ...settings, codes: ['BUSY'] });
+    const { exchanges, clock, ask } = setUp({ settings: { breaker } });
+    const bad = answered('{"data":null,"errors":[{"message":"No.","extensions":{"code":"BUSY"}}]}');
+    const notCounted = answered('{"data":null,"errors":[{"message":"No.","extensions":{"code":"OTHER"}}]}');
+    const unauthorised = { kind: 'failed', error: refused, status: 401 } as const;
+    for (const [index, outcome] of [notCounted, unauthorised, bad].entries()) {
+      const call = ask().catch(() => undefined);
+      exchanges[index]!.finish(outcome);
+      await call;
+    }
+    const left = testContext();
+    const givenUp = ask(left);
+    left.leave();
+    expect([await failureCode(givenUp), breaker.phase]).toEqual(['SUBREQUEST_ABORTED', 'closed']);
+    const slow = ask();
+    const last = ask();
+    exchanges[5]!.finish({ kind: 'failed', error: refused, connection: { reason: 'ECONNRESET', sent: true } });
+    await failureCode(last);
+    expect(breaker.phase).toBe('open');
+    expect(await failureCode(ask())).toBe('SUBGRAPH_UNAVAILABLE');
+    expect(exchanges).toHaveLength(6);
+    // One that is under way is let alone.
+    exchanges[4]!.finish(answered('{"data":{"user":1}}'));
+    await expect(slow).resolves.toMatchObject({ data: { user: 1 } });
+    expect(exchanges[4]!.cancelled).toBe(0);
+    clock.time += 1_000;
+    const probe = ask();
+    expect(await failureCode(ask())).toBe('SUBGRAPH_UNAVAILABLE');
+    exchanges[6]!.finish(answered('{"data":{"user":1}}'));
+    await probe;
+    expect(breaker.phase).toBe('closed');
   });
 
   it('tells of each call: how long, how it ended, whether it was shared', async () => {

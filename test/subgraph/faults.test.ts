@@ -5,6 +5,7 @@
 import { openDeadline } from '../../src/context/deadline';
 import { SubgraphError } from '../../src/errors';
 import type { SubgraphTransport } from '../../src/subgraph/pools';
+import { defaultTransportOptions } from '../../src/subgraph/transport-options';
 import { type FaultKind, type FaultProxy, faults, startFaultProxy } from '../support/fault-proxy';
 import { failure, testContext, testTransport } from './harness';
 
@@ -203,6 +204,24 @@ describe('a subgraph that fails', () => {
 
     expect(await proxy.settled(0)).toBe(0);
   });
+
+  it.each(['never answers', 'half-open'] as const)(
+    'is given up when its first byte does not come in time: %s',
+    async (fault) => {
+      await transport.destroy();
+      transport = testTransport(proxy.url, {
+        firstByteTimeoutMs: 20,
+        retries: { ...defaultTransportOptions.retries, attempts: 2 },
+      });
+      await proxy.inject(fault);
+
+      expect((await failure(ask())).code).toBe('GATEWAY_TIMEOUT');
+
+      expect(transport.stats().get('users')).toMatchObject({ running: 0, waiting: 0 });
+      await proxy.inject('none');
+      await expect(ask()).resolves.toMatchObject({ data: { user: { id: '1' } } });
+    },
+  );
 
   it('recovers as soon as the subgraph does', async () => {
     for (const fault of ['refused', 'never answers', 'not HTTP', 'huge body'] as const) {
