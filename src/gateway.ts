@@ -3,7 +3,6 @@
  * In: a supergraph and configuration, both values; nothing is read here. Out: a `GatewayInterface` for Apollo Server,
  * and the same way open to our own doors. Clock: per process.
  */
-import { randomUUID } from 'node:crypto';
 import type {
   GatewayExecutor,
   GatewayInterface,
@@ -15,9 +14,9 @@ import type { ExecutionResult, GraphQLSchema } from 'graphql';
 import type { RefusedOperation, SubscriptionSink } from './client/door';
 import { withStatus } from './client/error-format';
 import { type Config, createConfig } from './config';
-import { type Asker, type AskerOptions, askerOf } from './context/asker';
+import { type Asker, type AskerOptions, askerOf, withContext } from './context/asker';
 import { headersWithoutSay } from './context/create-request-context';
-import { limitTime, longestTimeoutMs, openDeadline } from './context/deadline';
+import { limitTime, longestTimeoutMs } from './context/deadline';
 import { compileHeaderSources, type ReadHeaderSources } from './context/header-sources';
 import { anonymous, type RequestContext } from './context/request-context';
 import type { SubgraphIdentity } from './context/subgraph-identity';
@@ -376,19 +375,9 @@ class Supergate implements Gateway {
     return withStatus(await this.withContext(asker, (context) => this.execute(prepared, variables, context)));
   };
 
-  /** Runs `use` with a context of its own, for callers that have made none. */
-  private async withContext<T>(asker: Asker, use: (context: RequestContext) => Promise<T>): Promise<T> {
-    const arrivedAt = Date.now();
-    const { deadline, dispose } = openDeadline(arrivedAt + this.config.timeouts.operationMs, Date.now);
-    const calls = { count: 0, failed: 0 };
-    const id = randomUUID();
-    try {
-      const facts = this.readHeaderSources({ id, ...asker, rawHeaders: [] });
-      const subgraphHeaders = { ...asker.subgraphHeaders, ...facts };
-      return await use({ id, ...asker, subgraphHeaders, deadline, arrivedAt, log: this.log, calls, told: {} });
-    } finally {
-      dispose();
-    }
+  private withContext<T>(asker: Asker, use: (context: RequestContext) => Promise<T>): Promise<T> {
+    const { log, readHeaderSources } = this;
+    return withContext(asker, { log, readHeaderSources, timeoutMs: this.config.timeouts.operationMs }, use);
   }
 
   async stop(): Promise<void> {

@@ -2,6 +2,10 @@
  * Who asks, as a host says it that makes no request contexts of ours: an app of Apollo Server with our gateway.
  * In: the context value that its `context` function made. Out: what a request context begins with. Clock: per request.
  */
+import { randomUUID } from 'node:crypto';
+import type { Log } from '../telemetry/log';
+import { openDeadline } from './deadline';
+import type { ReadHeaderSources } from './header-sources';
 import { anonymous, type Identity, type RequestContext } from './request-context';
 
 /** How a host's context values are read. Each may throw: its operation fails then. */
@@ -23,4 +27,23 @@ export function askerOf(options: AskerOptions, contextValue: unknown): Asker {
     identity: options.identity?.(contextValue) ?? anonymous,
     clientAddress: options.clientAddress?.(contextValue) ?? '',
   };
+}
+
+/** Runs `use` with a context of its own, for callers that have made none. Rejects as `use` does. */
+export async function withContext<T>(
+  asker: Asker,
+  { readHeaderSources, timeoutMs, log }: { readHeaderSources: ReadHeaderSources; timeoutMs: number; log: Log },
+  use: (context: RequestContext) => Promise<T>,
+): Promise<T> {
+  const arrivedAt = Date.now();
+  const { deadline, dispose } = openDeadline(arrivedAt + timeoutMs, Date.now);
+  const calls = { count: 0, failed: 0 };
+  const id = randomUUID();
+  try {
+    const facts = readHeaderSources({ id, ...asker, rawHeaders: [] });
+    const subgraphHeaders = { ...asker.subgraphHeaders, ...facts };
+    return await use({ id, ...asker, subgraphHeaders, deadline, arrivedAt, log, calls, told: {} });
+  } finally {
+    dispose();
+  }
 }
