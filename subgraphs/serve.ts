@@ -111,7 +111,12 @@ async function startSubgraphs(
   env: NodeJS.ProcessEnv,
   { log, database, identitySecret, events, lifecycle }: Surroundings,
 ): Promise<RunningSubgraph[]> {
-  const definitionEnv = { ...env, SIGNING_KEYS_DIR: env.SIGNING_KEYS_DIR || join(options.dataDirectory, 'keys') };
+  const { dataDirectory } = options;
+  const definitionEnv = {
+    ...env,
+    SIGNING_KEYS_DIR: env.SIGNING_KEYS_DIR || join(dataDirectory, 'keys'),
+    UPLOADS_DIR: env.UPLOADS_DIR || join(dataDirectory, 'uploads'),
+  };
   return await Promise.all(
     options.subgraphs.map(async ({ name, port, portVariable }) => {
       const [start, databaseUrl] = await Promise.all([
@@ -133,7 +138,7 @@ async function startSubgraphs(
 const starters: Readonly<Record<SubgraphName, (env: NodeJS.ProcessEnv, log: Log) => Promise<Start>>> = {
   users: async (env, log) => starter(await createUsersSubgraph(env, log)),
   payments: async (env, log) => starter(createPaymentsSubgraph(env, log)),
-  content: async () => starter(createContentSubgraph()),
+  content: async (env) => starter(createContentSubgraph(env)),
 };
 
 function starter<Context extends object>(definition: SubgraphDefinition<Context>): Start {

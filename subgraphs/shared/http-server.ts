@@ -10,7 +10,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { type Duplex, pipeline, Readable } from 'node:stream';
 import type { Log } from '../../src/telemetry/log';
 import { loggable } from './errors';
 
@@ -25,15 +25,26 @@ export interface HttpRequest {
 export interface HttpResponse {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Buffer;
+  /** A stream must have its length in `headers`. */
+  readonly body?: string | Buffer | Readable;
 }
 
-export interface HttpRoute {
+interface RoutePlace {
   readonly method: 'GET' | 'POST';
-  /** Compared exactly with the path of the request, without its query. */
+  /** Compared exactly with the path of the request, without its query; with `/*` at its end, whatever part stands there. */
   readonly path: string;
+}
+
+export interface BufferedRoute extends RoutePlace {
   readonly handle: (request: HttpRequest) => Promise<HttpResponse>;
 }
+
+/** One that reads the body itself, and bounds it; what it leaves is not read. */
+export interface StreamedRoute extends RoutePlace {
+  readonly receive: (request: IncomingMessage) => Promise<HttpResponse>;
+}
+
+export type HttpRoute = BufferedRoute | StreamedRoute;
 
 export interface HttpServer {
   /** The base URL, `http://127.0.0.1:4001`. */
@@ -133,16 +144,23 @@ async function answer(
 ): Promise<HttpResponse> {
   const url = request.url ?? '/';
   const path = url.split('?', 1)[0];
-  const onPath = routes.filter((route) => route.path === path);
+  const onPath = routes.filter((route) => isAt(route.path, path ?? ''));
   if (onPath.length === 0) return graphqlRefusal(404, 'NOT_FOUND', 'There is nothing at this path.');
   const route = onPath.find((candidate) => candidate.method === request.method);
   if (!route) {
     const refused = graphqlRefusal(405, 'METHOD_NOT_ALLOWED', 'The method is not one of this path.');
     return { ...refused, headers: { ...refused.headers, allow: onPath.map(({ method }) => method).join(', ') } };
   }
+  if ('receive' in route) return await route.receive(request);
   const body = await readBody(request, options.maxBodyBytes);
   if (!body) return graphqlRefusal(413, 'PAYLOAD_TOO_LARGE', 'The request body is larger than allowed.');
   return await route.handle({ headers: request.headers, body, url });
+}
+
+function isAt(routePath: string, path: string): boolean {
+  if (!routePath.endsWith('/*')) return routePath === path;
+  const start = routePath.slice(0, -1);
+  return path.startsWith(start) && path.length > start.length && !path.includes('/', start.length);
 }
 
 /** Answers undefined when the body is larger than allowed, without holding the rest of it. */
@@ -158,9 +176,15 @@ async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buf
 }
 
 function send(request: IncomingMessage, response: ServerResponse, { status, headers, body }: HttpResponse): void {
-  const bytes = typeof body === 'string' ? Buffer.from(body) : (body ?? Buffer.alloc(0));
   // What was not read of the request cannot be told from the next one: the connection ends here.
   if (!request.complete) response.setHeader('connection', 'close');
+  if (body instanceof Readable) {
+    response.writeHead(status, headers);
+    // Who reads a part learns from the end of the connection that it is none.
+    pipeline(body, response, () => {});
+    return;
+  }
+  const bytes = typeof body === 'string' ? Buffer.from(body) : (body ?? Buffer.alloc(0));
   response.writeHead(status, { ...headers, 'content-length': bytes.length });
   response.end(bytes);
 }

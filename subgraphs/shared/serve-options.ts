@@ -47,6 +47,7 @@ Environment:
   PORT_USERS, PORT_PAYMENTS, PORT_CONTENT    default 4001, 4002, 4003; 0 takes any free port
   SUBGRAPH_HOST              the address that subgraphs listen on, default 127.0.0.1
   SIGNING_KEYS_DIR           keys of the users subgraph, default SUPERGATE_DATA_DIR/keys
+  UPLOADS_DIR                files of the content subgraph, default SUPERGATE_DATA_DIR/uploads
   TOKEN_ISSUER, TOKEN_AUDIENCE    of its tokens, default https://users.supergate.local and supergate
   PAYMENTS_WEBHOOK_SECRET    of the payment provider, 32 bytes or more, several separated by commas;
                              a published one when unset, refused when NODE_ENV is production
