@@ -153,6 +153,8 @@ const resilient = ({ subgraphs }) => ({
   },
 });
 
+const cost = { mode: 'enforce', budget: { max: 1_000_000, window: '1s', algorithm: 'token-bucket' } };
+
 const redis = { url: process.env.REDIS_URL ?? 'redis://127.0.0.1:6379' };
 
 /** Run when they are named by `--only`. */
@@ -164,6 +166,12 @@ const variants = [
   })),
   supergate('plain', 'Supergate without what helps subgraphs that fail', thisBuild, plain),
   supergate('resilient', 'Supergate with all of it, three instances each', thisBuild, resilient),
+  {
+    ...supergate('policies', 'Supergate with all policies', thisBuild),
+    note: 'the same with `@authenticated`, `@requiresScopes`, three rate limits, and a budget of cost',
+    command: ({ protectedSupergraphFile, ...site }) =>
+      supergateCommand({ ...site, supergraphFile: protectedSupergraphFile }, thisBuild(site), { rateLimits, cost }),
+  },
 ];
 
 /** Another build of Supergate, to compare a change with what was before. */

@@ -10,7 +10,7 @@ const { join } = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { isDeepStrictEqual } = require('node:util');
 const { expectedAnswer, requestBody, seedOf } = require('./cases');
-const { composeSupergraph, readSubgraphs } = require('./graph/compose');
+const { composeSupergraph, protectSubgraphs, readSubgraphs } = require('./graph/compose');
 const { placeholder } = require('./load');
 const { peakMemory, resetPeakMemory, signalTree } = require('./process-stats');
 
@@ -93,6 +93,8 @@ class Harness {
     this.subgraphs = readSubgraphs(urls);
     this.supergraphFile = join(this.directory, 'supergraph.graphql');
     writeFileSync(this.supergraphFile, composeSupergraph(this.subgraphs));
+    this.protectedSupergraphFile = join(this.directory, 'protected.graphql');
+    writeFileSync(this.protectedSupergraphFile, composeSupergraph(protectSubgraphs(this.subgraphs)));
     const { token, publicKey } = createToken();
     this.publicKey = publicKey;
     this.headers = {
@@ -107,8 +109,9 @@ class Harness {
     const directory = join(this.directory, `${contender.name}-${mode}`);
     mkdirSync(directory);
     const port = await freePort();
-    const { supergraphFile, subgraphs, publicKey, builds } = this;
-    const site = { directory, port, mode, supergraphFile, subgraphs, publicKey, issuer, ...builds };
+    const { supergraphFile, protectedSupergraphFile, subgraphs, publicKey, builds } = this;
+    const files = { supergraphFile, protectedSupergraphFile };
+    const site = { directory, port, mode, ...files, subgraphs, publicKey, issuer, ...builds };
     const command = contender.command(site);
     const logFile = join(directory, 'log');
     const log = openSync(logFile, 'a');

@@ -20,4 +20,17 @@ function composeSupergraph(subgraphs) {
   return composed.supergraphSdl;
 }
 
-module.exports = { composeSupergraph, readSubgraphs };
+/** The same subgraphs, protected as a graph would be: a root field needs a token, a field below it a scope. */
+function protectSubgraphs(subgraphs) {
+  return subgraphs.map((subgraph) => (subgraph.name === 'accounts' ? protect(subgraph) : subgraph));
+}
+
+function protect({ sdl, ...subgraph }) {
+  const protectedSdl = sdl
+    .replace('v2.3", import: [', 'v2.5", import: ["@authenticated", "@requiresScopes", ')
+    .replace('user(id: ID!): User', '$& @authenticated')
+    .replace('name: String', '$& @requiresScopes(scopes: [["read"]])');
+  return { ...subgraph, sdl: protectedSdl };
+}
+
+module.exports = { composeSupergraph, protectSubgraphs, readSubgraphs };
