@@ -3,7 +3,13 @@
  * come, and when live counters alone are too many, the one that was asked longest ago. Clock: per request.
  */
 import { createRateCounter, type RateCounter } from './rate-counters';
-import { type ChargeOutcome, type ChargeRequest, decideCharges, type RateLimitStore } from './rate-limit-store';
+import {
+  type ChargeOutcome,
+  type ChargeRequest,
+  type CounterUse,
+  decideCharges,
+  type RateLimitStore,
+} from './rate-limit-store';
 
 /** A counter without its numbers, and its key: measured, in numbers of eight bytes. */
 const ownSize = 40;
@@ -17,9 +23,35 @@ export interface MemoryStoreOptions {
   readonly now?: () => number;
 }
 
+/** A counter in the ring of all. A `Map` in the order of use would be built anew every few requests. */
+class Entry {
+  before: Entry = this;
+  after: Entry = this;
+  /** What it is taken to cost; 0 while it is not in the ring. */
+  size = 0;
+
+  constructor(
+    readonly key: string,
+    readonly counter: RateCounter,
+  ) {}
+
+  leave(): void {
+    this.before.after = this.after;
+    this.after.before = this.before;
+  }
+
+  joinBefore(next: Entry): void {
+    this.after = next;
+    this.before = next.before;
+    next.before.after = this;
+    next.before = this;
+  }
+}
+
 export class MemoryStore implements RateLimitStore {
-  /** The least recently asked first. */
-  private readonly counters = new Map<string, RateCounter>();
+  private readonly entries = new Map<string, Entry>();
+  /** Stands between the entry that was asked last, before it, and the one that was asked longest ago, after it. */
+  private readonly ring = new Entry('', createRateCounter({ algorithm: 'token-bucket', max: 1, windowMs: 1 }));
   private readonly maxSize: number;
   private readonly now: () => number;
   private size = 0;
@@ -31,18 +63,18 @@ export class MemoryStore implements RateLimitStore {
 
   /** How many counters are kept. */
   get count(): number {
-    return this.counters.size;
+    return this.entries.size;
   }
 
   charge(request: ChargeRequest): ChargeOutcome {
     const now = Math.floor(this.now());
-    const counters = request.counters.map(({ key, quota }) => {
-      const counter = this.take(key) ?? createRateCounter(quota);
-      counter.settle(now, quota);
-      return counter;
-    });
-    const outcome = decideCharges(request, counters, now);
-    for (const [index, { key }] of request.counters.entries()) this.keep(key, counters[index] as RateCounter, now);
+    const entries = request.counters.map((use) => this.settled(use, now));
+    const outcome = decideCharges(
+      request,
+      entries.map(({ counter }) => counter),
+      now,
+    );
+    for (const entry of entries) this.keep(entry, now);
     this.sweep(now);
     return outcome;
   }
@@ -50,41 +82,50 @@ export class MemoryStore implements RateLimitStore {
   /** Takes over what another store has counted, where that is more: so this one goes on from there if it must. */
   learn({ counters }: ChargeRequest, outcome: ChargeOutcome): void {
     const now = Math.floor(this.now());
-    for (const [index, { key, quota }] of counters.entries()) {
-      const counter = this.take(key) ?? createRateCounter(quota);
-      counter.settle(now, quota);
-      const missing = counter.remaining(quota) - (outcome.counters[index]?.remaining ?? quota.max);
-      if (missing > 0) counter.take(missing, now, quota);
-      this.keep(key, counter, now);
+    for (const [index, use] of counters.entries()) {
+      const { quota } = use;
+      const entry = this.settled(use, now);
+      const missing = entry.counter.remaining(quota) - (outcome.counters[index]?.remaining ?? quota.max);
+      if (missing > 0) entry.counter.take(missing, now, quota);
+      this.keep(entry, now);
     }
     this.sweep(now);
   }
 
-  private take(key: string): RateCounter | undefined {
-    const counter = this.counters.get(key);
-    if (!counter) return undefined;
-    this.drop(key, counter);
-    return counter;
+  private settled({ key, quota }: CounterUse, now: number): Entry {
+    const entry = this.entries.get(key) ?? new Entry(key, createRateCounter(quota));
+    entry.counter.settle(now, quota);
+    return entry;
   }
 
-  private keep(key: string, counter: RateCounter, now: number): void {
-    if (counter.expiresAt <= now) return;
-    this.counters.set(key, counter);
-    this.size += ownSize + counter.size;
+  private keep(entry: Entry, now: number): void {
+    const { counter } = entry;
+    if (counter.expiresAt <= now) {
+      if (entry.size > 0) this.drop(entry);
+      return;
+    }
+    if (entry.size === 0) this.entries.set(entry.key, entry);
+    const size = ownSize + counter.size;
+    this.size += size - entry.size;
+    entry.size = size;
+    entry.leave();
+    entry.joinBefore(this.ring);
   }
 
-  private drop(key: string, counter: RateCounter): void {
-    this.counters.delete(key);
-    this.size -= ownSize + counter.size;
+  private drop(entry: Entry): void {
+    this.entries.delete(entry.key);
+    this.size -= entry.size;
+    entry.size = 0;
+    entry.leave();
   }
 
   private sweep(now: number): void {
     let looked = 0;
-    for (const [key, counter] of this.counters) {
+    for (let entry = this.ring.after; entry !== this.ring; entry = this.ring.after) {
       looked += 1;
-      const isOver = looked <= sweptAtOnce && counter.expiresAt <= now;
+      const isOver = looked <= sweptAtOnce && entry.counter.expiresAt <= now;
       if (!isOver && this.size <= this.maxSize) return;
-      this.drop(key, counter);
+      this.drop(entry);
     }
   }
 }
