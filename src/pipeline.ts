@@ -212,7 +212,7 @@ export async function admit(
   const overrideLabels = generation.overrides?.decide(target, context);
   if (!policies) {
     const executable = await engine.prepare(target, variables, undefined, overrideLabels);
-    return { kind: 'admitted', executable, variables, exclusions: undefined, overrideLabels, extensions: undefined };
+    return admitted(executable, variables, overrideLabels, unjudged);
   }
   const reading = policies.readAhead?.(target);
   if (reading) await reading;
@@ -224,18 +224,31 @@ export async function admit(
   const weighed = policies.weigh?.(request, readable);
   if (weighed?.kind === 'refused') return weighed;
   const executable = await engine.prepare(target, variables, readable?.fields, overrideLabels);
-  const judged = { exclusions: readable, unauthorized: readable, overrideLabels, count: weighed?.count };
-  const first = { kind: 'admitted', executable, variables, ...judged } as const;
   const limit = policies.limit?.(request, readable, weighed?.estimated ?? 0);
   const limited = limit instanceof Promise ? await limit : limit;
   const extensions = joinExtensions(authorized, weighed, limited);
   if (limited?.kind === 'refused') return { ...limited, ...(extensions && { extensions }) };
-  if (limited?.kind !== 'partly') return { ...first, extensions };
+  const judged = { exclusions: readable, unauthorized: readable, extensions, count: weighed?.count };
+  if (limited?.kind !== 'partly') return admitted(executable, variables, overrideLabels, judged);
   const exclusions = joinExclusions(readable, limited.exclusions);
   const rest = await engine.prepare(target, variables, exclusions?.fields, overrideLabels);
   const { ifNothingRuns: errors } = limited;
   if (errors && runsNothing(rest)) return { kind: 'refused', errors, ...(extensions && { extensions }) };
-  return { ...first, executable: rest, exclusions, extensions };
+  return admitted(rest, variables, overrideLabels, { ...judged, exclusions });
+}
+
+type Judged = Pick<Admitted, 'exclusions' | 'unauthorized' | 'extensions' | 'count'>;
+
+const unjudged: Judged = { exclusions: undefined, extensions: undefined };
+
+/** Always of one hidden class: what follows reads it at each request. */
+function admitted(
+  executable: ExecutableOperation,
+  variables: CheckedVariables,
+  overrideLabels: Admitted['overrideLabels'],
+  { exclusions, unauthorized, extensions, count }: Judged,
+): Admitted {
+  return { kind: 'admitted', executable, variables, exclusions, unauthorized, overrideLabels, extensions, count };
 }
 
 function runsNothing({ steps, introspection }: ExecutableOperation): boolean {
@@ -245,8 +258,9 @@ function runsNothing({ steps, introspection }: ExecutableOperation): boolean {
 function joinExtensions(
   ...verdicts: readonly (Verdict | Weighed | undefined)[]
 ): Readonly<Record<string, unknown>> | undefined {
-  const told = verdicts.flatMap((verdict) => verdict?.extensions ?? []);
-  return told.length === 0 ? undefined : Object.assign({}, ...told);
+  let told: Readonly<Record<string, unknown>> | undefined;
+  for (const verdict of verdicts) if (verdict?.extensions) told = { ...told, ...verdict.extensions };
+  return told;
 }
 
 /**

@@ -30,9 +30,14 @@ export function rateLimitHeaders({ quotas, retryAfterMs }: RateLimitReport, isRe
   const headers: string[] = [];
   const told = quotas.slice(0, maxQuotas);
   if (told.length > 0) {
-    const policies = told.map(({ name, max, windowMs }) => `"${name}";q=${max};w=${seconds(windowMs)}`);
-    const states = told.map(({ name, remaining, resetMs }) => `"${name}";r=${remaining};t=${seconds(resetMs)}`);
-    headers.push('ratelimit-policy', policies.join(', '), 'ratelimit', states.join(', '));
+    let policies = '';
+    let states = '';
+    for (const { name, max, windowMs, remaining, resetMs } of told) {
+      const separator = policies === '' ? '' : ', ';
+      policies += `${separator}"${name}";q=${max};w=${seconds(windowMs)}`;
+      states += `${separator}"${name}";r=${remaining};t=${seconds(resetMs)}`;
+    }
+    headers.push('ratelimit-policy', policies, 'ratelimit', states);
   }
   if (isRefused && retryAfterMs !== undefined) headers.push('retry-after', String(seconds(retryAfterMs)));
   return headers;

@@ -180,9 +180,11 @@ class Bill {
     this.chargeOperation();
     const chargedAt = new Map<number, number>();
     for (const [index, unit] of plan.units.entries()) {
-      const charges = unit.occurrences
-        .filter((occurrence) => this.runs(occurrence))
-        .flatMap((occurrence) => unit.rules.flatMap((rule) => this.chargeField(rule, occurrence)));
+      const charges: Charge[] = [];
+      for (const occurrence of unit.occurrences) {
+        if (!this.runs(occurrence)) continue;
+        for (const rule of unit.rules) this.chargeField(rule, occurrence, charges);
+      }
       if (charges.length === 0) continue;
       chargedAt.set(index, this.units.length);
       const parent = unit.parent === undefined ? undefined : chargedAt.get(unit.parent);
@@ -248,28 +250,29 @@ class Bill {
   }
 
   private chargeOperation(): void {
-    const charges = this.plan.operationRules.flatMap((rule) =>
-      this.charge(rule, '', rule.counts === 'cost' ? this.cost : 1),
-    );
+    const charges: Charge[] = [];
+    for (const rule of this.plan.operationRules) {
+      this.charge(rule, '', rule.counts === 'cost' ? this.cost : 1, charges);
+    }
     if (charges.length > 0) this.add({ charges, scope: 'operation', parent: undefined }, undefined);
   }
 
-  private chargeField(rule: RateLimitRule, { field, nodes: [node] }: FieldOccurrence): Charge[] {
+  private chargeField(rule: RateLimitRule, { field, nodes: [node] }: FieldOccurrence, charges: Charge[]): void {
     const { coerced } = this.request.variables;
     const values = rule.identityArgs.map((path) => argumentValue(field, node, path, coerced));
     const { arrayLengthField } = rule;
     const cost = arrayLengthField ? listLength(argumentValue(field, node, arrayLengthField, coerced)) : 1;
-    return this.charge(rule, values.length === 0 ? '' : writeValues(values), cost);
+    this.charge(rule, values.length === 0 ? '' : writeValues(values), cost, charges);
   }
 
-  private charge(rule: RateLimitRule, values: string, cost: number): Charge[] {
+  private charge(rule: RateLimitRule, values: string, cost: number, charges: Charge[]): void {
     const { identity, clientAddress = '' } = this.request.context;
     const party = countedParty(rule.by, identity, clientAddress);
-    if (party === undefined) return [];
+    if (party === undefined) return;
     const { quota, prefix } = allowanceOf(rule, identity);
     const key = `${prefix}${party}|${values}`;
     const counter = this.counterOf(key, quota, rule);
-    return [{ counter, cost, countsRejected: rule.countsRejected, isReadOnly: rule.isReadOnly }];
+    charges.push({ counter, cost, countsRejected: rule.countsRejected, isReadOnly: rule.isReadOnly });
   }
 
   private counterOf(key: string, quota: Quota, rule: RateLimitRule): number {
