@@ -108,7 +108,9 @@ function withTold(
   const report = caching && !isOurText ? { ...caching, etag: undefined } : caching;
   const cached = report === undefined ? over : withCaching(over, report, conditionOf(message, exchange));
   if (rateLimits === undefined) return cached;
-  return { ...cached, headers: cached.headers.concat(rateLimitHeaders(rateLimits, answer.status >= 400)) };
+  const { status, body, code } = cached;
+  const used = rateLimitHeaders(rateLimits, answer.status >= 400);
+  return { status, headers: [...cached.headers, ...used], body, code };
 }
 
 function conditionOf({ method, headers }: IncomingMessage, { negotiated }: Exchange): Condition {

@@ -32,13 +32,13 @@ export class RateLimiter {
 
   charge(request: LimiterRequest): LimiterOutcome | Promise<LimiterOutcome> {
     const { local, shared } = this.options;
-    if (!shared) return { ...local.charge(request), isShared: true };
+    if (!shared) return asShared(local.charge(request));
     const answer = shared.charge(request);
-    if (!(answer instanceof Promise)) return { ...answer, isShared: true };
+    if (!(answer instanceof Promise)) return asShared(answer);
     return answer.then((outcome) => {
       if (!outcome) return this.chargeAlone(request);
       if (request.onStoreFailure.includes('local')) local.learn(request, outcome);
-      return { ...outcome, isShared: true };
+      return asShared(outcome);
     });
   }
 
@@ -56,6 +56,11 @@ export class RateLimiter {
     }));
     return { ...this.options.local.charge({ ...request, counters, units }), isShared: false };
   }
+}
+
+/** Spelled out: a spread would give each outcome a hidden class of its own. */
+function asShared({ isWhollyRefused, refused, counters }: ChargeOutcome): LimiterOutcome {
+  return { isWhollyRefused, refused, counters, isShared: true };
 }
 
 /** Fits nothing. */

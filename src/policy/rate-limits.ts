@@ -290,8 +290,8 @@ class Bill {
     return this.indexes.get(key) ?? -1;
   }
 
-  private add({ charges, ...unit }: ChargedUnit, planned: number | undefined): void {
-    this.units.push({ ...unit, charges: mergeCharges(charges) });
+  private add({ charges, scope, parent }: ChargedUnit, planned: number | undefined): void {
+    this.units.push({ charges: mergeCharges(charges), scope, parent });
     this.planned.push(planned);
   }
 
