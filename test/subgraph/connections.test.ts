@@ -186,6 +186,27 @@ describe('connections to a subgraph', () => {
     expect(seen.accepted).toBe(2);
   });
 
+  it.each(['http', 'https', 'h2'] as const)('go to the address that was found for the name: %s', async (protocol) => {
+    const hosts: (string | undefined)[] = [];
+    const { origin } = await serve((body, response) => {
+      const { headers } = response.req as IncomingMessage;
+      hosts.push((headers[':authority'] as string | undefined) ?? headers.host);
+      response.end(body);
+    }, protocol);
+    const { port } = new URL(origin);
+    // Where `localhost` is in the certificate, nothing else resolves here.
+    const name = protocol === 'http' ? 'users.test' : 'localhost';
+    const at = (host: string, address: string) =>
+      connect(`${new URL(origin).protocol}//${host}:${port}`, { address, ca: cert, http2: protocol === 'h2' });
+    expect(await send(at(name, '127.0.0.1')).done).toMatchObject({ status: 200 });
+    expect(hosts).toEqual([`${name}:${port}`]);
+    expect(await send(at(name, '127.0.0.9')).done).toMatchObject({ failure: { reason: 'ECONNREFUSED', sent: false } });
+    if (protocol === 'http') return;
+    // The address is in the certificate, the name is not.
+    const { failure } = await send(at('users.test', '127.0.0.1')).done;
+    expect(failure?.reason).toBe('ERR_TLS_CERT_ALTNAME_INVALID');
+  });
+
   it('are given up while they are being made when nobody waits', async () => {
     // A server that never takes part in the TLS handshake: the connection is never made.
     const sockets = new Set<Socket>();

@@ -66,8 +66,8 @@ afterEach(async () => {
   expect(clock.timers.size).toBe(0);
 });
 
-function createTransport(url: string, maxConnections = 2): StreamTransport {
-  const limits = { maxConnections, connectTimeoutMs, keepAliveMs, maxEventBytes: 1_000 };
+function createTransport(url: string, maxConnections = 2, address?: string): StreamTransport {
+  const limits = { address, maxConnections, connectTimeoutMs, keepAliveMs, maxEventBytes: 1_000 };
   return createWebSocketTransport({ url, ...limits, initPayload: () => ({ 'supergate-identity': 'me' }), clock });
 }
 
@@ -101,6 +101,15 @@ async function subscribed(count = 1): Promise<WebSocket> {
 }
 
 describe('a subscription over graphql-transport-ws', () => {
+  it('goes to the address that was found for the name', async () => {
+    const { port } = server.address() as AddressInfo;
+    transport = createTransport(`ws://users.test:${port}/graphql`, 2, '127.0.0.1');
+    const connected = once(server, 'connection');
+    open();
+    const [, request] = await connected;
+    expect(request.headers.host).toBe(`users.test:${port}`);
+  });
+
   it('says who speaks on the socket, and who asks in each operation', async () => {
     const { told, stop } = open('subscription { a }', { 'x-tenant': 'one' });
     await until(() => told.length === 1);

@@ -57,6 +57,22 @@ describe('the metrics', () => {
     ]);
   });
 
+  it('tell of the instances of subgraphs as they are now', async () => {
+    const instance = { host: 'a:1', circuit: 'open', ejections: 2, outstanding: 3, latencyMs: 40 };
+    const state = { retries: 5, hedges: 6, instances: [instance], discovery: { changes: 7, failures: 8 } };
+    metrics.observeSubgraphs(() => new Map([['users', state]]));
+    expect(await lines('supergate_subgraph_')).toEqual([
+      'supergate_subgraph_instance_up{subgraph="users",instance="a:1"} 0',
+      'supergate_subgraph_ejections_total{subgraph="users",instance="a:1"} 2',
+      'supergate_subgraph_instance_requests_in_flight{subgraph="users",instance="a:1"} 3',
+      'supergate_subgraph_instance_latency_seconds{subgraph="users",instance="a:1"} 0.04',
+      'supergate_subgraph_discoveries_total{subgraph="users",outcome="changed"} 7',
+      'supergate_subgraph_discoveries_total{subgraph="users",outcome="failed"} 8',
+      'supergate_subgraph_repetitions_total{subgraph="users",reason="retry"} 5',
+      'supergate_subgraph_repetitions_total{subgraph="users",reason="hedge"} 6',
+    ]);
+  });
+
   it('tell of the process, in numbers that make sense', async () => {
     const value = async (name: string) => Number((await lines(`${name} `))[0]?.split(' ')[1]);
     expect(await value('process_resident_memory_bytes')).toBeGreaterThan(10_000_000);

@@ -53,8 +53,9 @@ export class Registrations {
 
   /** Tells the instances of a subgraph from now on, whenever they change; returns what ends it. */
   follow(subgraph: string, ttlMs: number, onInstances: (addresses: readonly InstanceAddress[]) => void): () => void {
-    const followed = this.#followed.get(subgraph) ?? new FollowedSubgraph(subgraph, ttlMs, this.dependencies);
+    const followed = this.#followed.get(subgraph) ?? new FollowedSubgraph(subgraph, this.dependencies);
     this.#followed.set(subgraph, followed);
+    followed.ttlMs = ttlMs;
     return followed.add(onInstances);
   }
 
@@ -80,6 +81,8 @@ interface Entry {
 }
 
 class FollowedSubgraph {
+  /** As the newest follower wants it. */
+  ttlMs = 0;
   readonly #entries = new Map<string, Entry>();
   readonly #followers = new Set<(addresses: readonly InstanceAddress[]) => void>();
   #told: string | undefined;
@@ -90,7 +93,6 @@ class FollowedSubgraph {
 
   constructor(
     private readonly subgraph: string,
-    private readonly ttlMs: number,
     private readonly dependencies: RegistrationsDependencies,
   ) {
     this.#isReady = dependencies.store === undefined;
@@ -112,6 +114,7 @@ class FollowedSubgraph {
   }
 
   register(registration: Registration): RegistrationOutcome {
+    if (this.#followers.size === 0) return { kind: 'unknown' };
     this.#sweep();
     const isNew = !this.#entries.has(registration.id);
     if (isNew && this.#entries.size >= maxInstances) return { kind: 'full', maximum: maxInstances };

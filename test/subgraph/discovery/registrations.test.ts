@@ -95,8 +95,12 @@ describe('instances that register themselves', () => {
     registrations.register('users', at('a'));
     stop();
     expect(clock.due).toEqual([]);
+    expect(registrations.register('users', at('b'))).toEqual({ kind: 'unknown' });
     const told: unknown[] = [];
-    const stopAgain = registrations.follow('users', ttlMs, (addresses) => told.push(addresses.length));
+    const stopAgain = registrations.follow('users', 2 * ttlMs, (addresses) => told.push(addresses.length));
+    expect(told).toEqual([1]);
+    expect(registrations.register('users', at('a'))).toMatchObject({ ttlMs: 2 * ttlMs });
+    await clock.pass(ttlMs + 1_000);
     expect(told).toEqual([1]);
     await clock.pass(ttlMs + 1_000);
     expect(told).toEqual([1, 0]);
