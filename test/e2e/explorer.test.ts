@@ -77,6 +77,32 @@ describeInBrowser('the explorer in a browser', () => {
     expect(server.lines.some(({ operation }) => operation === 'Greet')).toBe(true);
   }, 60_000);
 
+  it('runs a subscription in the offline explorer, shows its events as they come, and stops it', async () => {
+    browser = await openBrowser();
+    const page = await visit('/graphiql');
+    const shows = (text: string) =>
+      page.waitForFunction(
+        (wanted) => document.querySelector('.graphiql-response')?.textContent?.replace(/\s/g, ' ').includes(wanted),
+        text,
+      );
+    await page.click('.graphiql-query-editor .view-lines');
+    await page.keyboard.press('Control+A');
+    await page.keyboard.insertText('subscription Listen { ticks }');
+    await page.click('.graphiql-execute-button');
+    await server.door.subscribed(1);
+    const subscription = server.door.subscriptions[0]!;
+    for (const number of [41, 42]) {
+      subscription.sink.next(JSON.stringify({ data: { ticks: number } }), false);
+      await shows(`"ticks": ${number}`);
+    }
+    await page.screenshot({ path: join(tmpdir(), 'supergate-explorer-subscription.png') });
+    await page.click('.graphiql-execute-button');
+    while (subscription.stopped === undefined) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(subscription.stopped).toBe('client');
+    expect(complaints).toEqual([]);
+    expect(browser.outside).toEqual([]);
+  }, 60_000);
+
   it('knows the schema in the offline explorer, and completes its fields', async () => {
     browser = await openBrowser();
     const page = await visit('/graphiql');
