@@ -3,30 +3,17 @@
  * Real: Postgres, the three subgraphs, the gateway, the tokens of users. Observed: events, joined with other subgraphs.
  */
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type Client, createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
-import { type RunningGateway, serve } from '../../src/main';
-import { silentLog } from '../../src/telemetry/log';
-import { createContentSubgraph } from '../../subgraphs/content/subgraph';
-import { createPaymentsSubgraph } from '../../subgraphs/payments/subgraph';
-import { createLocalEvents } from '../../subgraphs/shared/events';
-import { createPasswords } from '../../subgraphs/users/passwords';
+import type { Events } from '../../subgraphs/shared/events';
 import { SEED_PASSWORD, seedUserId } from '../../subgraphs/users/seed';
-import { createUsersSubgraph } from '../../subgraphs/users/subgraph';
 import { until } from '../subgraphs/live-support';
-import { startTestSubgraph, type TestSubgraph } from '../subgraphs/payments-content-support';
-import { TEST_SECRET } from '../subgraphs/shared-call';
+import { type ReferenceGraph, startReferenceGraph } from '../support/reference-graph';
 
 jest.setTimeout(60_000);
 
-const root = join(__dirname, '../..');
-const directory = mkdtempSync(join(tmpdir(), 'supergate-live-'));
-const events = createLocalEvents();
-let subgraphs: TestSubgraph[] = [];
-let gateway: RunningGateway;
+let gateway: ReferenceGraph;
+let events: Events;
 const sockets: Pick<Client, 'dispose'>[] = [];
 
 /** The clock of tokens, for all who read it: some keep `Date.now` from the start. */
@@ -35,45 +22,14 @@ const realNow = Date.now;
 Date.now = () => realNow() + laterMs;
 
 beforeAll(async () => {
-  const env = { SIGNING_KEYS_DIR: join(directory, 'keys') };
-  const users = await createUsersSubgraph(env, silentLog, createPasswords({ ln: 10, r: 8, p: 1 }));
-  subgraphs = await Promise.all([
-    startTestSubgraph(users, events),
-    startTestSubgraph(createPaymentsSubgraph({}, silentLog), events),
-    startTestSubgraph(createContentSubgraph(), events),
-  ]);
-  const urls = subgraphs.map(({ url }) => url);
-  const config = join(directory, 'gateway.yaml');
-  writeFileSync(
-    config,
-    `server: { port: 0 }
-authentication:
-  required: false
-  issuers:
-    - issuer: https://users.supergate.local
-      audiences: [supergate]
-      algorithms: [ES256]
-      jwksUrl: ${urls[0]}/.well-known/jwks.json
-subgraphIdentity: { secret: ${TEST_SECRET} }
-telemetry: { logLevel: silent }`,
-  );
-  gateway = await serve({
-    supergraph: join(root, 'supergraph.yaml'),
-    config,
-    env: {
-      SUBGRAPH_USERS_URL: `${urls[0]}/graphql`,
-      SUBGRAPH_PAYMENTS_URL: `${urls[1]}/graphql`,
-      SUBGRAPH_CONTENT_URL: `${urls[2]}/graphql`,
-    },
-  });
+  gateway = await startReferenceGraph();
+  events = gateway.events;
 });
 
 afterAll(async () => {
   Date.now = realNow;
   await Promise.all(sockets.map((socket) => socket.dispose()));
   await gateway?.close();
-  await Promise.all(subgraphs.map((subgraph) => subgraph.close()));
-  rmSync(directory, { recursive: true, force: true });
 });
 
 // biome-ignore lint/suspicious/noExplicitAny: the tests state the shapes that they read
