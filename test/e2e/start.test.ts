@@ -85,13 +85,44 @@ describe('npm start', () => {
     expect(JSON.parse(stdout)).toEqual(JSON.parse(told));
   });
 
-  it('takes the token that `supergate token` signs with its keys, and no other', async () => {
+  const signToken = () => {
     const words = ['token', '--sub', seedUserId(1), '--roles', 'USER,ADMIN', '--keys', join(home, 'keys')];
-    const { stdout } = spawnSync('node', ['--require', 'tsx/cjs', 'src/cli.ts', ...words], {
-      cwd: root,
-      encoding: 'utf8',
-    });
-    const token = stdout.trim();
+    const options = { cwd: root, encoding: 'utf8' } as const;
+    return spawnSync('node', ['--require', 'tsx/cjs', 'src/cli.ts', ...words], options).stdout.trim();
+  };
+
+  it('keeps the feed for everybody, until somebody writes, edits or deletes a post', async () => {
+    const authorization = `Bearer ${signToken()}`;
+    const route = `${url}/api/v1/content/posts`;
+    const feed = async (tag = '') => {
+      const response = await fetch(`${route}?first=1`, { headers: { 'if-none-match': tag } });
+      const { status, headers } = response;
+      const body = status === 200 ? ((await response.json()) as { nodes: { title: string }[] }) : undefined;
+      return {
+        status,
+        etag: headers.get('etag') ?? '',
+        age: headers.get('cache-control'),
+        title: body?.nodes[0]?.title,
+      };
+    };
+    const write = async (method: string, path: string, body?: object) => {
+      const headers = { 'content-type': 'application/json', authorization };
+      const response = await fetch(route + path, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+      return (await response.json().catch(() => ({}))) as { id: string };
+    };
+    const before = await feed();
+    expect(before.age).toBe('public, max-age=30');
+    expect((await feed(before.etag)).status).toBe(304);
+    const { id } = await write('POST', '', { title: 'Fresh', body: 'Just now.' });
+    expect(await feed(before.etag)).toMatchObject({ status: 200, title: 'Fresh' });
+    await write('PATCH', `/${id}`, { title: 'Fresher' });
+    expect((await feed()).title).toBe('Fresher');
+    await write('DELETE', `/${id}`);
+    expect((await feed()).title).toBe(before.title);
+  });
+
+  it('takes the token that `supergate token` signs with its keys, and no other', async () => {
+    const token = signToken();
     const answer = await post('{ me { username } }', `Bearer ${token}`);
     expect(await answer.json()).toEqual({ data: { me: { username: 'ada' } } });
     const [head, body] = token.split('.');
