@@ -143,6 +143,8 @@ const resilient = ({ subgraphs }) => ({
       health: { probe: { kind: 'graphql', intervalMs: 1_000 } },
       retries: { attempts: 3 },
       deadlineHeader: 'x-deadline-ms',
+      breaker: { enabled: true },
+      maxInFlight: 1_000,
     },
     overrides: Object.fromEntries(
       subgraphs.map(({ name, url }) => {
