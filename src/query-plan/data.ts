@@ -49,7 +49,18 @@ export function escapeText(value: string): string {
  * leaves the later one counts unless it is null, and the concrete `__typename` wins over the interface that an
  * `@interfaceObject` names.
  */
-export function mergeObject(target: DataObject, source: DataObject, types: SupergraphTypes): void {
+export function mergeObject(
+  target: DataObject,
+  source: DataObject,
+  types: SupergraphTypes,
+  depth = 0,
+  merged?: MergedObjects,
+): void {
+  let known = merged;
+  if (depth > maxPlainDepth) {
+    known ??= new MergedObjects();
+    if (!known.add(target, source)) return;
+  }
   for (const key of Object.keys(source)) {
     if (key === '__proto__') continue;
     const value = source[key];
@@ -59,8 +70,25 @@ export function mergeObject(target: DataObject, source: DataObject, types: Super
     } else if (key === '__typename') {
       if (!types.isObject(String(existing)) && value !== null) target[key] = value;
     } else if (value !== null) {
-      target[key] = mergeValue(existing, value, types);
+      target[key] = mergeValue(existing, value, types, depth + 1, known);
     }
+  }
+}
+
+/** Data so deep may be without end: an entity that leads to itself stands below itself, since its answers are shared. */
+const maxPlainDepth = 50;
+
+/** The objects that one merge has put together so far. */
+class MergedObjects {
+  private readonly sources = new Map<DataObject, Set<DataObject>>();
+
+  /** False when these two are merged already, or are being merged. */
+  add(target: DataObject, source: DataObject): boolean {
+    const known = this.sources.get(target) ?? new Set();
+    this.sources.set(target, known);
+    if (known.has(source)) return false;
+    known.add(source);
+    return true;
   }
 }
 
@@ -73,15 +101,21 @@ export function noteShared(source: DataObject, shared: Set<unknown>): void {
 }
 
 /** What is known of a value: the parts of both where they are objects, or lists of as many; else the later one. */
-function mergeValue(existing: unknown, value: unknown, types: SupergraphTypes): unknown {
+function mergeValue(
+  existing: unknown,
+  value: unknown,
+  types: SupergraphTypes,
+  depth: number,
+  merged: MergedObjects | undefined,
+): unknown {
   if (value === null || value === undefined || value === existing) return existing;
   if (isDataObject(existing) && isDataObject(value)) {
-    mergeObject(existing, value, types);
+    mergeObject(existing, value, types, depth, merged);
     return existing;
   }
   if (!Array.isArray(existing) || !Array.isArray(value) || existing.length !== value.length) return value;
   for (let index = 0; index < value.length; index++) {
-    existing[index] = mergeValue(existing[index], value[index], types);
+    existing[index] = mergeValue(existing[index], value[index], types, depth, merged);
   }
   return existing;
 }
