@@ -10,7 +10,7 @@ import type { Config } from './config';
 import { type Setting, shownValue } from './config/effective';
 import type { Gateway } from './gateway';
 import type { ConfigReload } from './reload-config';
-import { type AdjustableLog, type LogLevel, logLevels } from './telemetry/log';
+import { type AdjustableLog, type Log, type LogLevel, logLevels } from './telemetry/log';
 import type { Metrics } from './telemetry/metrics';
 
 export interface AdminParts {
@@ -30,10 +30,19 @@ export interface Admin {
 
 /** Opens the door for operators, where one is configured. Rejects when its port cannot be had. */
 export async function openAdmin(config: Config['admin'], parts: AdminParts): Promise<Admin | undefined> {
+  return openAdminRoutes(config, config ? createAdminRoutes(parts) : [], parts.log);
+}
+
+/** The same for these routes. */
+export async function openAdminRoutes(
+  config: Config['admin'],
+  routes: readonly AdminRoute[],
+  log: Log,
+): Promise<Admin | undefined> {
   if (!config) return undefined;
-  const door = createAdminDoor({ routes: createAdminRoutes(parts), token: config.token, log: parts.log });
+  const door = createAdminDoor({ routes, token: config.token, log });
   const url = await door.listen(config.port, config.host);
-  parts.log.info({ url }, 'The endpoints for operators are open');
+  log.info({ url }, 'The endpoints for operators are open');
   return { url, close: door.close };
 }
 

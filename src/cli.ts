@@ -3,6 +3,7 @@
  * The command line: words in, exit status out (0 done, 1 failed, 2 wrong arguments, configuration or supergraph).
  * Clock: the process. It decides nothing of its own: every command calls one function of the gateway.
  */
+import cluster from 'node:cluster';
 import { existsSync, writeFileSync } from 'node:fs';
 import { type Config, ConfigError, configJsonSchema, createConfig, loadConfig, processEnvironment } from './config';
 import {
@@ -20,8 +21,7 @@ import { type Setting, shownValue } from './config/effective';
 import { authenticationProblems } from './context/create-authentication';
 import { createDevToken, devTokenDefaults } from './context/dev-token';
 import { createKeyCommands } from './context/key-commands';
-import type { RunningGateway } from './main';
-import { endProcess } from './process-end';
+import { readPort, serveCommand } from './serve-command';
 import {
   type Composition,
   CompositionError,
@@ -32,9 +32,8 @@ import {
 } from './supergraph/composition';
 import { createOpenApiCommand } from './supergraph/openapi-command';
 import { createPlanCommands } from './supergraph/plan-commands';
-import { InvalidSupergraphError, PlannerThread } from './supergraph/planner-client';
+import { PlannerThread } from './supergraph/planner-client';
 import { readSupergraphSource } from './supergraph/sources';
-import type { LogLevel } from './telemetry/log';
 
 const defaultSupergraph = './supergraph.yaml';
 const defaultConfig = './gateway.yaml';
@@ -50,15 +49,17 @@ const commands: Readonly<Record<string, Command>> = {
       config: { type: 'string', value: 'FILE', help: `configuration (default ${defaultConfig}, if there is one)` },
       port: { type: 'string', value: 'PORT', help: 'port to listen on, 0 for a free one (default 4000)' },
       host: { type: 'string', value: 'HOST', help: 'address to listen on (default 127.0.0.1)' },
+      workers: { type: 'string', value: 'N|auto', help: 'processes that share the port (auto: one for each core)' },
       'watch-config': { type: 'boolean', help: 'read the configuration anew when its file changes' },
     },
     details: [
       'Environment: PORT, HOST, LOG_LEVEL, SUPERGATE_ZONE, SUPERGATE_IDENTITY_SECRET and SUBGRAPH_<NAME>_URL (or _URLS, of its',
       'instances) stand above the configuration file; --port and --host stand above both. NODE_ENV=production switches introspection and the',
       'explorer off, unless the file says otherwise. The first SIGINT or SIGTERM lets running requests finish.',
-      'SIGHUP reads the configuration anew (not where a terminal is attached), SIGUSR2 switches debug lines on and off.',
+      'SIGHUP reads the configuration anew, or, with --workers, replaces them one after the other (not where a terminal is',
+      'attached); SIGUSR2 switches debug lines on and off.',
     ].join('\n'),
-    run: serveCommand,
+    run: (args) => serveCommand(args, { supergraph: defaultSupergraph, config: defaultConfig }, { print, tell }),
   },
   compose: {
     summary: 'Compose subgraphs to a supergraph, or tell every error with its position.',
@@ -132,6 +133,8 @@ export async function runCli(args: readonly string[]): Promise<void> {
   } catch (error) {
     process.exitCode = report(error);
   }
+  // The line to its primary would keep a worker that does not serve.
+  if (cluster.isWorker && process.exitCode !== 0) process.exit();
 }
 
 async function dispatch(words: readonly string[]): Promise<number> {
@@ -160,51 +163,6 @@ function joinCommand([first = '', second = '', ...rest]: readonly string[]): rea
 function secondWords(name: string): readonly string[] {
   const prefix = `${name} `;
   return Object.keys(commands).flatMap((command) => (command.startsWith(prefix) ? command.slice(prefix.length) : []));
-}
-
-async function serveCommand(args: Arguments): Promise<number> {
-  const supergraph = args.positional ?? defaultSupergraph;
-  const port = readPort(args.text('port'));
-  const host = args.text('host');
-  const config = args.text('config') ?? (existsSync(defaultConfig) ? defaultConfig : undefined);
-  // Loaded here, because the other commands need nothing of the server.
-  const { serve } = require('./main') as typeof import('./main');
-  const options = { supergraph, ...(config && { config }), ...(port !== undefined && { port }), ...(host && { host }) };
-  try {
-    let end = () => {};
-    const watchConfig = args.flag('watch-config');
-    const server = await serve({ ...options, env: processEnvironment(), watchConfig, drain: () => end() });
-    end = endProcess({ process, close: () => server.close(), log: server.log, tell });
-    listenToOperators(server);
-    return print(`supergate serves ${supergraph} and is ready at ${server.graphqlUrl}`);
-  } catch (error) {
-    if (!(error instanceof InvalidSupergraphError)) throw error;
-    const position = error.line === undefined ? '' : `:${error.line}:${error.column ?? 1}`;
-    tell(`${supergraph}${position} this is not a composed supergraph: ${error.message}`);
-    return 2;
-  }
-}
-
-/** Signals that change how it runs. A terminal sends SIGHUP when it closes: then the process ends with it. */
-function listenToOperators({ log, reload }: RunningGateway): void {
-  if (!process.stdin.isTTY) process.on('SIGHUP', () => void reload());
-  let before: LogLevel | undefined;
-  process.on('SIGUSR2', () => {
-    const next = before ?? 'debug';
-    before = before === undefined ? log.level : undefined;
-    if (before) log.level = next;
-    // While the line can be seen.
-    log.info({ debug: before !== undefined }, 'The log has another level');
-    log.level = next;
-  });
-}
-
-function readPort(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const port = Number(text);
-  if (!/^\d{1,5}$/.test(text) || port > 65_535)
-    throw new UsageError(`--port must be a number from 0 to 65535, not "${text}"`);
-  return port;
 }
 
 async function composeCommand(args: Arguments): Promise<number> {

@@ -133,6 +133,8 @@ export interface Gateway extends GatewayInterface {
   readonly supergraphStatus: SupergraphStatus | undefined;
   /** Where instances of subgraphs may register themselves; undefined until `load`. */
   readonly registrations: Registrations | undefined;
+  /** What runs has so long; default: `timeouts.drainMs`. */
+  stop(withinMs?: number): Promise<void>;
   /** Undefined where no Redis is used. */
   readonly redisStatus: 'up' | 'down' | undefined;
   /** The generation that new operations run under; undefined until `load`. */
@@ -380,9 +382,9 @@ class Supergate implements Gateway {
     return withContext(asker, { log, readHeaderSources, timeoutMs: this.config.timeouts.operationMs }, use);
   }
 
-  async stop(): Promise<void> {
+  async stop(withinMs = this.config.timeouts.drainMs): Promise<void> {
     await this.managed?.cleanup?.();
-    await this.generations.stop(this.config.timeouts.drainMs);
+    await this.generations.stop(withinMs);
     this.live.endAll(new ClientError('SUPERGRAPH_NOT_READY', 'The gateway is stopping.'));
     this.eventSources.close();
     await Promise.all([this.planner?.close(), this.redis?.close()]);

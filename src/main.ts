@@ -3,7 +3,8 @@
  * In: paths, overrides and the environment. Out: a running gateway. Clock: once per process.
  * Problems of the user's files are thrown as `ConfigError` and `CompositionError`, whose messages name file and line.
  */
-import { openAdmin } from './admin-routes';
+import { createAdminRoutes, openAdmin } from './admin-routes';
+import type { AdminRoute } from './client/admin';
 import { createHttpServer } from './client/http';
 import { type Config, ConfigError, type LoadedConfig, loadConfig, strayOverrides } from './config';
 import { registrationProblems } from './config/discovery';
@@ -21,6 +22,7 @@ import { ConfigReload, type ConfigReloadOptions, type ReloadOutcome } from './re
 import { KnownDocuments } from './supergraph/known-documents';
 import { PlannerThread } from './supergraph/planner-client';
 import { watchSupergraph } from './supergraph/watched-source';
+import type { MetricSamples } from './telemetry/exposition';
 import { type AdjustableLog, createLog, type Log } from './telemetry/log';
 import { createMetrics, type Metrics } from './telemetry/metrics';
 import type { Tracer, TracingOptions } from './telemetry/traces';
@@ -35,6 +37,8 @@ export interface ServeOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Whether `config` is read anew when the file changes. */
   readonly watchConfig?: boolean;
+  /** What it has of its primary, where it is one of several workers: the metrics of all. */
+  readonly worker?: { readonly renderMetrics: Metrics['render'] };
   /** Ends the process as the first SIGTERM does, when an operator asks for it. Without it, the server closes. */
   readonly drain?: () => void;
 }
@@ -43,13 +47,19 @@ export interface RunningGateway {
   /** Of the server: `http://127.0.0.1:4000`. */
   readonly url: string;
   readonly graphqlUrl: string;
+  /** Of one worker: above it, another one takes its place. */
+  readonly maxMemoryBytes: number | undefined;
   /** Of the endpoints for operators, where there are any. */
   readonly adminUrl: string | undefined;
+  /** The same endpoints, to be asked directly. */
+  readonly adminRoutes: readonly AdminRoute[];
+  /** Its metrics, to be added to those of other processes. */
+  samples(): Promise<MetricSamples>;
   readonly log: AdjustableLog;
   /** Reads the configuration anew, and takes over what can change while it runs. Never rejects. */
   reload(): Promise<ReloadOutcome>;
   /** Drains: readiness off, then no new connections, running operations finish. */
-  close(): Promise<void>;
+  close(closing?: { readonly readinessMs?: number }): Promise<void>;
 }
 
 /** Starts a gateway; everything that was started is ended again when it fails. */
@@ -87,7 +97,8 @@ async function open(
   { planner, ...base }: BaseParts & { readonly planner: PlannerThread },
 ): Promise<RunningGateway> {
   const { library, identity, log } = base;
-  const metrics = createMetrics();
+  const own = createMetrics();
+  const metrics = options.worker ? { ...own, render: options.worker.renderMetrics } : own;
   const supergraph = watchSupergraph({
     ...config.supergraph,
     source: options.supergraph,
@@ -150,19 +161,23 @@ async function openDoors(
   const doors = httpDepsOf(config, { gateway, contexts, operations, redis, metrics, tracer, log });
   const http = await createHttpServer(httpConfigOf(config), doors);
   for (const stray of strayOverrides(config, gateway.current?.subgraphNames ?? [])) log.warn({}, stray);
-  const close = async () => {
+  const close = async (closing: { readonly readinessMs?: number } = {}) => {
     unwatch();
-    const { readinessMs, drainMs } = reload.config.timeouts;
+    const { drainMs } = reload.config.timeouts;
+    const { readinessMs = reload.config.timeouts.readinessMs } = closing;
+    const endsAt = performance.now() + readinessMs + drainMs;
     await http.close({ readinessMs, timeoutMs: drainMs });
     await operations.close();
     await reload.close();
-    await gateway.stop();
+    await gateway.stop(Math.max(0, endsAt - performance.now()));
     await Promise.all([tracer?.close(), parts.observer.close()]);
     metrics.close();
     await admin?.close();
   };
   const drain = options.drain ?? close;
-  const admin = await openAdmin(config.admin, { gateway, health: doors.health, metrics, reload, log, drain });
+  const adminParts = { gateway, health: doors.health, metrics, reload, log, drain };
+  // Of several workers, the primary has the port.
+  const admin = options.worker ? undefined : await openAdmin(config.admin, adminParts);
   const graphqlUrl = await http.listen(config.server.port, config.server.host).catch(async (error: unknown) => {
     await admin?.close();
     throw error;
@@ -171,7 +186,10 @@ async function openDoors(
   return {
     url: new URL(graphqlUrl).origin,
     graphqlUrl,
+    maxMemoryBytes: config.server.workerMaxMemoryBytes,
     adminUrl: admin?.url,
+    adminRoutes: createAdminRoutes(adminParts),
+    samples: () => metrics.samples(),
     log,
     reload: () => reload.reload(),
     close,

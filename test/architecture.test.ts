@@ -20,7 +20,11 @@ const joints = [
   'pipeline.ts',
   'process-end.ts',
   'reload-config.ts',
+  'serve-command.ts',
   'subscribe.ts',
+  'worker-messages.ts',
+  'worker.ts',
+  'workers.ts',
 ];
 
 /** Libraries that are the language of several rooms; every other one is known to a single file. */

@@ -33,6 +33,12 @@ export const serverSchema = z
     trustedProxies: list(addressRange()).describe(
       'Addresses and CIDR ranges of proxies whose `X-Forwarded-For` tells the address of the client.',
     ),
+    workerMaxMemoryBytes: count()
+      .min(100_000_000)
+      .optional()
+      .describe(
+        'Resident memory of a worker (`serve --workers`), above which another one takes its place. Absent: none does.',
+      ),
     introspection: z
       .union([z.boolean(), audienceSchema])
       .default(true)

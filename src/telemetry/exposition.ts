@@ -2,7 +2,7 @@
  * Counters and histograms as plain numbers, handed to prom-client when they are asked for: counted by prom-client they
  * cost forty times as much. Clock: per request (count: no allocation), per scrape (render). It knows no metric by name.
  */
-import { type Metric, Registry } from 'prom-client';
+import { AggregatorRegistry, type Metric, Registry } from 'prom-client';
 
 export interface CounterCell {
   value: number;
@@ -70,21 +70,44 @@ export interface Exposed {
   readonly name: string;
   readonly help: string;
   readonly type: string;
+  readonly aggregator?: Aggregator;
   /** Names of the label values of its cells, in order. */
   readonly labels: readonly string[];
   readonly family: Iterable<readonly [readonly LabelValue[], CounterCell | HistogramCell]>;
 }
 
+/** How the values of several processes become one. */
+export type Aggregator = 'sum' | 'max' | 'min' | 'average';
+
+/** What one process counts, as plain data for another one to add up. */
+export type MetricSamples = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
+
 /** The text of `GET /metrics`, written by prom-client. */
 export async function renderMetrics(metrics: readonly Exposed[]): Promise<{ contentType: string; body: string }> {
+  const registry = registryOf(metrics);
+  return { contentType: registry.contentType, body: await registry.metrics() };
+}
+
+/** The same as data. */
+export function sampleMetrics(metrics: readonly Exposed[]): Promise<MetricSamples> {
+  return registryOf(metrics).getMetricsAsJSON();
+}
+
+/** The same text for several processes together. */
+export async function renderAll(samples: readonly MetricSamples[]): Promise<{ contentType: string; body: string }> {
+  const registry = AggregatorRegistry.aggregate([...samples]);
+  return { contentType: registry.contentType, body: await registry.metrics() };
+}
+
+function registryOf(metrics: readonly Exposed[]): Registry {
   const registry = new Registry();
   // prom-client asks a metric for its values at scrape time; what counts between scrapes is the cells above.
   for (const metric of metrics) {
-    const { name, help, type } = metric;
-    const get = async () => ({ name, help, type, values: [...sampleValues(metric)], aggregator: 'sum' });
+    const { name, help, type, aggregator = 'sum' } = metric;
+    const get = async () => ({ name, help, type, values: [...sampleValues(metric)], aggregator });
     registry.registerMetric({ name, get } as unknown as Metric);
   }
-  return { contentType: registry.contentType, body: await registry.metrics() };
+  return registry;
 }
 
 function* sampleValues({ name, labels, family }: Exposed) {

@@ -3,6 +3,8 @@
  * They are created from this table, and the tables of the documents are printed from it.
  */
 
+import type { Aggregator } from './exposition';
+
 interface MetricDefinition {
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly unit:
@@ -21,6 +23,8 @@ interface MetricDefinition {
     | 'seconds'
     | 'bytes';
   readonly labels: readonly string[];
+  /** Of several workers; default: their sum. */
+  readonly aggregator?: Aggregator;
   readonly help: string;
 }
 
@@ -132,6 +136,7 @@ export const metricCatalogue = {
     type: 'gauge',
     unit: 'instances',
     labels: ['subgraph', 'instance'],
+    aggregator: 'average',
     help: 'Whether an instance (host and port) of a subgraph is asked: 0 while it is left out after failures.',
   },
   supergate_subgraph_ejections_total: {
@@ -150,6 +155,7 @@ export const metricCatalogue = {
     type: 'gauge',
     unit: 'seconds',
     labels: ['subgraph', 'instance'],
+    aggregator: 'average',
     help: 'What calls to an instance of a subgraph take, smoothed, as balancing sees it: failures are made to look slow.',
   },
   supergate_subgraph_discoveries_total: {
@@ -294,6 +300,7 @@ export const metricCatalogue = {
     type: 'gauge',
     unit: 'seconds',
     labels: ['quantile'],
+    aggregator: 'max',
     help: 'How late the event loop ran its timers since the last scrape: quantiles 0.5, 0.99 and 1.',
   },
   process_resident_memory_bytes: { type: 'gauge', unit: 'bytes', labels: [], help: 'Resident memory of the process.' },
@@ -314,6 +321,7 @@ export const metricCatalogue = {
     type: 'gauge',
     unit: 'seconds',
     labels: [],
+    aggregator: 'min',
     help: 'When the process started, in seconds since the epoch.',
   },
 } as const satisfies Record<string, MetricDefinition>;

@@ -3,7 +3,7 @@
  * No registry for all: two gateways in one process do not share numbers. Clock: per request (count), per scrape (render).
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { counters, type Exposed, histograms, renderMetrics } from './exposition';
+import { counters, type Exposed, histograms, type MetricSamples, renderMetrics, sampleMetrics } from './exposition';
 import {
   lagResolutionMs,
   measureCaches,
@@ -55,6 +55,8 @@ export interface Metrics {
   configReloaded(outcome: 'reloaded' | 'refused'): void;
   /** The exposition format of Prometheus. */
   render(): Promise<{ contentType: string; body: string }>;
+  /** The same as data, for a process that adds up several. */
+  samples(): Promise<MetricSamples>;
   /** Ends the measurement of the event loop. */
   close(): void;
 }
@@ -283,55 +285,58 @@ export function createMetrics(): Metrics {
     configReloaded(outcome) {
       configReloads.of(outcome).value++;
     },
-    async render() {
-      const samples: Record<MetricName, Samples> = {
-        supergate_requests_total: requests,
-        supergate_request_duration_seconds: requestDurations,
-        supergate_requests_in_flight: inFlight,
-        supergate_request_errors_total: requestErrors,
-        supergate_connection_errors_total: connectionErrors,
-        supergate_requests_shed_total: shed,
-        supergate_request_limit: [[[], { value: readLimit() }]],
-        supergate_unauthorized_fields_total: unauthorizedFields,
-        supergate_rate_limits_total: rateLimits,
-        supergate_operation_cost: costs,
-        supergate_operation_cost_exceeded_total: costsExceeded,
-        supergate_rate_limit_store_failures_total: rateLimitStoreFailures,
-        supergate_cache_answers_total: caching.answers,
-        supergate_cache_invalidated_tags_total: caching.invalidated,
-        supergate_cache_bytes: [[[], { value: caching.readBytes() }]],
-        supergate_subgraph_requests_total: subgraphRequests,
-        supergate_subgraph_request_duration_seconds: subgraphDurations,
-        ...measureSubgraphs(readSubgraphs()),
-        supergate_supergraph_updates_total: supergraphUpdates,
-        supergate_config_reloads_total: configReloads,
-        ...measureCaches(readCaches()),
-        supergate_operations_total: usage.operations,
-        supergate_clients_total: usage.clients,
-        supergate_fields_total: usage.fields,
-        supergate_websocket_connections: clients.sockets,
-        supergate_websocket_closed_total: clients.closed,
-        supergate_live_operations: clients.running,
-        supergate_live_operations_total: clients.operations,
-        supergate_live_events_dropped_total: clients.dropped,
-        supergate_live_events_queued: [[[], { value: clients.queueDepth() }]],
-        supergate_subscriptions_active: subscriptions.active,
-        supergate_subscriptions_started_total: subscriptions.started,
-        supergate_subscriptions_ended_total: subscriptions.ended,
-        supergate_subscription_events_total: subscriptions.events,
-        supergate_subscription_gaps_total: subscriptions.gaps,
-        supergate_event_loop_lag_seconds: measureEventLoop(eventLoop),
-        process_gc_seconds_total: garbage.seconds,
-        ...measureProcess(),
-      };
-      const names = Object.keys(metricCatalogue) as MetricName[];
-      return renderMetrics(names.map((name) => ({ name, ...metricCatalogue[name], family: samples[name] })));
-    },
+    render: () => renderMetrics(exposed()),
+    samples: () => sampleMetrics(exposed()),
     close: () => {
       eventLoop.disable();
       garbage.close();
     },
   };
+
+  function exposed(): Exposed[] {
+    const samples: Record<MetricName, Samples> = {
+      supergate_requests_total: requests,
+      supergate_request_duration_seconds: requestDurations,
+      supergate_requests_in_flight: inFlight,
+      supergate_request_errors_total: requestErrors,
+      supergate_connection_errors_total: connectionErrors,
+      supergate_requests_shed_total: shed,
+      supergate_request_limit: [[[], { value: readLimit() }]],
+      supergate_unauthorized_fields_total: unauthorizedFields,
+      supergate_rate_limits_total: rateLimits,
+      supergate_operation_cost: costs,
+      supergate_operation_cost_exceeded_total: costsExceeded,
+      supergate_rate_limit_store_failures_total: rateLimitStoreFailures,
+      supergate_cache_answers_total: caching.answers,
+      supergate_cache_invalidated_tags_total: caching.invalidated,
+      supergate_cache_bytes: [[[], { value: caching.readBytes() }]],
+      supergate_subgraph_requests_total: subgraphRequests,
+      supergate_subgraph_request_duration_seconds: subgraphDurations,
+      ...measureSubgraphs(readSubgraphs()),
+      supergate_supergraph_updates_total: supergraphUpdates,
+      supergate_config_reloads_total: configReloads,
+      ...measureCaches(readCaches()),
+      supergate_operations_total: usage.operations,
+      supergate_clients_total: usage.clients,
+      supergate_fields_total: usage.fields,
+      supergate_websocket_connections: clients.sockets,
+      supergate_websocket_closed_total: clients.closed,
+      supergate_live_operations: clients.running,
+      supergate_live_operations_total: clients.operations,
+      supergate_live_events_dropped_total: clients.dropped,
+      supergate_live_events_queued: [[[], { value: clients.queueDepth() }]],
+      supergate_subscriptions_active: subscriptions.active,
+      supergate_subscriptions_started_total: subscriptions.started,
+      supergate_subscriptions_ended_total: subscriptions.ended,
+      supergate_subscription_events_total: subscriptions.events,
+      supergate_subscription_gaps_total: subscriptions.gaps,
+      supergate_event_loop_lag_seconds: measureEventLoop(eventLoop),
+      process_gc_seconds_total: garbage.seconds,
+      ...measureProcess(),
+    };
+    const names = Object.keys(metricCatalogue) as MetricName[];
+    return names.map((name) => ({ name, ...metricCatalogue[name], family: samples[name] }));
+  }
 }
 
 /** RFC 6455, section 7.4.1, and graphql-transport-ws: clients may send any. */
