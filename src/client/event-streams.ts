@@ -138,8 +138,11 @@ class OperationStream implements RunningStream {
       onOverflow: () => this.abandon('slow'),
     });
     this.outbox.sendControl(this.framing.opening);
-    // A client that does not even take heartbeats is gone, or as good as gone.
-    this.heartbeat = setInterval(() => this.outbox.sendControl(this.framing.heartbeat), deps.heartbeatMs).unref();
+    // Where events wait, nobody needs a sign of life.
+    const beat = () => {
+      if (this.outbox.depth === 0) this.outbox.sendControl(this.framing.heartbeat);
+    };
+    this.heartbeat = setInterval(beat, deps.heartbeatMs).unref();
     deps.metrics.operationStarted(protocol, request.prepared.operation);
     void this.run().then((code) => deps.metrics.operationEnded(protocol, request.prepared.operation, code));
   }

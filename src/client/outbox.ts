@@ -67,11 +67,16 @@ export class Outbox {
     this.makeRoom();
   }
 
-  /** Sends an answer of the protocol after everything that waits for the same stream. */
+  /** Sends an answer of the protocol after everything that waits for the same stream. It is never dropped: see `isFull`. */
   sendControl(message: string, id?: string): void {
-    if (this.waiting.length === 0) this.hand({ kind: 'control', id, message });
-    else this.push({ kind: 'control', id, message });
-    if (this.waitingBytes > 2 * this.limits.maxBytes) this.hooks.onOverflow();
+    const entry = { kind: 'control', id, message } as const;
+    if (this.waiting.length === 0 && this.connection.bufferedBytes < highWaterBytes) this.hand(entry);
+    else this.push(entry);
+  }
+
+  /** More waits than a client that reads could leave: nothing more should be done for it. */
+  get isFull(): boolean {
+    return this.waitingBytes > 2 * this.limits.maxBytes;
   }
 
   /** Hands everything that waits to the connection, however slow it is, and then the end. */

@@ -71,6 +71,11 @@ export class SocketConnection implements ErrorSink {
   /** A message of the client; undefined for one that is not text. */
   receive(text: string | undefined): void {
     if (this.phase === 'closed') return;
+    // Every message is answered: who goes on asking without reading would fill the memory.
+    if (this.outbox.isFull) {
+      this.tooSlow();
+      return;
+    }
     let message: ReturnType<typeof readMessage>;
     try {
       message = readMessage(text ?? '');

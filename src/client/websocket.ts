@@ -83,6 +83,7 @@ class Sockets implements WebSocketDoor {
       clientTracking: false,
       maxPayload: config.maxMessageBytes,
       perMessageDeflate: false,
+      autoPong: false,
       handleProtocols: (offered) => (offered.has(protocol) ? protocol : false),
     });
     this.connectionDeps = this.createConnectionDeps();
@@ -170,6 +171,11 @@ class Sockets implements WebSocketDoor {
     socket.on('pong', () => {
       entry.hasAnswered = true;
     });
+    socket.on('ping', (data) => {
+      entry.hasAnswered = true;
+      // Who does not read the answers gets none (RFC 6455 section 5.5.3 wants the last one alone).
+      if (stream.writableLength < maxPongBytes) socket.pong(data);
+    });
     // `ws` has closed it with the code of the mistake (1002, 1007, 1009).
     socket.on('error', () => {});
     socket.on('close', (code) => {
@@ -221,6 +227,8 @@ class Sockets implements WebSocketDoor {
 const spreadShare = 0.7;
 /** Names and values. */
 const maxHeaderEntries = 400;
+/** What may wait for a client that is sent a pong. */
+const maxPongBytes = 65_536;
 
 /**
  * Messages go past `ws`, in one piece: its way takes two writes and some objects for each, and an event is told to many.

@@ -68,6 +68,8 @@ export interface FakeDoor extends GraphQLDoor {
   readonly rights: Rights;
   /** What the credential behind a scope gives by now, as `Rights.renew` says it. */
   renewal: (scope: RequestScope) => Promise<RequestScope | undefined>;
+  /** A subscription begins when this is settled. */
+  beforeSubscribe: Promise<void>;
   /** The subscriptions so far, newest last. */
   readonly subscriptions: readonly FakeSubscription[];
   /** Resolves when there were so many. */
@@ -197,6 +199,7 @@ export function createFakeDoor(options: { introspection?: boolean } = {}): FakeD
       if (params.variables?.refuse) {
         return { kind: 'refused', errors: [new ClientError('UNAUTHORIZED_FIELD_OR_TYPE', 'Not for you.')] };
       }
+      await this.beforeSubscribe;
       const subscription: FakeSubscription = { sink, stopped: undefined, renewed: 0 };
       subscriptions.push(subscription);
       for (const check of subscribers.splice(0)) check();
@@ -213,6 +216,7 @@ export function createFakeDoor(options: { introspection?: boolean } = {}): FakeD
         },
       };
     },
+    beforeSubscribe: Promise.resolve(),
     subscriptions,
     async subscribed(count) {
       while (subscriptions.length < count) await new Promise<void>((resolve) => subscribers.push(resolve));

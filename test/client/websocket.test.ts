@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import type { HttpConfig } from '../../src/client/http';
 import { ClientError } from '../../src/errors';
@@ -403,6 +404,144 @@ describe('limits of a connection', () => {
     await server.door.subscribed(1);
     (client.socket as unknown as { _socket: { pause(): void } })._socket.pause();
     await waitFor(() => server.door.subscriptions[0]?.stopped === 'client');
+  });
+});
+
+jest.setTimeout(60_000);
+
+describe('a client that means harm', () => {
+  /** Server sides of the sockets, in the order in which they came. */
+  const sides: Duplex[] = [];
+  const watchSides = () => {
+    sides.length = 0;
+    server.http.server.on('upgrade', (_request, side: Duplex) => sides.push(side));
+  };
+  const turn = () => new Promise(setImmediate);
+  const pause = ({ socket }: Client) => (socket as unknown as { _socket: { pause(): void } })._socket.pause();
+
+  it('is cut when it goes on asking and reads no answer', async () => {
+    await start({ maxQueuedBytes: 10_000 });
+    watchSides();
+    const client = await ready();
+    pause(client);
+    const id = 'x'.repeat(50_000);
+    let sent = 0;
+    while (!sides[0]?.destroyed && sent < 3_000) {
+      client.send(subscribe(`${sent}${id}`, '{ nothing }'));
+      sent += 1;
+      if (sent % 10 === 0) await turn();
+      expect(sides[0]?.writableLength).toBeLessThan(1_000_000);
+    }
+    expect(sides[0]?.destroyed).toBe(true);
+  });
+
+  it('fills no memory with pings whose pongs it does not read', async () => {
+    await start();
+    watchSides();
+    const client = await ready();
+    pause(client);
+    for (let number = 1; number <= 100_000; number++) {
+      client.socket.ping('x'.repeat(125));
+      if (number % 1_000 === 0) {
+        while (client.socket.bufferedAmount > 1_000_000) await turn();
+        expect(sides[0]?.writableLength).toBeLessThan(100_000);
+      }
+    }
+    const other = await ready();
+    other.socket.ping('here');
+    expect(String((await once(other.socket, 'pong'))[0])).toBe('here');
+  });
+
+  it('leaves nothing behind with a storm of subscriptions that it ends at once', async () => {
+    await start();
+    const client = await ready();
+    const ids = Array.from({ length: 2_000 }, (_, index) => String(index));
+    for (const id of ids) {
+      client.send(subscribe(id));
+      client.send({ id, type: 'complete' });
+    }
+    client.send({ type: 'ping' });
+    while ((await client.next()).type !== 'pong');
+    await waitFor(() => server.door.subscriptions.every(({ stopped }) => stopped === 'client'));
+    await waitFor(() => server.door.counts.disposed === server.door.requests.length);
+    client.send(subscribe('1', '{ hello }'));
+    expect(await client.next()).toMatchObject({ id: '1', type: 'next' });
+  });
+
+  it('gets an error for each of thousands of operations beyond those that may run', async () => {
+    await start({ maxOperationsPerConnection: 10 });
+    const client = await ready();
+    for (let number = 0; number < 3_000; number++) client.send(subscribe(String(number)));
+    for (let number = 10; number < 3_000; number++)
+      expect(await client.next()).toMatchObject({ id: String(number), type: 'error' });
+    await server.door.subscribed(10);
+    expect(server.door.subscriptions).toHaveLength(10);
+  });
+
+  it('that completes a subscription while it begins, leaves none', async () => {
+    await start();
+    const client = await ready();
+    let begin = () => {};
+    server.door.beforeSubscribe = new Promise((resolve) => {
+      begin = resolve;
+    });
+    client.send(subscribe('1'));
+    await waitFor(() => server.door.requests.length === 1);
+    client.send({ id: '1', type: 'complete' });
+    client.send({ type: 'ping' });
+    await client.next();
+    begin();
+    await server.door.subscribed(1);
+    await waitFor(() => server.door.subscriptions[0]?.stopped === 'client');
+    server.door.subscriptions[0]?.sink.next(tick(1), false);
+    client.send({ type: 'ping' });
+    expect(await client.next()).toEqual({ type: 'pong' });
+  });
+
+  it.each([
+    ['a second connection_init before the answer to the first', { type: 'connection_init' }, 4429],
+    ['an operation before the answer to connection_init', subscribe('1', '{ hello }'), 4401],
+  ])('is closed for %s', async (_name, message, code) => {
+    await start();
+    const client = await connectClient();
+    client.send({ type: 'connection_init' });
+    client.send(message);
+    expect(await client.closed).toMatchObject({ code });
+  });
+
+  it.each<[string, readonly number[], number]>([
+    ['a frame without a mask', [0x81, 0x02, 0x7b, 0x7d], 1002],
+    ['an unknown opcode', [0x83, 0x80, 0, 0, 0, 0], 1002],
+    ['a reserved bit', [0xc1, 0x80, 0, 0, 0, 0], 1002],
+    ['a continuation of nothing', [0x80, 0x80, 0, 0, 0, 0], 1002],
+    ['a ping in two frames', [0x09, 0x80, 0, 0, 0, 0], 1002],
+    ['a length of 2^60 bytes', [0x81, 0xff, 0x10, 0, 0, 0, 0, 0, 0, 0], 1009],
+  ])('is closed for %s', async (_name, bytes, code) => {
+    await start();
+    const client = await ready();
+    client.send(subscribe('1'));
+    await server.door.subscribed(1);
+    (client.socket as unknown as { _socket: Duplex })._socket.write(Buffer.from(bytes));
+    expect(await client.closed).toMatchObject({ code });
+    await waitFor(() => server.door.subscriptions[0]?.stopped === 'client');
+  });
+
+  it.each([
+    [
+      'of an old version',
+      'sec-websocket-version: 7\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==',
+      /^HTTP\/1.1 4\d\d/,
+    ],
+    ['without a key', 'sec-websocket-version: 13', /^HTTP\/1.1 400/],
+    ['to another protocol', 'upgrade: h2c', /^HTTP\/1.1 (200|4\d\d)/],
+  ])('is told of an upgrade %s', async (_name, headers, answer) => {
+    await start();
+    const raw = connect(Number(new URL(url).port), '127.0.0.1');
+    const upgrade = headers.startsWith('upgrade') ? '' : 'upgrade: websocket\r\n';
+    raw.write(`GET /graphql HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\n${upgrade}${headers}\r\n\r\n`);
+    const [data] = await once(raw, 'data');
+    expect(String(data)).toMatch(answer);
+    raw.destroy();
   });
 });
 
