@@ -64,6 +64,19 @@ export function createAdminRoutes(parts: AdminParts): readonly AdminRoute[] {
     },
     {
       method: 'POST',
+      path: '/cache/invalidate',
+      summary: 'Calls old what was answered with these tags: {"tags": ["Post:7", "User"]}, or ["*"] for all.',
+      async handle({ body }) {
+        const { tags } = (body ?? {}) as { tags?: readonly unknown[] };
+        const isGiven = Array.isArray(tags) && tags.length > 0 && tags.every((tag) => typeof tag === 'string' && tag);
+        if (!isGiven) return refusal(400, 'Give {"tags": [...]}: names of types, or "Type:key", or "*".');
+        await gateway.invalidate(tags as readonly string[]);
+        log.info({ tags }, 'Answers were called old by an operator');
+        return { json: { tags } };
+      },
+    },
+    {
+      method: 'POST',
       path: '/config/reload',
       summary: 'Reads the configuration anew, and tells what changed and what needs a restart; 422 with problems.',
       async handle() {

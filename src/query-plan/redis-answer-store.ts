@@ -13,6 +13,17 @@ export interface SharedScripts {
   script(lua: string): RunScript;
 }
 
+/** Undefined for what no gateway of this kind has written. */
+function readKept(meta: string | undefined, body: string | undefined): KeptAnswer | undefined {
+  if (typeof meta !== 'string' || typeof body !== 'string') return undefined;
+  try {
+    const kept = JSON.parse(meta) as Omit<KeptAnswer, 'body'>;
+    return typeof kept.storedAt === 'number' && typeof kept.maxAgeMs === 'number' ? { ...kept, body } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Redis' own clock in microseconds: whatever gateways think it is. Sixteen digits, so that texts compare as numbers. */
 const now = `local time = redis.call('TIME')
 local now = time[1] .. string.format('%06d', time[2])`;
@@ -78,11 +89,7 @@ export class RedisAnswers implements AnswerStore {
     const read = await this.runRead([this.answerKey(key), this.lastKey], [this.tagPrefix]);
     if (!Array.isArray(read)) return undefined;
     const [at, invalidatedAt, meta, body] = read as (string | undefined)[];
-    const kept =
-      typeof meta === 'string' && typeof body === 'string'
-        ? { ...(JSON.parse(meta) as Omit<KeptAnswer, 'body'>), body }
-        : undefined;
-    return { at: Number(at), invalidatedAt: Number(invalidatedAt), kept };
+    return { at: Number(at), invalidatedAt: Number(invalidatedAt), kept: readKept(meta, body) };
   }
 
   write(

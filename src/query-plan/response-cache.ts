@@ -7,7 +7,7 @@ import type { GraphQLError } from 'graphql';
 import { type CachingReport, digestOf, readSubgraphSayings } from '../client/caching-headers';
 import { openDeadline } from '../context/deadline';
 import type { Identity, RequestContext } from '../context/request-context';
-import { errorTable } from '../errors';
+import { type ErrorCode, type ErrorDefinition, errorTable } from '../errors';
 import type { CheckedVariables } from '../operation/variables';
 import type { CacheOutcome, CachePolicy, Invalidation } from '../policy/cache-policies';
 import { expandTags, tagsOfAnswer, tagsOfMutation } from '../policy/cache-tags';
@@ -98,7 +98,7 @@ export class ResponseCache {
     const { store } = this.options;
     if (!store) return;
     const { data, errors } = readAnswer(answer);
-    const isUnsure = errors.some(isFailure);
+    const isUnsure = errors.some(leavesOpen);
     // A subgraph that refused has changed nothing.
     const hasRun = isUnsure || (data !== null && data !== undefined);
     const found = tags && hasRun ? tagsOfMutation(tags, data, isUnsure) : [];
@@ -240,12 +240,20 @@ function readAnswer(answer: Answer): { readonly data: unknown; readonly errors: 
   return { data: answer.result.data, errors: answer.result.errors ?? [] };
 }
 
-/** A subgraph did not say what it did. */
+/** A subgraph could not be asked, or did not answer as it should: what was kept is better. */
 function isFailure({ extensions }: GraphQLError): boolean {
-  const code = String(extensions.code);
-  if (!Object.hasOwn(errorTable, code)) return false;
-  const { inAnswer, retry } = errorTable[code as keyof typeof errorTable];
-  return inAnswer && retry;
+  const error = definitionOf(extensions.code);
+  return error?.inAnswer === true && error.retry;
+}
+
+/** Whether a subgraph has done what it was asked is not known: it did not say, or nobody listened any more. */
+function leavesOpen({ extensions: { code } }: GraphQLError): boolean {
+  return code !== 'DOWNSTREAM_SERVICE_ERROR' && definitionOf(code)?.inAnswer === true;
+}
+
+/** Subgraphs have codes of their own. */
+function definitionOf(code: unknown): ErrorDefinition | undefined {
+  return typeof code === 'string' && Object.hasOwn(errorTable, code) ? errorTable[code as ErrorCode] : undefined;
 }
 
 function hasFailed(answer: Answer): boolean {

@@ -121,6 +121,12 @@ describe('the endpoints for operators', () => {
     expect(await json('/caches')).toMatchObject({ plans: { entries: 1, misses: 2 } });
   });
 
+  it('call answers old by their tags', async () => {
+    for (const body of [undefined, {}, { tags: [] }, { tags: 'Post' }, { tags: ['Post', 7] }, { tags: [''] }])
+      expect((await admin('/cache/invalidate', 'POST', body)).status).toBe(400);
+    expect(await json('/cache/invalidate', 'POST', { tags: ['Post:7', '*'] })).toEqual({ tags: ['Post:7', '*'] });
+  });
+
   it('change the level of the log', async () => {
     expect((await admin('/log-level', 'PUT', { level: 'loud' })).status).toBe(400);
     expect(await json('/log-level', 'PUT', { level: 'error' })).toEqual({ level: 'error' });

@@ -8,6 +8,7 @@ import { anonymous, type RequestContext } from '../../src/context/request-contex
 import type { CacheOutcome } from '../../src/policy/cache-policies';
 import { MemoryAnswers } from '../../src/query-plan/answer-store';
 import type { Answer } from '../../src/query-plan/engine';
+import { RedisAnswers } from '../../src/query-plan/redis-answer-store';
 import { ResponseCache } from '../../src/query-plan/response-cache';
 import { silentLog } from '../../src/telemetry/log';
 
@@ -233,6 +234,70 @@ describe('what subgraphs say in headers', () => {
     expect((await get('4', saying('cache-control', 'private, max-age=5'))).caching).toMatchObject({ isPrivate: true });
     expect((await get('5', saying('cache-control', 'max-age=500'))).caching).toMatchObject({ maxAgeMs: 10_000 });
     expect(executions).toHaveLength(8);
+  });
+});
+
+describe('a mutation', () => {
+  const tags = { types: ['Post'], unknown: [], known: [{ path: ['edit'], type: 'Post', key: 'id' }] };
+  const answered = (data: object | null, ...codes: string[]): Answer => ({
+    kind: 'result',
+    result: { data: data as never, errors: codes.map((code) => new GraphQLError('no', { extensions: { code } })) },
+  });
+  it.each<[string, Answer, boolean]>([
+    ['was done', { kind: 'text', body: '{"data":{"edit":{"id":"1"}}}' }, true],
+    ['changed another one', { kind: 'text', body: '{"data":{"edit":{"id":"2"}}}' }, false],
+    ['was refused by a subgraph', answered({ edit: null }, 'FORBIDDEN'), false],
+    ['was refused by a subgraph in other words', answered(null, 'DOWNSTREAM_SERVICE_ERROR'), false],
+    ['was refused before', { kind: 'result', result: { errors: [new GraphQLError('no')] } }, false],
+    ['got no answer in time', answered({ edit: null }, 'GATEWAY_TIMEOUT'), true],
+    ['lost its client meanwhile', answered({ edit: null }, 'SUBREQUEST_ABORTED'), true],
+    ['was answered with what the schema does not allow', answered(null, 'INVALID_SUBGRAPH_DATA'), true],
+  ])('that %s makes old what it should', async (_what, answer, isOld) => {
+    const { get, cache } = setUp();
+    await get('1');
+    const variables = { kind: 'checked', raw: {}, coerced: {}, conditions: '' } as const;
+    await cache.mutated({ kind: 'mutation', tags, configured: () => [] }, variables, answer);
+    expect((await get('new')).id).toBe(isOld ? 'new' : '1');
+  });
+});
+
+describe('answers in Redis', () => {
+  it('that nobody can read are none', async () => {
+    for (const [meta, body] of [
+      ['{', '{}'],
+      ['{}', '{}'],
+      ['[]', '{}'],
+      ['null', '{}'],
+      [undefined, undefined],
+    ]) {
+      const scripts = { script: () => async () => ['1700000000000001', '1700000000000000', meta, body] };
+      const store = new RedisAnswers({ scripts, namespace: 'n', maxLifetimeMs: 1_000, everything: '*' });
+      expect(await store.read('a')).toEqual({ at: 1700000000000001, invalidatedAt: 1700000000000000, kept: undefined });
+    }
+  });
+
+  it('are not read before Redis knows what is old; of more than it can remember all is', async () => {
+    let isUp = false;
+    const told: string[] = [];
+    const scripts = {
+      script: (lua: string) => async (_keys: readonly string[], values: readonly string[]) => {
+        if (!isUp) return undefined;
+        if (!lua.includes('#ARGV')) return ['2', '1', undefined, undefined];
+        told.push(...values.slice(2));
+        return 1;
+      },
+    };
+    const store = new RedisAnswers({ scripts, namespace: 'n', maxLifetimeMs: 1_000, everything: '*' });
+    await store.invalidate(['Post:1']);
+    expect(await store.read('a')).toBeUndefined();
+    isUp = true;
+    expect(await store.read('a')).toBeDefined();
+    expect(told).toEqual(['Post:1']);
+    isUp = false;
+    await store.invalidate(Array.from({ length: 10_001 }, (_, index) => `Post:${index}`));
+    isUp = true;
+    await store.read('a');
+    expect(told).toEqual(['Post:1', '*']);
   });
 });
 
