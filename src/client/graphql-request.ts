@@ -26,6 +26,11 @@ export function checkHeaders(method: 'GET' | 'POST', headers: IncomingHttpHeader
   if (method === 'POST') checkBodyHeaders(headers);
 }
 
+/** The same for requests that do nothing without rights: a page of another site can lend them its reader's cookies alone. */
+export function preventCookieCsrf(headers: IncomingHttpHeaders): void {
+  if (headers.cookie !== undefined && headers.authorization === undefined) preventCsrf(headers);
+}
+
 /** Throws CSRF_PREVENTED for a request that a page of another site can make without a preflight. */
 export function preventCsrf(headers: IncomingHttpHeaders): void {
   const contentType = headers['content-type'];

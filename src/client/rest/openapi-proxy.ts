@@ -21,7 +21,9 @@ export function describeProxy(route: ProxyRoute, signIns: readonly Json[]): Json
   const inHeader = requestHeaders.map((header) => ({ name: header, in: 'header', ...text }));
   const isJson = responseType === 'application/json';
   return {
-    operationId: name.replace(/\W+(\w)?/g, (_match, next: string | undefined) => next?.toUpperCase() ?? ''),
+    operationId: name
+      .toLowerCase()
+      .replace(/\W+(\w)?/g, (_match, next: string | undefined) => next?.toUpperCase() ?? ''),
     summary: description ?? name,
     ...(needsSignIn(route) && { security: signIns }),
     parameters: [...inPath, ...inQuery, ...inHeader],

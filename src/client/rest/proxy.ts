@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises';
 import { ClientError, SubgraphError } from '../../errors';
 import type { RequestScope } from '../door';
 import type { Exchange } from '../exchange';
-import { preventCsrf } from '../graphql-request';
+import { preventCookieCsrf } from '../graphql-request';
 import { type HttpAnswer, withHeaders } from '../graphql-response';
 import { rateLimitHeaders } from '../rate-limit-headers';
 import { checkAnnouncedLength, parseContentType, tooLarge } from '../request-body';
@@ -101,8 +101,7 @@ function checkRights({ route, request: { headers }, context, isAnonymous }: Prox
   if (route.audience && !deps.isOfAudience(context, route.audience))
     throw new ClientError('UNAUTHORIZED_FIELD_OR_TYPE', 'This is for others.');
   // A form of another site comes with its reader's cookies, and with nothing that only a script could send.
-  if (route.method !== 'GET' && headers.cookie !== undefined && headers.authorization === undefined)
-    preventCsrf(headers);
+  if (route.method !== 'GET') preventCookieCsrf(headers);
 }
 
 function checkBody({ contentTypes, maxRequestBytes, method }: ProxyRoute, headers: IncomingHttpHeaders): void {

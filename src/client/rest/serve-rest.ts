@@ -11,6 +11,7 @@ import type { Tracer } from '../../telemetry/traces';
 import type { ClientAddress } from '../client-address';
 import type { CreateContext, GraphQLDoor, RequestScope } from '../door';
 import { Exchange, type ExchangeObserver } from '../exchange';
+import { preventCookieCsrf } from '../graphql-request';
 import { type HttpAnswer, withHeaders } from '../graphql-response';
 import { executeOnce, type Idempotency } from '../idempotency';
 import { parseJson } from '../json-text';
@@ -167,9 +168,12 @@ class RestExchange {
       if (hasBody) throw new ClientError('BAD_REQUEST', `A ${method} has no body.`);
       return undefined;
     }
-    // A page of another site can send a POST of a simple type, or of none, with its reader's cookies.
-    if (hasBody || method === 'POST') checkBodyHeaders(headers);
-    if (!hasBody) return undefined;
+    if (!hasBody) {
+      preventCookieCsrf(headers);
+      return undefined;
+    }
+    // JSON is no type that a page of another site could send.
+    checkBodyHeaders(headers);
     checkAnnouncedLength(headers, maxBodyBytes);
     const bytes = await new Promise<Buffer>((resolve, reject) => readBody(this.request, maxBodyBytes, resolve, reject));
     const coding = headers['content-encoding'];

@@ -383,7 +383,7 @@ describe('a route of a subgraph', () => {
     const { paths } = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as { paths: Record<string, object> };
     expect(paths['/upload']).toMatchObject({
       post: {
-        operationId: 'POSTUpload',
+        operationId: 'postUpload',
         security: [{ bearer: [] }],
         requestBody: { content: { 'multipart/form-data': { schema: { required: ['file'] } } } },
       },

@@ -264,10 +264,10 @@ describe('a failure', () => {
       'UNSUPPORTED_MEDIA_TYPE',
     ],
     [
-      'a POST of no type',
-      () => fetch(`${gateway.url}/api/v1/things`, { method: 'POST' }),
-      415,
-      'UNSUPPORTED_MEDIA_TYPE',
+      'a POST of nothing that a page of another site could have sent',
+      () => fetch(`${gateway.url}/api/v1/things`, { method: 'POST', headers: { cookie: 'session=1' } }),
+      400,
+      'CSRF_PREVENTED',
     ],
     ['a body that is no JSON', () => send('POST', '/things', '{'), 400, 'BAD_REQUEST'],
     ['a name that is given twice', () => send('PATCH', '/things/1', '{"name":"a","name":"b"}'), 400, 'BAD_REQUEST'],
@@ -345,6 +345,11 @@ describe('a failure', () => {
     ],
     ['a field that is missing', () => send('PATCH', '/things/1', {}), [{ field: 'name', message: 'is required' }]],
     ['a body that is missing', () => send('POST', '/things'), [{ field: 'body', message: 'is required' }]],
+    [
+      'a body that is missing, with its type',
+      () => fetch(`${gateway.url}/api/v1/things`, { method: 'POST' }),
+      [{ field: 'body', message: 'is required' }],
+    ],
     [
       'a body that is no object',
       () => send('PATCH', '/things/1', [1]),
