@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, print } from 'graphql';
 import { type AdminParts, createAdminRoutes } from '../src/admin-routes';
-import { runCli } from '../src/cli';
+import { commands, runCli } from '../src/cli';
 import { configJsonSchema } from '../src/config';
 import { type ErrorDefinition, errorTable } from '../src/errors';
 import { cacheControlDefinition } from '../src/policy/cache-declarations';
@@ -39,17 +39,7 @@ async function renderParts(): Promise<ReadonlyMap<string, string>> {
     ['directive rateLimit', fence('graphql', rateLimitDefinition)],
     ['query', fence('graphql', print(parse(EXAMPLE_QUERY)))],
   ]);
-  for (const command of [
-    'serve',
-    'compose',
-    'plan',
-    'check',
-    'openapi',
-    'token',
-    'key create',
-    'key rotate',
-    'config',
-  ]) {
+  for (const command of Object.keys(commands)) {
     parts.set(`help ${command}`, fence('text', await captureHelp(command)));
   }
   return parts;

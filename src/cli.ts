@@ -38,7 +38,8 @@ import { readSupergraphSource } from './supergraph/sources';
 const defaultSupergraph = './supergraph.yaml';
 const defaultConfig = './gateway.yaml';
 
-const commands: Readonly<Record<string, Command>> = {
+/** Every command by its name. */
+export const commands: Readonly<Record<string, Command>> = {
   serve: {
     summary: 'Serve a supergraph over HTTP.',
     positional: {
