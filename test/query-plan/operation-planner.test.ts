@@ -1,0 +1,134 @@
+import { composeServices } from '@apollo/composition';
+import type { QueryPlan } from '@apollo/query-planner';
+import { type FragmentDefinitionNode, Kind, type OperationDefinitionNode, parse } from 'graphql';
+import { ClientError, type ErrorCode } from '../../src/errors';
+import type { Operation } from '../../src/operation/document';
+import { createFieldNameTable, OperationFieldNames } from '../../src/query-plan/field-names';
+import { OperationPlanner, type Planner } from '../../src/query-plan/operation-planner';
+import { SelectionReader } from '../../src/query-plan/selections';
+import { finish } from '../../src/slices';
+import { readSupergraphTypes } from '../../src/supergraph/supergraph-types';
+
+/**
+ * Real: composition, what is known of a supergraph, the formulations of an operation. Fake: the planner, which answers
+ * one fetch of whatever it is asked, or refuses. Observed: what it is asked, in order.
+ */
+const services = [
+  {
+    name: 'a',
+    sdl: `type Query { item: Item thing: Thing }
+      interface Thing { id: ID! next: Thing }
+      type Item implements Thing @key(fields: "id") { id: ID! price: Int next: Thing }
+      type Box implements Thing @key(fields: "id") { id: ID! next: Thing }
+      type Plain implements Thing { id: ID! next: Thing }`,
+  },
+  {
+    name: 'b',
+    sdl: 'type Item @key(fields: "id") { id: ID! price: Int @external tax: Int @requires(fields: "price") }',
+  },
+];
+const link =
+  'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@requires", "@external"])';
+const { supergraphSdl, errors } = composeServices(
+  services.map(({ name, sdl }) => ({ name, url: `http://${name}`, typeDefs: parse(`${link}\n${sdl}`) })),
+);
+if (!supergraphSdl) throw errors?.[0];
+const types = finish(readSupergraphTypes(parse(supergraphSdl)));
+
+function plannerOf(text: string): OperationPlanner {
+  const { definitions } = parse(text);
+  const node = definitions[0] as OperationDefinitionNode;
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  const operation = { node, type: 'query', name: undefined } as unknown as Operation;
+  const reader = new SelectionReader(types.schema, fragments, new Map());
+  const names = new OperationFieldNames(createFieldNameTable(types), undefined);
+  const rootType = types.schema.getQueryType();
+  if (!rootType) throw new Error('no root type');
+  return new OperationPlanner(operation, rootType, { reader, names, types, overrideLabels: [] });
+}
+
+/** One fetch that selects all that is asked. */
+function planOf(document: string): QueryPlan {
+  const [definition] = parse(document).definitions;
+  if (definition?.kind !== Kind.OPERATION_DEFINITION) throw new Error('no operation');
+  const [root] = definition.selectionSet.selections;
+  const name = root?.kind === Kind.FIELD ? root.name.value : '';
+  const serviceName = name.startsWith('_in_') ? (name.split('_')[3] ?? '').toLowerCase() : 'a';
+  const node = { kind: 'Fetch', serviceName, operation: document, operationName: undefined, operationKind: 'query' };
+  return { kind: 'QueryPlan', node } as unknown as QueryPlan;
+}
+
+/** A planner that refuses what `refuse` gives a code for. */
+function fakePlanner(refuse: (document: string) => ErrorCode | 'nothing' | undefined = () => undefined) {
+  const asked: string[] = [];
+  const planner: Planner = {
+    async plan(document) {
+      asked.push(document);
+      const code = refuse(document);
+      if (code === 'nothing') return { kind: 'QueryPlan' } as QueryPlan;
+      if (code) throw new ClientError(code, `refused: ${code}`);
+      return planOf(document);
+    },
+  };
+  return { asked, planner };
+}
+
+describe('planning an operation', () => {
+  it('asks what is required beside what the client asks, and the field that requires it at its entry', async () => {
+    const { asked, planner } = fakePlanner();
+    const fetches = await plannerOf('{ item { tax } }').plan(planner);
+    expect(asked).toEqual(['query{item{__typename id price}}', 'query{_in_1_B_Item{tax}}']);
+    expect(fetches.map(({ node, path }) => `${node.serviceName} ${path.join('.')}`)).toEqual(['a ', 'b item']);
+    expect([...(fetches[1]?.after ?? [])]).toEqual([fetches[0]]);
+  });
+
+  it('asks every field of concrete types when the planner fails, and no plan means failure', async () => {
+    const { asked, planner } = fakePlanner((document) => (document.includes('...on') ? undefined : 'nothing'));
+    await plannerOf('{ thing { id } }').plan(planner);
+    expect(asked).toEqual([
+      'query{thing{__typename id}}',
+      'query{thing{__typename ...on Box{id} ...on Item{id} ...on Plain{id}}}',
+    ]);
+  });
+
+  it('is refused when no formulation has a plan', async () => {
+    const { planner } = fakePlanner(() => 'QUERY_PLAN_FAILED');
+    await expect(plannerOf('{ thing { id } }').plan(planner)).rejects.toMatchObject({ code: 'QUERY_PLAN_FAILED' });
+  });
+
+  it.each(['QUERY_PLAN_TOO_LARGE', 'QUERY_PLAN_TIMEOUT'] as const)(
+    'cuts it below interfaces after %s: entities are asked at entries, other objects where they stand',
+    async (code) => {
+      const { asked, planner } = fakePlanner((document) =>
+        document.includes('next{__typename next') ? code : undefined,
+      );
+      const fetches = await plannerOf('{ thing { next { next { id } } } }').plan(planner);
+      const inner =
+        'next{__typename ...on Box{id} ...on Item{id} ...on Plain{next{__typename ...on Box{id} ...on Item{id} ...on Plain{id}}}}';
+      const last = 'next{__typename ...on Box{id} ...on Item{id} ...on Plain{id}}';
+      expect(asked).toEqual([
+        'query{thing{__typename next{__typename next{__typename id}}}}',
+        `query{thing{__typename ...on Box{id} ...on Item{id} ...on Plain{${inner}}}}`,
+        `query{_in_1_A_Box{${inner}}}`,
+        `query{_in_1_A_Item{${inner}}}`,
+        `query{_in_1_A_Box{${last}}}`,
+        `query{_in_1_A_Item{${last}}}`,
+      ]);
+      // However they were reached, all objects at a place are fetched for together.
+      expect(fetches.map(({ path }) => path.join('.'))).toEqual(['', 'thing', 'thing', 'thing.next', 'thing.next']);
+    },
+  );
+
+  it('is refused as it was when it is too large cut, too', async () => {
+    const { planner } = fakePlanner(() => 'QUERY_PLAN_TOO_LARGE');
+    await expect(plannerOf('{ thing { next { id } } }').plan(planner)).rejects.toMatchObject({
+      code: 'QUERY_PLAN_TOO_LARGE',
+    });
+  });
+
+  it('does not try again what failed for another reason', async () => {
+    const { asked, planner } = fakePlanner(() => 'SUPERGRAPH_NOT_READY');
+    await expect(plannerOf('{ thing { id } }').plan(planner)).rejects.toMatchObject({ code: 'SUPERGRAPH_NOT_READY' });
+    expect(asked).toHaveLength(1);
+  });
+});
