@@ -32,6 +32,7 @@ describeWithRedis('instances that register themselves', () => {
         `redis: { url: "${redis.url}" }`,
         'timeouts: { readinessMs: 0 }',
         'sharing: { queries: false, subgraphQueries: false }',
+        'overload: { shedding: false }',
         'subgraphs: { overrides: { a: { discovery: { kind: registration, ttlMs: 8000 } } } }',
       ].join('\n'),
     );

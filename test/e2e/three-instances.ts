@@ -81,7 +81,7 @@ export async function startThreeInstances(): Promise<ThreeInstances> {
   const files = {
     'a.graphql': sdl,
     'supergraph.yaml': `subgraphs: { a: { routing_url: "${urls[0]}", schema: { file: ./a.graphql } } }`,
-    'gateway.yaml': `server: { port: 0 }\ntelemetry: { logLevel: warn }\ntimeouts: { readinessMs: 0 }\nsharing: { queries: false, subgraphQueries: false }\nsubgraphs: { overrides: { a: { instances: ${JSON.stringify(urls.map((url) => ({ url })))} } } }\n`,
+    'gateway.yaml': `server: { port: 0 }\ntelemetry: { logLevel: warn }\ntimeouts: { readinessMs: 0 }\nsharing: { queries: false, subgraphQueries: false }\noverload: { shedding: false }\nsubgraphs: { overrides: { a: { instances: ${JSON.stringify(urls.map((url) => ({ url })))} } } }\n`,
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
   const gateway = await startGatewayProcess(directory);

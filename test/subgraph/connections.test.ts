@@ -207,6 +207,35 @@ describe('connections to a subgraph', () => {
     expect(failure?.reason).toBe('ERR_TLS_CERT_ALTNAME_INVALID');
   });
 
+  it.each(['http', 'https', 'h2'] as const)('carry a question without a body: %s', async (protocol) => {
+    const asked: unknown[] = [];
+    const { origin } = await serve((body, response) => {
+      const { method, url, headers } = response.req as IncomingMessage;
+      asked.push({ method, url, body, mark: headers['x-mark'] });
+      response.writeHead(204).end();
+    }, protocol);
+    const connections = connect(origin, { ca: cert, http2: protocol === 'h2' });
+    for (let i = 0; i < 2; i++) {
+      const status = await new Promise((resolve, reject) => {
+        let seen = 0;
+        connections.send(
+          { method: 'GET', path: '/health?a=1', headers: ['x-mark', 'yes'], body: '', kind: 'query' },
+          {
+            onHeaders: (code) => {
+              seen = code;
+            },
+            onData: () => {},
+            onEnd: () => resolve(seen),
+            onFailure: reject,
+          },
+        );
+      });
+      expect(status).toBe(204);
+    }
+    const question = { method: 'GET', url: '/health?a=1', body: '', mark: 'yes' };
+    expect(asked).toEqual([question, question]);
+  });
+
   it('are given up while they are being made when nobody waits', async () => {
     // A server that never takes part in the TLS handshake: the connection is never made.
     const sockets = new Set<Socket>();
