@@ -145,6 +145,7 @@ async function answerOrKept(
     variables,
     context,
     execute: (asker) => execute(admitted, asker),
+    share: () => share(admitted, context),
     hold() {
       generation.acquire();
       return () => generation.release();

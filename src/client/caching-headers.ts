@@ -21,6 +21,11 @@ export interface CachingReport {
   readonly vary: readonly string[];
 }
 
+/** The same for whoever asks alone: others may not ask it. */
+export function personal(report: CachingReport | undefined): CachingReport | undefined {
+  return report && { ...report, isPrivate: true, vary: [...new Set([...report.vary, 'authorization', 'cookie'])] };
+}
+
 /** What a conditional request asks by. */
 export interface Condition {
   readonly method: string | undefined;

@@ -18,7 +18,7 @@ export interface AnswerVarying {
   readonly vary: readonly string[];
   /** The same of an answer that is for whoever asks. */
   readonly privateVary: readonly string[];
-  /** Subgraphs are told of the request what no header of it says. */
+  /** An answer depends on what no header tells, or may not be given to everybody who has none of them. */
   readonly isHidden: boolean;
 }
 
@@ -51,6 +51,7 @@ export function compileVarying({ headers, server, authentication }: Config): Ans
     hasCredential: (sources) => credentials.some((name) => sources[name] !== undefined),
     vary,
     privateVary: [...new Set([...vary, ...credentials])],
-    isHidden: hasFacts || prefixes.length > 0,
+    // Nobody asks the gateway before a cache that others share answers: it would answer those who may not ask.
+    isHidden: hasFacts || prefixes.length > 0 || authentication.required,
   };
 }

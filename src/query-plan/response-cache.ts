@@ -40,6 +40,8 @@ export interface AskedAnswer {
   readonly variables: CheckedVariables;
   readonly context: RequestContext;
   execute(context: RequestContext): Promise<Answer>;
+  /** The same, or an identical execution that began before, for what is not kept. */
+  share(): Promise<Answer>;
   /** Takes what `execute` needs once its request has ended; returns what gives it back. */
   hold(): () => void;
 }
@@ -158,8 +160,8 @@ export class ResponseCache {
     };
   }
 
-  private async make({ policy, execute }: AskedAnswer, context: RequestContext, isKept: boolean): Promise<Made> {
-    const answer = await execute(context);
+  private async make({ policy, execute, share }: AskedAnswer, context: RequestContext, isKept: boolean): Promise<Made> {
+    const answer = await (isKept ? execute(context) : share());
     const body = textOf(answer);
     if (body === undefined) return { answer, kept: undefined };
     const said = readSubgraphSayings(context.told?.headers?.list(false) ?? []);

@@ -27,6 +27,7 @@ const token = (subject: string) =>
 const files = `
   query OnePost($id: ID!) @rest(path: "/posts/{id}", unwrap: "post") { post(id: $id) { id title } }
   query Mine @rest(path: "/mine", unwrap: "mine") { mine { id secret } }
+  query Members @rest(path: "/members", authenticated: true) { count }
   query Late @rest(path: "/late", unwrap: "late") { late { x } }
   query Failing @rest(path: "/failing") { failing count }
 `;
@@ -224,6 +225,13 @@ describe('REST', () => {
         vary: 'accept, origin, accept-language, authorization, cookie',
       });
     }
+  });
+
+  it('lets nobody share what needs a sign-in', async () => {
+    expect((await send(route('/members'))).statusCode).toBe(401);
+    const { headers } = await send(route('/members', signedIn('ann')));
+    expect(headers['cache-control']).toBe('private, max-age=120');
+    expect(headers.vary).toContain('authorization');
   });
 
   it('answers 404 for what is not there, kept or not', async () => {

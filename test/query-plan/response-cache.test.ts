@@ -78,6 +78,7 @@ function setUp(options: { staleWhileRevalidateMs?: number; staleIfErrorMs?: numb
             resolve(typeof given === 'string' ? { kind: 'text', body: `{"data":{"post":{"id":"${given}"}}}` } : given);
           executions.push({ context: asker, answer, fail: reject });
         }),
+      share: () => Promise.reject(new Error('what is kept is not shared')),
       hold() {
         held.count += 1;
         return () => {

@@ -8,6 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ClientError } from '../../errors';
 import type { Log } from '../../telemetry/log';
 import type { Tracer } from '../../telemetry/traces';
+import { personal } from '../caching-headers';
 import type { ClientAddress } from '../client-address';
 import type { CreateContext, GraphQLDoor, RequestScope } from '../door';
 import { Exchange, type ExchangeObserver } from '../exchange';
@@ -97,8 +98,9 @@ class RestExchange {
     const { context } = this.exchange;
     context?.dispose();
     if (!answer) return;
-    const told = context?.told?.headers?.list(answer.code !== undefined || answer.status >= 400) ?? [];
-    await this.send(withHeaders(answer, told));
+    const { caching, headers } = context?.told ?? {};
+    const said = caching?.headers ?? headers?.list(answer.code !== undefined || answer.status >= 400) ?? [];
+    await this.send(withHeaders(answer, said));
   }
 
   private problem(error: unknown): HttpAnswer {
@@ -206,7 +208,7 @@ class RestExchange {
       isAnonymous: this.isAnonymous(),
       url: this.url,
       ifNoneMatch: this.request.headers['if-none-match'],
-      caching: context.told?.caching,
+      caching: route.authenticated ? personal(context.told?.caching) : context.told?.caching,
     });
     const limits = context.told?.rateLimits;
     if (limits === undefined) return answer;
