@@ -18,6 +18,7 @@ import {
 } from './config/command-line';
 import { registrationProblems } from './config/discovery';
 import { type Setting, shownValue } from './config/effective';
+import { tlsProblems } from './config/tls';
 import { authenticationProblems } from './context/create-authentication';
 import { createDevToken, devTokenDefaults } from './context/dev-token';
 import { createKeyCommands } from './context/key-commands';
@@ -247,7 +248,11 @@ function configCommand(args: Arguments): number {
   const isPrinted = args.flag('print');
   const file = args.positional ?? (isPrinted && !existsSync(defaultConfig) ? undefined : defaultConfig);
   const flags = { port: readPort(args.text('port')), host: args.text('host') };
-  const check = (config: Config) => [...authenticationProblems(config), ...registrationProblems(config)];
+  const check = (config: Config) => [
+    ...authenticationProblems(config),
+    ...registrationProblems(config),
+    ...tlsProblems(config),
+  ];
   const loaded = loadConfig({ file, env: processEnvironment(), flags, check });
   if (loaded.kind === 'problems') throw new ConfigError(loaded.problems);
   if (isPrinted) return print(loaded.settings().map(formatSetting).join('\n'));

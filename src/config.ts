@@ -212,15 +212,23 @@ function readConfigFile(file: string, env: Environment): ParsedYaml {
   return { ...emptyFile, problems: [{ file, path: '', message: content.message }] };
 }
 
+interface TlsOwner {
+  tls?: Record<string, unknown> | null;
+}
+
 /** Paths in the file are relative to the file, not to where the process was started: made absolute in place. */
 function resolvePaths(value: unknown, directory: string): void {
-  const { authentication, supergraph, rest, trustedDocuments, subgraphs, telemetry } = (value ?? {}) as {
+  const { authentication, supergraph, rest, trustedDocuments, subgraphs, telemetry, server } = (value ?? {}) as {
+    server?: TlsOwner | null;
     telemetry?: { usage?: { file?: unknown } | null } | null;
     authentication?: { issuers?: unknown; apiKeys?: unknown } | null;
     supergraph?: { lastGoodFile?: unknown } | null;
     rest?: { operations?: unknown } | null;
     trustedDocuments?: { files?: unknown } | null;
-    subgraphs?: { overrides?: Record<string, { discovery?: { path?: unknown } | null } | null> | null } | null;
+    subgraphs?: {
+      defaults?: TlsOwner | null;
+      overrides?: Record<string, ({ discovery?: { path?: unknown } | null } & TlsOwner) | null> | null;
+    } | null;
   };
   if (typeof supergraph?.lastGoodFile === 'string')
     supergraph.lastGoodFile = resolve(directory, supergraph.lastGoodFile);
@@ -231,6 +239,13 @@ function resolvePaths(value: unknown, directory: string): void {
     trustedDocuments.files = trustedDocuments.files.map((file: unknown) =>
       typeof file === 'string' ? resolve(directory, file) : file,
     );
+  for (const owner of [server, subgraphs?.defaults, ...Object.values(subgraphs?.overrides ?? {})]) {
+    const { tls } = owner ?? {};
+    for (const key of ['caFile', 'certFile', 'keyFile']) {
+      const path = tls?.[key];
+      if (tls && typeof path === 'string') tls[key] = resolve(directory, path);
+    }
+  }
   for (const override of Object.values(subgraphs?.overrides ?? {})) {
     const discovery = override?.discovery;
     if (typeof discovery?.path === 'string') discovery.path = resolve(directory, discovery.path);

@@ -8,6 +8,7 @@ import type { AdminRoute } from './client/admin';
 import { createHttpServer } from './client/http';
 import { type Config, ConfigError, type LoadedConfig, loadConfig, strayOverrides } from './config';
 import { registrationProblems } from './config/discovery';
+import { tlsProblems } from './config/tls';
 import { authenticationProblems } from './context/create-authentication';
 import { requestIdHeader } from './context/create-request-context';
 import type { RequestContext } from './context/request-context';
@@ -65,7 +66,11 @@ export interface RunningGateway {
 /** Starts a gateway; everything that was started is ended again when it fails. */
 export async function serve(options: ServeOptions): Promise<RunningGateway> {
   const { config: file, env, port, host } = options;
-  const check = (read: Config) => [...authenticationProblems(read), ...registrationProblems(read)];
+  const check = (read: Config) => [
+    ...authenticationProblems(read),
+    ...registrationProblems(read),
+    ...tlsProblems(read),
+  ];
   const load = () => loadConfig({ file, env, flags: { port, host }, check });
   const loaded = load();
   if (loaded.kind === 'problems') throw new ConfigError(loaded.problems);

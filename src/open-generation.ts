@@ -3,6 +3,7 @@
  * subgraphs with the settings of each. In: a supergraph SDL and what runs already. Clock: per supergraph.
  */
 import { type Config, subgraphSettings } from './config';
+import { readSubgraphTls } from './config/tls';
 import { mayQueriesSetCookies } from './context/client-headers';
 import type { CreatePolicies } from './policy/admission';
 import { createCachePolicies } from './policy/cache-policies';
@@ -102,9 +103,11 @@ function openTransport(
   { ownHeaders, onSubgraphCall, subgraphHealthHeaders, eventSources, pools, log }: GenerationParts,
 ): SubgraphTransport {
   const endpoints = subgraphs.map(({ name, url }) => {
-    const { url: override, instances, discovery, ...settings } = subgraphSettings(config, name);
+    const { url: override, instances, discovery, tls, ...settings } = subgraphSettings(config, name);
     const deadlineHeader = settings.deadlineHeader || undefined;
-    const options = { ...settings, ...resilienceOptions(settings), deadlineHeader };
+    // Read for each supergraph: a new certificate is taken with the next one.
+    const trust = tls && { tls: readSubgraphTls(tls) };
+    const options = { ...settings, ...resilienceOptions(settings), deadlineHeader, ...trust };
     return { name, url: override ?? instances?.[0]?.url ?? url, instances, discovery, options };
   });
   const sharing = config.sharing.subgraphQueries ? defaultTransportOptions.sharing : false;

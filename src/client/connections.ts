@@ -4,11 +4,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import { Server as NetServer } from 'node:net';
+import { createServer as createHttps } from 'node:https';
+import { Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { ErrorCode } from '../errors';
 import { bareRefusal } from './graphql-response';
+import type { ServerCertificate } from './tls';
 
 export interface ConnectionLimits {
   readonly maxHeaderBytes: number;
@@ -18,6 +20,8 @@ export interface ConnectionLimits {
   readonly requestTimeoutMs: number;
   /** Time an idle connection stays open. */
   readonly keepAliveTimeoutMs: number;
+  /** Absent: plain HTTP. */
+  readonly certificate?: ServerCertificate | undefined;
 }
 
 export interface DrainOptions {
@@ -63,16 +67,23 @@ export function createConnections(
   const refused = new WeakMap<ServerResponse, ErrorCode>();
   let phase: 'open' | 'announced' | 'draining' = 'open';
 
-  const server = createServer(serverOptions(limits), (request, response) => {
+  const { certificate } = limits;
+  const hsts = certificate?.hsts;
+  const options = serverOptions(limits);
+  const serve: RequestListener = (request, response) => {
     const last = passing.get(request.socket);
     if (last !== undefined) {
       last.request = request;
       last.response = response;
     }
     if (phase === 'draining') response.shouldKeepAlive = false;
+    if (hsts !== undefined) response.setHeader('strict-transport-security', hsts);
     listener(request, response);
-  });
-  server.on('connection', (socket) => {
+  };
+  const server = certificate
+    ? createHttps({ ...options, ...certificate.options }, serve)
+    : createServer(options, serve);
+  server.on(certificate ? 'secureConnection' : 'connection', (socket: Socket) => {
     passing.set(socket, { request: undefined, response: undefined });
     socket.once('close', () => passing.delete(socket));
   });
@@ -93,7 +104,9 @@ export function createConnections(
       const { request, response } = passing.get(socket) ?? {};
       const incomplete = request !== undefined && !request.complete;
       const answered = incomplete && response?.headersSent === true;
-      if (error.code === 'ECONNRESET' || !socket.writable || answered) {
+      // Who fails at TLS cannot read what would be said.
+      const hasNoTls = certificate !== undefined && !passing.has(socket);
+      if (hasNoTls || error.code === 'ECONNRESET' || !socket.writable || answered) {
         socket.destroy();
         return;
       }

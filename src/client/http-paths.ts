@@ -49,8 +49,8 @@ export function allowedMethods(config: HttpConfig, { rest }: HttpDeps): Readonly
 }
 
 /** The URL of a path on a server that listens. */
-export function urlOf({ address, family, port }: AddressInfo, path: string): string {
+export function urlOf({ address, family, port }: AddressInfo, path: string, isSecure = false): string {
   const unspecified = address === '0.0.0.0' || address === '::';
   const host = unspecified ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
-  return `http://${host}:${port}${path}`;
+  return `${isSecure ? 'https' : 'http'}://${host}:${port}${path}`;
 }

@@ -6,9 +6,11 @@
 import type { RequestListener, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Server as SecureServer } from 'node:tls';
 import compress from '@fastify/compress';
 import cors from '@fastify/cors';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import type { ServerTls } from '../config/tls';
 import type { Log } from '../telemetry/log';
 import type { Metrics } from '../telemetry/metrics';
 import type { Tracer } from '../telemetry/traces';
@@ -35,9 +37,12 @@ import { createRestDoor, type RestDoor, type RestOptions } from './rest/serve-re
 import { RightsWatch } from './rights-watch';
 import { readSecurityHeaders } from './security-headers';
 import { createServeGraphQL, type ServeGraphQL } from './serve-graphql';
+import { openRedirect, type Redirect, ServerCertificate } from './tls';
 import { openWebSocketDoor, type WebSocketDoor } from './websocket';
 
-export interface HttpConfig extends ConnectionLimits {
+export interface HttpConfig extends Omit<ConnectionLimits, 'certificate'> {
+  /** Absent: clients speak plain HTTP. */
+  readonly tls?: ServerTls | undefined;
   readonly graphqlPath: string;
   /** Of a request body, before and after it is inflated. */
   readonly maxBodyBytes: number;
@@ -123,9 +128,10 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
   const apolloLane = createApolloLane({ door: deps.door, introspection: config.introspection, plugins, log });
   await apolloLane.start();
 
-  const securityHeaders = await readSecurityHeaders(fastify());
+  const securityHeaders = await readSecurityHeaders(fastify(), config.tls === undefined);
   const watch = createRightsWatch(config, deps);
   const shedder = openLoadShedder(config.overload, deps);
+  const certificate = config.tls && new ServerCertificate(config.tls, log);
   const handle = createGraphQLHandler({
     door: deps.door,
     shedder,
@@ -138,7 +144,12 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
     streams: config.subscriptions.eventStreams ? streamDeps(config, deps, watch) : undefined,
   });
   const streams = new StreamRegistry(config.subscriptions);
-  const { app, connections, serve, rest } = createApp(config, deps, securityHeaders, { handle, streams, shedder });
+  const { app, connections, serve, rest } = createApp(config, deps, securityHeaders, {
+    handle,
+    streams,
+    shedder,
+    certificate,
+  });
   const sockets = config.subscriptions.websocket
     ? openSockets(connections.server, config, deps, watch, shedder)
     : undefined;
@@ -166,6 +177,7 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
   await app.ready();
 
   let closing: Promise<void> | undefined;
+  let redirect: Redirect | undefined;
   const close = async (options: Partial<CloseOptions>) => {
     const { readinessMs = 0, timeoutMs = 10_000, idleGraceMs = Math.min(1_000, timeoutMs / 4) } = options;
     connections.announceClosing();
@@ -176,13 +188,20 @@ export async function createHttpServer(config: HttpConfig, deps: HttpDeps): Prom
     await apolloLane.stop();
     await app.close();
     shedder?.close();
+    certificate?.close();
+    await redirect?.close();
   };
   return {
     server: connections.server,
     inject: app.inject.bind(app) as FastifyInstance['inject'],
     async listen(port, host) {
       await app.listen({ port, host });
-      return urlOf(connections.server.address() as AddressInfo, config.graphqlPath);
+      const address = connections.server.address() as AddressInfo;
+      certificate?.watch(connections.server as Server & SecureServer);
+      const from = config.tls?.redirectPort;
+      if (from !== undefined) redirect = await openRedirect(from, host, address.port);
+      if (redirect) log.info({ port: redirect.port }, 'HTTP is sent to HTTPS.');
+      return urlOf(address, config.graphqlPath, certificate !== undefined);
     },
     close(options = {}) {
       closing ??= close(options);
@@ -244,11 +263,18 @@ function openSockets(
   );
 }
 
+interface AppParts {
+  readonly handle: GraphQLHandler;
+  readonly streams: StreamRegistry;
+  readonly shedder: LoadShedder | undefined;
+  readonly certificate: ServerCertificate | undefined;
+}
+
 function createApp(
   config: HttpConfig,
   deps: HttpDeps,
   securityHeaders: Readonly<Record<string, string>>,
-  { handle, streams, shedder }: { handle: GraphQLHandler; streams: StreamRegistry; shedder: LoadShedder | undefined },
+  { handle, streams, shedder, certificate }: AppParts,
 ) {
   const { log, metrics } = deps;
   const { maxBodyBytes, compression } = config;
@@ -269,7 +295,7 @@ function createApp(
     frameworkErrors: createFrameworkErrorHandler(log, securityHeaders, maxBodyBytes),
     serverFactory: (listener) => {
       const route = createRouter(config, serve, rest, listener as RequestListener);
-      connections = createConnections(config, route, (code) => metrics.connectionRefused(code));
+      connections = createConnections({ ...config, certificate }, route, (code) => metrics.connectionRefused(code));
       return connections.server;
     },
     clientErrorHandler: (error, socket) => connections?.refuse(error, socket),

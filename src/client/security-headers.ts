@@ -19,12 +19,17 @@ export const dataSecurityHeaders: Readonly<Record<string, string>> = {
 
 /**
  * For all other answers: nothing may run, be framed, or be guessed to be a page. Pages bring their own policy.
- * `probe` is an instance of fastify for this question alone; it is closed with the answer.
+ * `probe` is an instance of fastify for this question alone; it is closed with the answer. `hsts`: whether a proxy before
+ * us speaks TLS, as far as we know; where we do, `tls.ts` tells browsers.
  */
-export async function readSecurityHeaders(probe: FastifyInstance): Promise<Readonly<Record<string, string>>> {
+export async function readSecurityHeaders(
+  probe: FastifyInstance,
+  hsts: boolean,
+): Promise<Readonly<Record<string, string>>> {
   await probe.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
     frameguard: { action: 'deny' },
+    hsts,
   });
   probe.get('/', (_request, reply) => reply.code(204).send());
   const { headers } = await probe.inject('/');

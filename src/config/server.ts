@@ -3,6 +3,7 @@
  */
 import { z } from 'zod';
 import { audienceSchema } from './authorization';
+import { serverTlsSchema } from './tls';
 import { addressRange, corsOrigin, count, list, milliseconds, text } from './values';
 
 export const serverSchema = z
@@ -20,6 +21,7 @@ export const serverSchema = z
     requestTimeoutMs: milliseconds().default(30_000).describe('Time for a request to arrive whole.'),
     keepAliveTimeoutMs: milliseconds().default(72_000).describe('Time an idle connection stays open.'),
     compression: z.boolean().default(true).describe('Compress answers for clients that accept it.'),
+    tls: serverTlsSchema.optional().describe('Absent: clients speak plain HTTP.'),
     cors: z
       .strictObject({
         origins: list(corsOrigin()).describe('Origins whose pages may call; "*" is all of them.'),

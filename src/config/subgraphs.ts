@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { discoverySchema } from './discovery';
 import { instancesSchema, resilienceDefaults, resilienceShape } from './resilience';
+import { subgraphTlsSchema } from './tls';
 import { count, headerName, httpUrl, milliseconds, text } from './values';
 
 /** How subscriptions reach a subgraph. */
@@ -33,6 +34,7 @@ const subgraphShape = {
   maxConnections: count().describe('Connections to one instance of a subgraph.'),
   maxWaiting: count().describe('Calls that wait for a connection to one instance; further ones fail at once.'),
   http2: z.boolean().describe('Speak HTTP/2 where the subgraph offers it.'),
+  tls: subgraphTlsSchema.describe('For subgraphs behind `https:` and `wss:`.'),
   deadlineHeader: z
     .union([headerName(), z.literal(false)])
     .describe('Tells subgraphs how many milliseconds are left to answer; false: they are not told.'),
@@ -66,6 +68,7 @@ export const subgraphsSchema = z
         maxConnections: subgraphShape.maxConnections.default(100),
         maxWaiting: subgraphShape.maxWaiting.default(1_000),
         http2: subgraphShape.http2.default(false),
+        tls: subgraphShape.tls.optional(),
         deadlineHeader: subgraphShape.deadlineHeader.default('x-deadline-ms'),
         ...resilienceDefaults,
         subscription: subscriptionDefaults,

@@ -4,6 +4,7 @@
  * Nothing of this file runs: it is types only.
  */
 import type { Socket } from 'node:net';
+import type { TlsSettings } from '../config/tls';
 import type { AnswerHeaders } from './http1-response';
 
 export interface OutgoingRequest {
@@ -33,8 +34,7 @@ export interface ChannelOptions {
   readonly connectTimeoutMs: number;
   /** Where to connect to instead of what the origin's host resolves to. */
   readonly address?: string | undefined;
-  /** PEM of the authorities to trust instead of the system's. */
-  readonly ca?: string;
+  readonly tls?: TlsSettings | undefined;
   /** Which headers of answers (lower case names) are wanted besides those that are always told. */
   readonly keepsHeader?: ((name: string) => boolean) | undefined;
   /** Told of each socket at its birth. */

@@ -4,6 +4,7 @@
  * Clock: per request. Never repeats a mutation.
  */
 import type { Socket } from 'node:net';
+import type { TlsSettings } from '../config/tls';
 import type { Channel, ChannelHandler, OutgoingRequest } from './channel';
 import { Http1Channel } from './http1-channel';
 import type { AnswerHeaders } from './http1-response';
@@ -19,8 +20,7 @@ export interface ConnectionsOptions {
   readonly address?: string | undefined;
   /** Offer HTTP/2 in the TLS handshake; plain `http:` stays HTTP/1.1. */
   readonly http2: boolean;
-  /** PEM of the authorities to trust instead of the system's. */
-  readonly ca?: string;
+  readonly tls?: TlsSettings | undefined;
   /** Which headers of answers (lower case names) are wanted besides those that are always told. */
   readonly keepsHeader?: ((name: string) => boolean) | undefined;
 }
@@ -309,12 +309,12 @@ export class Connections implements FlightOwner {
   }
 
   #open(onConnected: (capacity: number) => void): Channel {
-    const { connectTimeoutMs, address, ca, http2, keepsHeader } = this.options;
+    const { connectTimeoutMs, address, tls, http2, keepsHeader } = this.options;
     const options = {
       connectTimeoutMs,
       address,
       keepsHeader,
-      ...(ca !== undefined && { ca }),
+      tls,
       onConnected,
       onSocket: (socket: Socket) => {
         this.#sockets.add(socket);

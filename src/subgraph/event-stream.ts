@@ -15,9 +15,8 @@ export interface EventStreamOptions extends StreamTransportOptions {
 /** Makes the transport of one subgraph; connections are opened when they are needed. */
 export function createEventStreamTransport(options: EventStreamOptions): StreamTransport {
   const url = new URL(options.url);
-  const { maxConnections, connectTimeoutMs, address, http2, ca } = options;
-  const trust = ca === undefined ? {} : { ca };
-  const connections = new Connections(url.origin, { maxConnections, connectTimeoutMs, address, http2, ...trust });
+  const { maxConnections, connectTimeoutMs, address, http2, tls } = options;
+  const connections = new Connections(url.origin, { maxConnections, connectTimeoutMs, address, http2, tls });
   const path = url.pathname + url.search;
   return {
     open: (request, handlers) => new EventStream(options, handlers).start(connections, path, request),

@@ -7,6 +7,7 @@ import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
+import type { TlsSettings } from '../config/tls';
 import { mayPass } from '../context/header-sources';
 import type { RequestContext } from '../context/request-context';
 import { subgraphIdentityHeader } from '../context/subgraph-identity';
@@ -41,14 +42,14 @@ export interface ForwardTarget {
 export interface ForwardOptions {
   readonly instances: Instances<ForwardTarget>;
   readonly clock: CallClock;
-  readonly ca: string | undefined;
+  readonly tls: TlsSettings | undefined;
   readonly writeHeaders: WriteHeaders;
 }
 
 /** Headers of the body, which no rule may pass by itself. */
 const bodyHeaders: ReadonlySet<string> = new Set(['accept', 'content-length', 'content-type']);
 
-export function createForward({ instances, clock, ca, writeHeaders }: ForwardOptions): Forward {
+export function createForward({ instances, clock, tls, writeHeaders }: ForwardOptions): Forward {
   return async (request) => {
     const { subgraph, method, context } = request;
     const instance = instances.pick(clock.elapsed(), []);
@@ -63,7 +64,7 @@ export function createForward({ instances, clock, ca, writeHeaders }: ForwardOpt
     // What a file takes says nothing of how long calls take.
     const settle = (verdict: Verdict) => instances.end(instance, verdict, isProbe, instance.latencyMs, clock.elapsed());
     try {
-      const answer = await send(instance, request, headersOf(request, list), ca);
+      const answer = await send(instance, request, headersOf(request, list), tls);
       settle((answer.statusCode ?? 500) < 500 ? 'good' : 'bad');
       span?.end('ok');
       return answer;
@@ -98,11 +99,11 @@ function send(
   { target: { url, address } }: Instance<ForwardTarget>,
   { method, path, body, signal }: ForwardRequest,
   headers: Readonly<Record<string, string>>,
-  ca: string | undefined,
+  settings: TlsSettings | undefined,
 ): Promise<IncomingMessage> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const isTls = url.protocol === 'https:';
-  const tls = isTls ? { ...(isIP(host) === 0 && { servername: host }), ...(ca !== undefined && { ca }) } : {};
+  const tls = isTls ? { ...(isIP(host) === 0 && { servername: host }), ...settings } : {};
   return new Promise((resolve, reject) => {
     const outgoing = (isTls ? requestHttps : requestHttp)({
       ...tls,

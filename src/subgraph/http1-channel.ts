@@ -89,7 +89,7 @@ export class Http1Channel implements Channel, Http1Listener {
     const { hostname, port, protocol } = this.#url;
     const host = hostname.replace(/^\[(.*)\]$/, '$1');
     const isSecure = protocol === 'https:';
-    const { ca, address = host } = this.options;
+    const { tls, address = host } = this.options;
     const target = {
       host: address,
       port: Number(port === '' ? (isSecure ? 443 : 80) : port),
@@ -103,7 +103,7 @@ export class Http1Channel implements Channel, Http1Listener {
       },
     };
     const socket: Socket = isSecure
-      ? connectTls({ ...target, ...(isIP(host) === 0 && { servername: host }), ...(ca !== undefined && { ca }) })
+      ? connectTls({ ...target, ...(isIP(host) === 0 && { servername: host }), ...tls })
       : connectTcp(target);
     this.#socket = socket;
     this.#isConnected = false;

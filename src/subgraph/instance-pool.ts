@@ -272,7 +272,7 @@ export class InstancePool implements InstanceListener<PooledInstance>, SourceLis
   }
 
   #open({ id, url, address }: UsableAddress): PooledInstance {
-    const { timeoutMs, firstByteTimeoutMs, maxConnections, maxWaiting, http2, ca, maxResponseBytes, probe } =
+    const { timeoutMs, firstByteTimeoutMs, maxConnections, maxWaiting, http2, tls, maxResponseBytes, probe } =
       this.options;
     const { background, healthHeaders, clock } = this.dependencies;
     const { name: subgraph } = this.endpoint;
@@ -280,7 +280,7 @@ export class InstancePool implements InstanceListener<PooledInstance>, SourceLis
       connectTimeoutMs: Math.min(timeoutMs, this.options.connectTimeoutMs),
       address,
       http2,
-      ...(ca !== undefined && { ca }),
+      tls,
     };
     const connections = new Connections(url.origin, {
       ...options,

@@ -3,6 +3,7 @@
  * graphql-transport-ws by `websocket.ts`, for GraphQL over SSE by `event-stream.ts`.
  * Nothing of this file runs: it is types only.
  */
+import type { TlsSettings } from '../config/tls';
 
 export interface StreamRequest {
   /** The finished JSON text of a GraphQL request. */
@@ -45,6 +46,5 @@ export interface StreamTransportOptions {
   readonly keepAliveMs: number;
   /** Of one event. */
   readonly maxEventBytes: number;
-  /** PEM of the authorities to trust instead of the system's. */
-  readonly ca?: string | undefined;
+  readonly tls?: TlsSettings | undefined;
 }

@@ -75,7 +75,7 @@ export function createSubgraph(
     forward: createForward({
       instances: lease.pool.instances,
       clock: dependencies.clock ?? systemClock,
-      ca: options.ca,
+      tls: options.tls,
       writeHeaders: writeHeaders.mutation,
     }),
     isShared: !mayQueriesSetCookies(options.responseRules, name),
@@ -114,7 +114,7 @@ function createSourceEndpoint(
   const openAt = (target: StreamTarget) => openStreams(target, options, dependencies);
   return {
     subgraph,
-    key: JSON.stringify([url ?? serial, path, protocol, limits]),
+    key: JSON.stringify([url ?? serial, path, protocol, limits, options.tls]),
     createTransport: () => (url === undefined ? pool.openStreams(openAt, clock) : openAt({ url: new URL(url) })),
     headersFor: (sources) => {
       const list: string[] = [];
@@ -137,7 +137,7 @@ interface StreamTarget {
 
 function openStreams(
   target: StreamTarget,
-  { subscription, maxResponseBytes: maxEventBytes, http2, ca }: SubgraphTransportOptions,
+  { subscription, maxResponseBytes: maxEventBytes, http2, tls }: SubgraphTransportOptions,
   { clock = systemClock, healthHeaders: initPayload = () => ({}) }: TransportDependencies,
 ): StreamTransport {
   const { protocol, path, maxConnections, connectTimeoutMs, keepAliveMs } = subscription;
@@ -147,7 +147,7 @@ function openStreams(
   const scheme = protocol === 'sse' ? 'http' : 'ws';
   url.protocol = isSecure ? `${scheme}s:` : `${scheme}:`;
   const limits = { maxConnections, connectTimeoutMs, keepAliveMs, maxEventBytes };
-  const options = { url: url.href, address: target.address, ...limits, ca, clock };
+  const options = { url: url.href, address: target.address, ...limits, tls, clock };
   return protocol === 'sse'
     ? createEventStreamTransport({ ...options, http2 })
     : createWebSocketTransport({ ...options, initPayload });

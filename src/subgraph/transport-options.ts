@@ -3,6 +3,7 @@
  * Values only. Clock: made once per generation.
  */
 import type { RequestHeaderRule, ResponseHeaderRule } from '../config/headers';
+import type { TlsSettings } from '../config/tls';
 import type { RetrySettings } from './attempts';
 import type { BreakerSettings } from './breaker';
 import type { CircuitSettings } from './circuit';
@@ -41,8 +42,8 @@ export interface SubgraphTransportOptions {
   readonly breaker?: BreakerSettings | undefined;
   /** Lower case name of a header that tells a subgraph how many milliseconds are left; without it, none does. */
   readonly deadlineHeader?: string | undefined;
-  /** PEM of the authorities to trust for `https:` subgraphs instead of the system's. */
-  readonly ca?: string;
+  /** For `https:` and `wss:`. */
+  readonly tls?: TlsSettings | undefined;
   /** Names in a subgraph's `errors[].extensions` that may pass beside `code`. */
   readonly errorExtensions: readonly string[];
   /** Names in a subgraph's response `extensions` that may pass. */

@@ -23,7 +23,7 @@ export class UndiciChannel implements Channel {
     const connect = buildConnector({
       allowH2: true,
       timeout: options.connectTimeoutMs,
-      ...(options.ca === undefined ? {} : { ca: options.ca }),
+      ...options.tls,
     } as buildConnector.BuildOptions) as Connect;
     this.#client = new Client(origin, {
       headersTimeout: 0,

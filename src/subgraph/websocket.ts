@@ -65,11 +65,11 @@ class GraphQLSocket {
     private readonly options: WebSocketOptions,
     private readonly onClosed: () => void,
   ) {
-    const { url, address, maxEventBytes, connectTimeoutMs, ca, clock } = options;
+    const { url, address, maxEventBytes, connectTimeoutMs, tls, clock } = options;
     this.socket = new WebSocket(url, 'graphql-transport-ws', {
       maxPayload: maxEventBytes,
       perMessageDeflate: false,
-      ...(ca !== undefined && { ca }),
+      ...tls,
       ...(address !== undefined && { lookup: lookupOf(address) }),
     });
     this.stopTimer = clock.schedule(() => this.drop('CONNECT_TIMEOUT'), connectTimeoutMs);

@@ -367,7 +367,7 @@ describe('connections to a subgraph', () => {
     const { seen, origin } = await serve(echo, 'https');
     expect((await send(connect(origin)).done).failure).toMatchObject({ sent: false });
     expect(seen.bodies).toEqual([]);
-    expect(await send(connect(origin, { ca: cert }), '1').done).toMatchObject({ text: '1' });
+    expect(await send(connect(origin, { tls: { ca: cert } }), '1').done).toMatchObject({ text: '1' });
   });
 });
 
@@ -375,7 +375,7 @@ describe('connections that speak HTTP/2', () => {
   it('carry many queries at a time on one socket', async () => {
     const { answer, waiting, arrived } = gate();
     const { seen, origin } = await serve(answer, 'h2');
-    const connections = connect(origin, { http2: true, ca: cert });
+    const connections = connect(origin, { http2: true, tls: { ca: cert } });
     const first = send(connections, '0');
     await arrived(1);
     waiting.shift()!();
@@ -394,7 +394,7 @@ describe('connections that speak HTTP/2', () => {
   it('lose only the stream of a call that is cancelled', async () => {
     const { answer, waiting, arrived } = gate();
     const { seen, origin } = await serve(answer, 'h2');
-    const connections = connect(origin, { http2: true, ca: cert });
+    const connections = connect(origin, { http2: true, tls: { ca: cert } });
     const first = send(connections, '0');
     await arrived(1);
     waiting.shift()!();
@@ -412,7 +412,7 @@ describe('connections that speak HTTP/2', () => {
   it('keep a mutation apart, so that no broken connection repeats it', async () => {
     const { answer, waiting, arrived } = gate();
     const { seen, origin } = await serve(answer, 'h2');
-    const connections = connect(origin, { http2: true, ca: cert });
+    const connections = connect(origin, { http2: true, tls: { ca: cert } });
     const first = send(connections, '0');
     await arrived(1);
     waiting.shift()!();
@@ -430,7 +430,7 @@ describe('connections that speak HTTP/2', () => {
   it('let no query join a mutation', async () => {
     const { answer, waiting, arrived } = gate();
     const { seen, origin } = await serve(answer, 'h2');
-    const connections = connect(origin, { http2: true, ca: cert });
+    const connections = connect(origin, { http2: true, tls: { ca: cert } });
     const first = send(connections, '0');
     await arrived(1);
     waiting.shift()!();
@@ -452,7 +452,7 @@ describe('connections that speak HTTP/2', () => {
         for (const socket of seen.sockets) socket.destroy();
       }
     }, 'h2');
-    const connections = connect(origin, { http2: true, ca: cert });
+    const connections = connect(origin, { http2: true, tls: { ca: cert } });
     await send(connections, '1').done;
     drop = true;
     expect(await send(connections, '2').done).toMatchObject({ text: '2' });
@@ -462,7 +462,7 @@ describe('connections that speak HTTP/2', () => {
   it('fall back to HTTP/1.1, one call at a time on each', async () => {
     const { answer, waiting, arrived } = gate();
     const { seen, origin } = await serve(answer, 'https');
-    const connections = connect(origin, { http2: true, ca: cert });
+    const connections = connect(origin, { http2: true, tls: { ca: cert } });
     const calls = [send(connections, '1'), send(connections, '2')];
     await arrived(2);
     expect(seen.accepted).toBe(2);
