@@ -197,7 +197,7 @@ describe('connections to a subgraph', () => {
     // Where `localhost` is in the certificate, nothing else resolves here.
     const name = protocol === 'http' ? 'users.test' : 'localhost';
     const at = (host: string, address: string) =>
-      connect(`${new URL(origin).protocol}//${host}:${port}`, { address, ca: cert, http2: protocol === 'h2' });
+      connect(`${new URL(origin).protocol}//${host}:${port}`, { address, tls: { ca: cert }, http2: protocol === 'h2' });
     expect(await send(at(name, '127.0.0.1')).done).toMatchObject({ status: 200 });
     expect(hosts).toEqual([`${name}:${port}`]);
     expect(await send(at(name, '127.0.0.9')).done).toMatchObject({ failure: { reason: 'ECONNREFUSED', sent: false } });

@@ -94,7 +94,7 @@ describe('TLS to a subgraph', () => {
     const connected = new Promise<string>((resolve) => {
       sockets.on('connection', (socket: WebSocket, request) => {
         socket.on('error', () => {});
-        resolve((request.socket as TLSSocket).getPeerCertificate().subject.CN);
+        resolve(String((request.socket as TLSSocket).getPeerCertificate().subject.CN));
       });
     });
     const limits = { maxConnections: 1, connectTimeoutMs: 5_000, keepAliveMs: 5_000, maxEventBytes: 1_000 };
