@@ -214,7 +214,7 @@ describe('connections to a subgraph', () => {
       asked.push({ method, url, body, mark: headers['x-mark'] });
       response.writeHead(204).end();
     }, protocol);
-    const connections = connect(origin, { ca: cert, http2: protocol === 'h2' });
+    const connections = connect(origin, { tls: { ca: cert }, http2: protocol === 'h2' });
     for (let i = 0; i < 2; i++) {
       const status = await new Promise((resolve, reject) => {
         let seen = 0;
