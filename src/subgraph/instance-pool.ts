@@ -184,11 +184,13 @@ export class InstancePool implements InstanceListener<PooledInstance>, SourceLis
   }
 
   /** For `Instances`. */
-  onEvent(event: InstanceEvent, { target: { host } }: Instance<PooledInstance>): void {
+  onEvent(event: InstanceEvent, { target: { host }, circuit }: Instance<PooledInstance>): void {
     const { log } = this.dependencies;
-    const about = { subgraph: this.endpoint.name, instance: host, available: this.instances.available };
-    if (event === 'ejected') log.warn(about, 'An instance is left out.');
-    else if (event === 'returned') log.info(about, 'An instance is back.');
+    const { all, available } = this.instances;
+    const about = { subgraph: this.endpoint.name, instance: host, ejections: circuit.openings };
+    const others = { instances: all.length, available };
+    if (event === 'ejected') log.warn({ ...about, ...others }, 'An instance is left out.');
+    else if (event === 'returned') log.info({ ...about, ...others }, 'An instance is back.');
   }
 
   /** Where events come from, over all instances; who is given it closes it. */

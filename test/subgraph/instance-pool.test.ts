@@ -44,8 +44,8 @@ afterEach(async () => {
   expect(clock.due).toEqual([]);
 });
 
-function open(endpoint: Partial<SubgraphEndpoint>, lookup?: Lookup): SubgraphTransport {
-  const pools = new SharedPools({ clock, random: () => 0.5, registrations, lookup });
+function open(endpoint: Partial<SubgraphEndpoint>, lookup?: Lookup, chance = 0.5): SubgraphTransport {
+  const pools = new SharedPools({ clock, random: () => chance, registrations, lookup });
   transport = createSubgraphTransport(
     [{ name: 'users', url: proxies[0]!.url, ...endpoint }],
     { ...defaultTransportOptions, timeoutMs: 20_000, sharing: false },
@@ -260,7 +260,7 @@ describe('active probes', () => {
       expect(lines.at(-1)).toMatchObject({
         level: 'warn',
         message: 'An instance is left out.',
-        fields: { available: 1 },
+        fields: { ejections: 1, instances: 2, available: 1 },
       });
       await proxies[0]!.inject('none');
       await rounds(1);
@@ -270,6 +270,18 @@ describe('active probes', () => {
       expect(lines.at(-1)).toMatchObject({ level: 'info', message: 'An instance is back.' });
     },
   );
+
+  it.each([
+    [0, 0, 750],
+    [0.5, 500, 1_000],
+    [1, 1_000, 1_250],
+  ])('are spread by chance: %d', async (chance, firstMs, nextMs) => {
+    open({ options: { probe: { ...probe, kind: 'graphql' } } }, undefined, chance);
+    expect(clock.due).toEqual([firstMs]);
+    await clock.pass(firstMs);
+    await until(() => asked()[0] === 1 && clock.due[0] !== probe.timeoutMs);
+    expect(clock.due).toEqual([nextMs]);
+  });
 
   it('leave out who does not answer in time', async () => {
     probed('http');
