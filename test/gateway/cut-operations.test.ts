@@ -58,10 +58,15 @@ const subgraphs = [
   },
 ];
 
+jest.setTimeout(120_000);
+
 describe('an operation that is cut', () => {
   let graph: Graph;
   beforeAll(async () => {
-    graph = await startGraph(subgraphs);
+    // Not the time of a busy machine is tested, but what the planner makes of it.
+    graph = await startGraph(subgraphs, {
+      config: { planner: { timeoutMs: 60_000 }, timeouts: { operationMs: 90_000 } },
+    });
   }, 30_000);
   afterAll(() => graph.close());
 
