@@ -187,6 +187,8 @@ export class Topic {
     const events: SubgraphEvents = {
       onEstablished: () => {
         feed.isEstablished = true;
+        // At once: of an event that both send after this, only one is heard.
+        this.follow(feed);
         settle();
       },
       onEvent: (response, afterGap) => {

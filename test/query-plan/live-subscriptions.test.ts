@@ -285,6 +285,19 @@ describe('another generation', () => {
     expect(client.told).toEqual(['a one', 'b two']);
   });
 
+  it('hears each event once that both sources send in the very turn in which the other one is established', async () => {
+    sourceOf = (name) => name;
+    const client = await open('ada');
+    const reloaded = reload('two');
+    await settled();
+    for (const index of [0, 1]) send(index, 'before');
+    source(1).events.onEstablished();
+    for (const index of [0, 1]) send(index, 'after');
+    await reloaded;
+    await settled();
+    expect(client.told).toEqual(['before one', 'after two']);
+  });
+
   it('gives up the first source after a while, and says that events may be missing', async () => {
     sourceOf = (name) => name;
     const client = await open('ada');
