@@ -3,6 +3,8 @@
  * In: one map a rule, of which the schema makes a variant by `kind`. Clock: per start.
  */
 import { z } from 'zod';
+// These have no say in an answer, and do not keep identical requests from sharing one: nothing else may hide there.
+import { traceHeaderNames } from '../telemetry/traces';
 import { headerName, hidden, list, text } from './values';
 
 const operationKinds = ['query', 'mutation', 'subscription'] as const;
@@ -58,8 +60,6 @@ export type ResponseHeaderRule = RuleScope &
 
 /** The gateway's own: no rule writes or removes them. */
 const ownNames: readonly string[] = ['supergate-identity', 'x-request-id'];
-/** They have no say in an answer, and do not keep identical requests from sharing one: nothing else may hide there. */
-const traceNames: readonly string[] = ['traceparent', 'tracestate'];
 /** Of answers: what the gateway says itself, and what would change how its bytes are read. */
 const ownResponseNames: readonly string[] = [
   ...ownNames,
@@ -84,7 +84,7 @@ const taken = { error: 'the gateway sends this header itself' };
 const targetName = () =>
   headerName()
     .refine((name) => !isOwn(name), taken)
-    .refine((name) => !traceNames.includes(name), { error: 'a trace is no place for other values' });
+    .refine((name) => !traceHeaderNames.includes(name), { error: 'a trace is no place for other values' });
 const responseName = () => headerName().refine((name) => !isOwnOfAnswers(name), taken);
 
 /** `x-tenant`, `x-b3-*`, `*`. */
@@ -131,7 +131,7 @@ const oneAction = {
 /** A new name is for one header: several of it would overwrite each other. */
 const isRenamable = ({ as, propagate }: { as?: string | undefined; propagate?: readonly string[] | undefined }) =>
   as === undefined ||
-  (propagate?.length === 1 && !propagate[0]?.endsWith('*') && !traceNames.includes(propagate[0] ?? ''));
+  (propagate?.length === 1 && !propagate[0]?.endsWith('*') && !traceHeaderNames.includes(propagate[0] ?? ''));
 const renames = {
   error: '"as" needs "propagate" with one plain name, which is none of a trace',
   path: ['as'],

@@ -55,6 +55,12 @@ export const telemetrySchema = z
           .max(1)
           .default(0.01)
           .describe('Of the traces that begin here; one that a client began is recorded when the client records it.'),
+        b3: z
+          .enum(['off', 'single', 'multi'])
+          .default('off')
+          .describe(
+            'Headers of Zipkin: read where there is no `traceparent`, and written beside it, as one or as several.',
+          ),
         serviceName: text().default('supergate').describe('The name of this service in traces.'),
       })
       .optional()

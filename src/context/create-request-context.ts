@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { ClientError } from '../errors';
 import type { Log } from '../telemetry/log';
-import type { RequestTrace } from '../telemetry/traces';
+import { type RequestTrace, traceHeaderNames } from '../telemetry/traces';
 import type { Trail } from '../telemetry/trail';
 import type { ClientName } from '../telemetry/usage';
 import type { Authenticator } from './authenticate';
@@ -89,7 +89,7 @@ export interface HttpAsker {
 }
 
 /** Headers for subgraphs that differ from request to request and have no say in an answer. */
-export const headersWithoutSay: ReadonlySet<string> = new Set([requestIdHeader, 'traceparent', 'tracestate']);
+export const headersWithoutSay: ReadonlySet<string> = new Set([requestIdHeader, ...traceHeaderNames]);
 
 /** The maker of request contexts of one gateway. */
 export function createRequestContexts(options: RequestContextOptions): RequestContexts {

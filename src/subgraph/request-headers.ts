@@ -2,8 +2,10 @@
  * The headers of one request to one subgraph. In: what they are made of. Out: names and values in turn.
  * Clock: per generation (compile, for each subgraph and kind of operation), per call (write).
  */
+
 import { type OperationKind, type RequestHeaderRule, rulesFor, splitPatterns } from '../config/headers';
 import { claimSource, contextSource, type HeaderSources, isHeaderSource, mayPass } from '../context/header-sources';
+import { traceHeaderNames } from '../telemetry/traces';
 
 /** Fills an empty `list`. `skipsTrace`: a trace goes on from the gateway, not from what the client sent. */
 export type WriteHeaders = (sources: HeaderSources, list: string[], skipsTrace: boolean) => void;
@@ -103,4 +105,5 @@ function drop(list: string[], isDropped: (name: string) => boolean): void {
   }
 }
 
-const isOfTrace = (name: string) => name === 'traceparent' || name === 'tracestate';
+const traceNames: ReadonlySet<string> = new Set(traceHeaderNames);
+const isOfTrace = (name: string) => traceNames.has(name);

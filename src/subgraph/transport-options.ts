@@ -4,6 +4,7 @@
  */
 import type { RequestHeaderRule, ResponseHeaderRule } from '../config/headers';
 import type { TlsSettings } from '../config/tls';
+import { traceHeaderNames } from '../telemetry/traces';
 import type { RetrySettings } from './attempts';
 import type { BreakerSettings } from './breaker';
 import type { CircuitSettings } from './circuit';
@@ -112,7 +113,7 @@ export const defaultTransportOptions: SubgraphTransportOptions = {
     anotherAfterMs: 1_000,
     budget: { share: 0.08, burst: 30 },
   },
-  sharing: { ignoredHeaders: ['x-request-id', 'traceparent', 'tracestate'] },
+  sharing: { ignoredHeaders: ['x-request-id', ...traceHeaderNames] },
 };
 
 /** An active probe: `{ __typename }`, or a GET of `path` that is answered with a status from 200 to 299. */

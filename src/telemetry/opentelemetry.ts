@@ -3,6 +3,7 @@
  * The only file that knows OpenTelemetry; `main.ts` loads it when traces are asked for, and never otherwise.
  * Clock: per request. No document, variable, header or identity is put on a span.
  */
+import type { IncomingHttpHeaders } from 'node:http';
 import {
   type Context,
   defaultTextMapGetter,
@@ -11,6 +12,7 @@ import {
   SpanKind,
   type Tracer as SpanMaker,
   SpanStatusCode,
+  TraceFlags,
   trace,
 } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
@@ -22,6 +24,7 @@ import {
   ParentBasedSampler,
   TraceIdRatioBasedSampler,
 } from '@opentelemetry/sdk-trace-base';
+import { type B3, readB3, writeB3 } from './b3';
 import type {
   CallSpan,
   RequestOutcome,
@@ -35,7 +38,7 @@ import type {
 const exportTimeoutMs = 3_000;
 
 /** Makes a tracer that belongs to this gateway alone: nothing is registered globally. */
-export function createTracer({ otlpUrl, headers, sampleRatio, serviceName }: TracingOptions): Tracer {
+export function createTracer({ otlpUrl, headers, sampleRatio, serviceName, b3 }: TracingOptions): Tracer {
   const exporter = new OTLPTraceExporter({ url: otlpUrl, headers: { ...headers }, timeoutMillis: exportTimeoutMs });
   const provider = new BasicTracerProvider({
     resource: resourceFromAttributes({ 'service.name': serviceName }),
@@ -43,25 +46,45 @@ export function createTracer({ otlpUrl, headers, sampleRatio, serviceName }: Tra
     spanProcessors: [new BatchSpanProcessor(exporter, { exportTimeoutMillis: exportTimeoutMs })],
   });
   const maker = provider.getTracer('supergate');
-  const propagator = new W3CTraceContextPropagator();
+  const propagation = new Propagation(b3);
   return {
     start(incoming) {
-      const parent = propagator.extract(ROOT_CONTEXT, incoming, defaultTextMapGetter);
+      const parent = propagation.read(incoming);
       const span = maker.startSpan('graphql', { kind: SpanKind.SERVER }, parent);
       const context = trace.setSpan(ROOT_CONTEXT, span);
       return span.isRecording()
-        ? new RecordedTrace(span, context, maker, propagator)
-        : new UnrecordedTrace(span.spanContext().traceId, headersOf(context, propagator));
+        ? new RecordedTrace(span, context, maker, propagation)
+        : new UnrecordedTrace(span.spanContext().traceId, propagation.headersOf(context));
     },
     // A collector that is gone must not keep the gateway.
     close: () => provider.shutdown().catch(() => {}),
   };
 }
 
-function headersOf(context: Context, propagator: W3CTraceContextPropagator): TraceHeaders {
-  const headers: string[] = [];
-  propagator.inject(context, headers, { set: (list, name, value) => void list.push(name, value) });
-  return headers;
+/** How traces come in and go out. */
+class Propagation {
+  private readonly w3c = new W3CTraceContextPropagator();
+
+  constructor(private readonly b3: B3) {}
+
+  /** With the span that the headers name, if they name one. */
+  read(headers: IncomingHttpHeaders): Context {
+    const context = this.w3c.extract(ROOT_CONTEXT, headers, defaultTextMapGetter);
+    if (this.b3 === 'off' || trace.getSpanContext(context)) return context;
+    const span = readB3(headers);
+    if (!span) return context;
+    const { traceId, spanId, isSampled } = span;
+    const traceFlags = isSampled ? TraceFlags.SAMPLED : TraceFlags.NONE;
+    return trace.setSpanContext(context, { traceId, spanId, traceFlags, isRemote: true });
+  }
+
+  headersOf(context: Context): TraceHeaders {
+    const headers: string[] = [];
+    this.w3c.inject(context, headers, { set: (list, name, value) => void list.push(name, value) });
+    const span = trace.getSpanContext(context);
+    if (this.b3 === 'off' || !span) return headers;
+    return [...headers, ...writeB3({ ...span, isSampled: (span.traceFlags & TraceFlags.SAMPLED) !== 0 }, this.b3)];
+  }
 }
 
 class RecordedTrace implements RequestTrace {
@@ -74,7 +97,7 @@ class RecordedTrace implements RequestTrace {
     private readonly span: Span,
     private readonly context: Context,
     private readonly maker: SpanMaker,
-    private readonly propagator: W3CTraceContextPropagator,
+    private readonly propagation: Propagation,
   ) {
     this.traceId = span.spanContext().traceId;
     this.stepContext = context;
@@ -91,7 +114,7 @@ class RecordedTrace implements RequestTrace {
     const options = { kind: SpanKind.CLIENT, attributes };
     const span = this.maker.startSpan(`subgraph ${subgraph}`, options, this.stepContext);
     return {
-      headers: headersOf(trace.setSpan(ROOT_CONTEXT, span), this.propagator),
+      headers: this.propagation.headersOf(trace.setSpan(ROOT_CONTEXT, span)),
       end(outcome) {
         if (outcome !== 'ok') fail(span, outcome);
         span.end();

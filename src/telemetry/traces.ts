@@ -3,8 +3,21 @@
  * Clock: per request. Where there is no tracer there is no trace, and nothing is paid but the question whether there is.
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import type { B3 } from './b3';
 
-/** Of W3C Trace Context: names and values in turn. */
+/** Those that tell of a trace and have no say in an answer: W3C Trace Context, and B3. */
+export const traceHeaderNames: readonly string[] = [
+  'traceparent',
+  'tracestate',
+  'b3',
+  'x-b3-traceid',
+  'x-b3-spanid',
+  'x-b3-parentspanid',
+  'x-b3-sampled',
+  'x-b3-flags',
+];
+
+/** Of these: names and values in turn. */
 export type TraceHeaders = readonly string[];
 
 /** One call of a subgraph. */
@@ -52,4 +65,6 @@ export interface TracingOptions {
   /** Of traces that begin here, from 0 to 1; others are recorded when whoever began them does. */
   readonly sampleRatio: number;
   readonly serviceName: string;
+  /** Whether headers of Zipkin are read where there is no `traceparent`, and written beside it. */
+  readonly b3: B3;
 }

@@ -35,8 +35,8 @@ let subgraphs: SubgraphServer;
 let directory: string;
 let gateway: GatewayProcess;
 
-async function start(otlpUrl: string | undefined): Promise<void> {
-  const tracing = otlpUrl === undefined ? '' : `tracing: { otlpUrl: "${otlpUrl}", sampleRatio: 1 }`;
+async function start(otlpUrl: string | undefined, b3 = 'off'): Promise<void> {
+  const tracing = otlpUrl === undefined ? '' : `tracing: { otlpUrl: "${otlpUrl}", sampleRatio: 1, b3: ${b3} }`;
   writeFileSync(
     join(directory, 'gateway.yaml'),
     `server: { port: 0 }\ntelemetry: { ${tracing} }\ntimeouts: { readinessMs: 0, drainMs: 2000 }`,
@@ -127,6 +127,20 @@ describe('a gateway that traces', () => {
       .split('\n')
       .filter((line) => line.includes('"operation":"ByPost"'));
     expect(lines.map((line) => JSON.parse(line) as object)).toEqual([expect.objectContaining({ traceId })]);
+  });
+});
+
+describe('a gateway that is asked for headers of Zipkin', () => {
+  it('continues the trace that they name, and writes them beside its own', async () => {
+    await start('http://127.0.0.1:9/v1/traces', 'multi');
+    await ask(post('query OfZipkin { hello }', { b3: `${traceId}-b7ad6b7169203331-1` }));
+    const single = subgraphs.requests.at(-1)?.headers;
+    expect(single).toMatchObject({ 'x-b3-traceid': traceId, 'x-b3-sampled': '1' });
+    expect(single?.traceparent).toBe(`00-${traceId}-${single?.['x-b3-spanid']}-01`);
+    const several = { 'x-b3-traceid': traceId, 'x-b3-spanid': 'b7ad6b7169203331', 'x-b3-sampled': '0' };
+    await ask(post('query OfZipkin { hello }', several));
+    expect(subgraphs.requests.at(-1)?.headers).toMatchObject({ 'x-b3-traceid': traceId, 'x-b3-sampled': '0' });
+    await gateway.end('SIGTERM');
   });
 });
 
