@@ -19,9 +19,10 @@ import {
   type Verdict,
   type Weighed,
 } from './policy/admission';
+import type { CachePolicy, Invalidation } from './policy/cache-policies';
 import type { Completed } from './query-plan/complete';
 import type { Answer, ExecutableOperation } from './query-plan/engine';
-import type { Generation } from './supergraph/generation';
+import type { Caching, Generation } from './supergraph/generation';
 
 /** An operation that may run, under the generation that validated it. */
 export interface PreparedRequest {
@@ -120,28 +121,40 @@ interface Running {
 }
 
 /** Executes what the cache does not have; what may be neither kept nor called old passes it by. */
-async function answerOrKept(
-  { generation, target }: PreparedRequest,
+function answerOrKept(prepared: PreparedRequest, admitted: Admitted, running: Running): Promise<Answer> {
+  const { caching } = prepared.generation;
+  const policy = caching?.policies.of(prepared.target) ?? 'none';
+  if (!caching || policy === 'none') return running.share(admitted, running.context);
+  if (policy instanceof Promise) return policy.then(() => answerOrKept(prepared, admitted, running));
+  if (policy.kind === 'query') return answerKept(caching, policy, prepared, admitted, running);
+  return invalidating(caching, policy, admitted, running);
+}
+
+async function invalidating(
+  { responses }: Caching,
+  policy: Invalidation,
+  admitted: Admitted,
+  { context, share }: Running,
+): Promise<Answer> {
+  const answer = await share(admitted, context);
+  await responses.mutated(policy, admitted.variables, answer);
+  return answer;
+}
+
+function answerKept(
+  { policies, responses }: Caching,
+  policy: CachePolicy,
+  { generation }: PreparedRequest,
   admitted: Admitted,
   { context, execute, share }: Running,
 ): Promise<Answer> {
-  const { caching } = generation;
-  const reading = caching?.policies.readAhead(target);
-  if (reading) await reading;
-  const policy = caching?.policies.of(target);
-  if (!caching || !policy) return share(admitted, context);
   const { variables, exclusions, extensions, overrideLabels = [] } = admitted;
-  if (policy.kind === 'mutation') {
-    const answer = await share(admitted, context);
-    await caching.responses.mutated(policy, variables, answer);
-    return answer;
-  }
   // What is excluded, and what is told beside the answer, is about one request.
   if (exclusions || extensions || context.asksCost || context.trail?.isExplained) return share(admitted, context);
-  return caching.responses.answer({
+  return responses.answer({
     policy,
-    varying: caching.policies.varying,
-    scope: [generation.id, ...overrideLabels].join(),
+    varying: policies.varying,
+    scope: overrideLabels.length === 0 ? generation.id : JSON.stringify([generation.id, overrideLabels]),
     variables,
     context,
     execute: (asker) => execute(admitted, asker),

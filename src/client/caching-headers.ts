@@ -17,13 +17,19 @@ export interface CachingReport {
   readonly staleWhileRevalidateMs: number | undefined;
   /** What subgraphs said to the client when the answer was made: names and values in turn. */
   readonly headers: readonly string[] | undefined;
-  /** Headers of the request (lower case) that the answer depends on. */
-  readonly vary: readonly string[];
+  /** Headers of the request (lower case) that the answer depends on, as `Vary` names them: `accept, x-tenant`. */
+  readonly vary: string;
 }
 
 /** The same for whoever asks alone: others may not ask it. */
 export function personal(report: CachingReport | undefined): CachingReport | undefined {
-  return report && { ...report, isPrivate: true, vary: [...new Set([...report.vary, 'authorization', 'cookie'])] };
+  return (
+    report && {
+      ...report,
+      isPrivate: true,
+      vary: [...new Set([...report.vary.split(', '), 'authorization', 'cookie'])].join(', '),
+    }
+  );
 }
 
 /** What a conditional request asks by. */
@@ -44,7 +50,7 @@ export function cachingHeaders(report: CachingReport): string[] {
   const { isPrivate, maxAgeMs, ageMs, staleWhileRevalidateMs, vary } = report;
   const control = [isPrivate ? 'private' : 'public', `max-age=${seconds(maxAgeMs)}`];
   if (staleWhileRevalidateMs !== undefined) control.push(`stale-while-revalidate=${seconds(staleWhileRevalidateMs)}`);
-  const headers = ['cache-control', control.join(', '), 'vary', vary.join(', ')];
+  const headers = ['cache-control', control.join(', '), 'vary', vary];
   if (ageMs >= 1_000) headers.push('age', String(seconds(ageMs)));
   return headers;
 }
@@ -59,6 +65,7 @@ export function entityTag({ etag }: CachingReport, representation: string, body:
 /** Weak comparison (RFC 9110, section 13.1.2): a compressed answer has a weak tag. */
 export function matchesTag(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false;
+  if (ifNoneMatch === etag) return true;
   return ifNoneMatch
     .split(',')
     .map((tag) => tag.trim().replace(/^W\//, ''))

@@ -24,10 +24,12 @@ export function corsOptions({ origins, credentials }: HttpConfig['cors'], hasRes
     methods: hasRest ? [...restMethods] : ['GET', 'POST'],
     exposedHeaders: [
       'x-request-id',
+      'etag',
+      'age',
       'retry-after',
       'ratelimit',
       'ratelimit-policy',
-      ...(hasRest ? ['etag', 'link', 'idempotency-replayed'] : []),
+      ...(hasRest ? ['link', 'idempotency-replayed'] : []),
     ],
     maxAge: 600,
     strictPreflight: false,

@@ -15,7 +15,7 @@ import {
 } from 'graphql';
 import type { Operation } from '../operation/document';
 import { type FieldOccurrence, isAsked } from '../operation/facts';
-import { finish, type SlicedWork } from '../slices';
+import type { SlicedWork } from '../slices';
 import type { PolicySubject } from './admission';
 import { argumentValue } from './argument-values';
 import { type CacheHint, readCacheHints } from './cache-declarations';
@@ -43,12 +43,13 @@ export interface Invalidation {
   configured(variables: Readonly<Record<string, unknown>>): readonly string[];
 }
 
+/** `none`: it is never kept, and makes nothing old. */
+export type KnownPolicy = CachePolicy | Invalidation | 'none';
+
 export interface CachePolicies {
   readonly varying: AnswerVarying;
-  /** Reads a long operation in slices, ahead of `of`; undefined when there is nothing to wait for. */
-  readAhead(operation: Operation): Promise<void> | undefined;
-  /** Undefined for what is never kept and makes nothing old. */
-  of(operation: Operation): CachePolicy | Invalidation | undefined;
+  /** Once for each operation; later for a long one, which is read in slices. */
+  of(operation: Operation): KnownPolicy | Promise<KnownPolicy>;
 }
 
 /** What became of an answer that might have been kept. */
@@ -87,8 +88,8 @@ export function createCachePolicies(subject: CacheSubject, options: CachePolicie
 }
 
 class OperationPolicies implements CachePolicies {
-  private readonly known = new WeakMap<Operation, { readonly policy: CachePolicy | Invalidation | undefined }>();
-  private readonly reading = new WeakMap<Operation, Promise<void>>();
+  private readonly known = new WeakMap<Operation, KnownPolicy>();
+  private readonly reading = new WeakMap<Operation, Promise<KnownPolicy>>();
   private readonly keys: ReadonlyMap<string, string>;
 
   readonly varying: AnswerVarying;
@@ -102,24 +103,20 @@ class OperationPolicies implements CachePolicies {
     this.keys = readEntityKeys(subject.supergraph);
   }
 
-  readAhead(operation: Operation): Promise<void> | undefined {
-    if (this.known.has(operation)) return undefined;
-    const under = this.reading.get(operation);
-    if (under) return under;
+  of(operation: Operation): KnownPolicy | Promise<KnownPolicy> {
+    const known = this.known.get(operation) ?? this.reading.get(operation);
+    if (known !== undefined) return known;
     const begun = this.subject.slices.begin(this.read(operation));
-    if (begun) this.reading.set(operation, begun);
-    return begun;
-  }
-
-  of(operation: Operation): CachePolicy | Invalidation | undefined {
-    if (!this.known.has(operation)) finish(this.read(operation));
-    return this.known.get(operation)?.policy;
+    if (!begun) return this.known.get(operation) ?? 'none';
+    const reading = begun.then(() => this.known.get(operation) ?? 'none');
+    this.reading.set(operation, reading);
+    return reading;
   }
 
   private *read(operation: Operation): SlicedWork<void> {
     const policy =
       operation.type === 'mutation' ? yield* this.invalidationOf(operation) : yield* this.policyOf(operation);
-    this.known.set(operation, { policy });
+    this.known.set(operation, policy ?? 'none');
   }
 
   private *policyOf(operation: Operation): SlicedWork<CachePolicy | undefined> {

@@ -14,10 +14,10 @@ export interface AnswerVarying {
   keyOf(sources: HeaderSources): string;
   /** Whether a credential of the client goes on to subgraphs: then the answer is of whoever asks. */
   hasCredential(sources: HeaderSources): boolean;
-  /** Names of headers (lower case) that the answer depends on. */
-  readonly vary: readonly string[];
+  /** Names of headers (lower case) that the answer depends on, as `Vary` has them. */
+  readonly vary: string;
   /** The same of an answer that is for whoever asks. */
-  readonly privateVary: readonly string[];
+  readonly privateVary: string;
   /** An answer depends on what no header tells, or may not be given to everybody who has none of them. */
   readonly isHidden: boolean;
 }
@@ -49,8 +49,8 @@ export function compileVarying({ headers, server, authentication }: Config): Ans
       return key;
     },
     hasCredential: (sources) => credentials.some((name) => sources[name] !== undefined),
-    vary,
-    privateVary: [...new Set([...vary, ...credentials])],
+    vary: vary.join(', '),
+    privateVary: [...new Set([...vary, ...credentials])].join(', '),
     // Nobody asks the gateway before a cache that others share answers: it would answer those who may not ask.
     isHidden: hasFacts || prefixes.length > 0 || authentication.required,
   };

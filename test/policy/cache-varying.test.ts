@@ -8,15 +8,15 @@ const rules = (...requests: object[]) => ({ headers: { requests } });
 describe('what an answer depends on', () => {
   it('is told by the headers that rules pass on, and the origin where pages of others may ask', () => {
     expect(vary({})).toMatchObject({
-      vary: ['accept'],
-      privateVary: ['accept', 'authorization', 'cookie'],
+      vary: 'accept',
+      privateVary: 'accept, authorization, cookie',
       isHidden: false,
     });
     const all = {
       ...rules({ propagate: ['x-tenant', 'accept'] }),
       server: { cors: { origins: ['https://a.example'] } },
     };
-    expect(vary(all)).toMatchObject({ vary: ['accept', 'origin', 'x-tenant'], isHidden: false });
+    expect(vary(all)).toMatchObject({ vary: 'accept, origin, x-tenant', isHidden: false });
     expect(vary({ authentication: { apiKeys: { file: 'keys.json', header: 'x-key' } } }).privateVary).toContain(
       'x-key',
     );

@@ -15,8 +15,8 @@ import { silentLog } from '../../src/telemetry/log';
 const varying = {
   keyOf: () => '',
   hasCredential: () => false,
-  vary: ['accept'],
-  privateVary: ['accept', 'cookie'],
+  vary: 'accept',
+  privateVary: 'accept, cookie',
   isHidden: false,
 };
 

@@ -71,7 +71,7 @@ function knownAnswer({ route, caching, ifNoneMatch }: RestAnswerOptions): HttpAn
   if (caching?.etag === undefined || ifNoneMatch?.includes('*') || route.method !== 'GET') return undefined;
   const etag = restTag(caching, '');
   if (!matchesTag(ifNoneMatch, etag)) return undefined;
-  return notModified([...jsonHeaders, ...cachingHeaders(caching), 'etag', etag]);
+  return { status: 304, headers: [...security, ...cachingHeaders(caching), 'etag', etag], body: '', code: undefined };
 }
 
 /** Of the GraphQL answer that it is made of, where that is known. */
