@@ -111,5 +111,5 @@ function mergeSlot(
   } else if (entity !== null && !errors) {
     failures.placeAtMissing(target, fetch.expected, malformedEntities(fetch.subgraph));
   }
-  if (errors) placeErrors(fetch, failures, target, errors, 2, !isDataObject(entity));
+  if (errors) placeErrors(fetch, failures, target, errors, 2, isDataObject(entity) ? entity : undefined);
 }

@@ -74,8 +74,10 @@ export class Failures {
     if (below.length === 0) return;
     this.byContainer.get(container)?.delete(key);
     const moved = below.map((placed) => ({ ...placed, path: placed.path.slice(1) }));
-    this.filled.set(value, moved);
-    for (const { failure, path } of moved) this.placeAtNull(value, path, failure);
+    for (const cause of moved) {
+      this.addCause(value, cause);
+      this.placeAtNull(value, cause.path, cause.failure);
+    }
   }
 
   /** Why something may be missing of an object though nobody said so. */
@@ -123,20 +125,40 @@ export class Failures {
     return placed;
   }
 
-  /** A subgraph's error at `path` below `root`: placed at the null that it left, or else noted at `root`. */
-  placeAtPath(root: Record<string, unknown>, path: DataPath, failure: Failure): void {
+  /**
+   * A subgraph's error at `path` below `root`: placed at the null that it left, or else noted at `root`. `answer`: what
+   * the subgraph says of `root`, of which others may have answered more.
+   */
+  placeAtPath(root: Record<string, unknown>, path: DataPath, failure: Failure, answer?: object | null): void {
+    if (answer) this.noteFilled(root, path, failure, answer);
     if (this.placeAtNull(root, path, failure)) return;
     const noted = this.notes.get(root);
     if (noted) noted.push({ failure, path });
     else this.notes.set(root, [{ failure, path }]);
   }
 
+  /** Notes what others have answered where this answer is null because of the failure. */
+  private noteFilled(root: object, path: DataPath, failure: Failure, answer: object): void {
+    let [value, answered]: unknown[] = [root, answer];
+    for (const [index, key] of path.entries()) {
+      [value, answered] = [readAt(value, key), readAt(answered, key)];
+      if (typeof value !== 'object' || value === null) return;
+      if (answered !== null && answered !== undefined) continue;
+      if (index + 1 < path.length) this.addCause(value, { failure, path: path.slice(index + 1) });
+      return;
+    }
+  }
+
+  private addCause(container: object, cause: PlacedFailure): void {
+    const causes = this.filled.get(container);
+    if (causes) causes.push(cause);
+    else this.filled.set(container, [cause]);
+  }
+
   private placeAtNull(root: object, path: DataPath, failure: Failure): boolean {
     let container = root;
     for (const [index, key] of path.entries()) {
-      const value: unknown = Object.hasOwn(container, key)
-        ? (container as Record<string | number, unknown>)[key]
-        : undefined;
+      const value = readAt(container, key);
       if (value === null || value === undefined) {
         this.place(container, key, failure, path.slice(index));
         return true;
@@ -146,4 +168,9 @@ export class Failures {
     }
     return false;
   }
+}
+
+function readAt(container: unknown, key: string | number): unknown {
+  if (typeof container !== 'object' || container === null || !Object.hasOwn(container, key)) return undefined;
+  return (container as Record<string | number, unknown>)[key];
 }

@@ -202,7 +202,7 @@ export function mergeRootAnswer(
     fetch.rewriteOutput?.(data);
     mergeObject(target, data, types);
   }
-  placeErrors(fetch, failures, target, errors, 0, !data);
+  placeErrors(fetch, failures, target, errors, 0, data);
 }
 
 export function failureOf(error: SubgraphGraphQLError, subgraph: string): Failure {
@@ -211,7 +211,7 @@ export function failureOf(error: SubgraphGraphQLError, subgraph: string): Failur
 }
 
 /**
- * Places the errors of one answer at the nulls they left in `target`, their paths without the first `skip` elements.
+ * Places the errors of one `answer` at the nulls they left in `target`, their paths without the first `skip` elements.
  * A null of a non-null field empties its parents: when it has emptied the whole answer, an error explains what is
  * missing beside it too.
  */
@@ -221,7 +221,7 @@ export function placeErrors(
   target: DataObject,
   errors: readonly SubgraphGraphQLError[],
   skip: number,
-  isEmptied: boolean,
+  answer: DataObject | null | undefined,
 ): void {
   const placed = errors.map((error) => ({
     error,
@@ -229,11 +229,11 @@ export function placeErrors(
     path: error.path?.slice(skip) ?? [],
   }));
   for (const { error, failure, path } of placed) {
-    if (path.length > 0) failures.placeAtPath(target, path, failure);
+    if (path.length > 0) failures.placeAtPath(target, path, failure, answer);
     else placeGeneralErrors(fetch, failures, [target], [error]);
   }
   const [first] = placed;
-  if (isEmptied && first && first.path.length > 0) {
+  if (!answer && first && first.path.length > 0) {
     failures.placeAtMissing(target, fetch.expected, first.failure, first.path);
   }
 }

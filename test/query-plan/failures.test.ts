@@ -59,3 +59,14 @@ describe('a failure that emptied more than where it happened', () => {
     expect(failures.causesIn(part)).toEqual([{ failure: failure('failed'), path: ['length'] }]);
   });
 });
+
+describe('a failure below a null that others have answered before', () => {
+  it('is the cause of what is missing there', () => {
+    const failures = new Failures();
+    const part = { score: 1 };
+    failures.placeAtPath({ part }, ['part', 'first'], failure('failed'), { part: null });
+    expect(failures.explain(part, 'first', undefined)).toEqual([{ failure: failure('failed'), path: ['first'] }]);
+    expect(failures.causesIn(part)).toEqual([{ failure: failure('failed'), path: ['first'] }]);
+    expect(failures.causesIn({ part })).toEqual([]);
+  });
+});
