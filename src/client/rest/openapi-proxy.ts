@@ -30,6 +30,7 @@ export function describeProxy(route: ProxyRoute, signIns: readonly Json[]): Json
     ...(contentTypes.length > 0 && { requestBody: { required: true, content: contentOf(contentTypes) } }),
     responses: {
       '2XX': { description: 'Success.', content: { [responseType]: { schema: isJson ? {} : anyBytes } } },
+      429: { $ref: '#/components/responses/TooManyRequests' },
       default: { $ref: '#/components/responses/Problem' },
     },
   };

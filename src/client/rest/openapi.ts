@@ -66,7 +66,10 @@ export function createOpenApi(routes: AllRoutes, options: OpenApiOptions): Json 
     paths,
     components: {
       schemas: { Problem: problemSchema, ...writer.components },
-      responses: { Problem: { description: 'What went wrong (RFC 9457).', content: problemContent } },
+      responses: {
+        Problem: { description: 'What went wrong (RFC 9457).', content: problemContent },
+        TooManyRequests: { description: 'A rate limit is reached.', headers: limitHeaders, content: problemContent },
+      },
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
         ...(apiKeyHeader !== undefined && { apiKey: { type: 'apiKey', in: 'header', name: apiKeyHeader } }),
@@ -97,6 +100,11 @@ const problemSchema: Json = {
     },
   },
 };
+const limitHeaders: Json = {
+  'Retry-After': { description: 'Seconds until it may be asked again.', schema: { type: 'integer' } },
+  'RateLimit-Policy': { description: 'Each limit: `"name";q=quota;w=seconds`.', schema: { type: 'string' } },
+  RateLimit: { description: 'What is left of each: `"name";r=left;t=seconds`.', schema: { type: 'string' } },
+};
 const problemContent: Json = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
 
 function operationOf(route: RestRoute, writer: SchemaWriter, signIns: readonly Json[]): Json {
@@ -118,6 +126,7 @@ function operationOf(route: RestRoute, writer: SchemaWriter, signIns: readonly J
           ? { description: 'Done.' }
           : { description: 'Success.', content: { 'application/json': { schema: field.schema } } },
       ...(route.method === 'GET' && { 304: { description: 'What `If-None-Match` names still holds.' } }),
+      429: { $ref: '#/components/responses/TooManyRequests' },
       default: { $ref: '#/components/responses/Problem' },
     },
   };
