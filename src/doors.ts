@@ -163,6 +163,7 @@ function rightsOf(contexts: RequestContexts): Rights {
   return {
     expiryOf: (scope) => expiryOf((scope as RequestScope & RequestContext).identity),
     renew: (scope) => contexts.renew(scope as RequestScope & RequestContext),
+    callerOf: (scope) => callerOf((scope as RequestScope & RequestContext).identity),
   };
 }
 
@@ -172,7 +173,9 @@ interface ConnectedIdentity extends SocketIdentity {
 
 /** Who speaks on WebSockets, in the words of their door. */
 function socketContextsOf(contexts: RequestContexts): SocketContexts {
-  const connected = (identity: Identity): ConnectedIdentity => ({ identity, expiresAt: expiryOf(identity) });
+  const connected = (identity: Identity): ConnectedIdentity => {
+    return { identity, expiresAt: expiryOf(identity), caller: callerOf(identity) };
+  };
   // What `connect` and `refresh` gave out comes back: the door has seen less of it.
   const of = (given: SocketIdentity) => (given as ConnectedIdentity).identity;
   return {

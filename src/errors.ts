@@ -86,9 +86,14 @@ export const errorTable = {
     'The client may not read a field: null beside the rest of the answer, or, by configuration, the whole operation is refused.',
   ),
   FORBIDDEN_ORIGIN: define(403, 'A page of a foreign origin wants a WebSocket: allow it in `server.cors.origins`.'),
-  TOO_MANY_CONNECTIONS: define(429, 'This address, or all together, hold as many subscriptions open as allowed.', {
-    retry: true,
-  }),
+  TOO_MANY_CONNECTIONS: define(
+    429,
+    'This address or identity, or all together, hold as many connections open as allowed.',
+    {
+      closeCode: 1013,
+      retry: true,
+    },
+  ),
   MAX_OPERATIONS_LIMIT: define(429, 'One WebSocket runs as many operations at a time as allowed.', { retry: true }),
   IDEMPOTENCY_KEY_CONFLICT: define(
     409,

@@ -148,10 +148,14 @@ export interface Rights {
    * a `ClientError` when it gives nothing any more (UNAUTHENTICATED) or nobody can tell (AUTHENTICATION_UNAVAILABLE).
    */
   renew(scope: RequestScope): Promise<RequestScope | undefined>;
+  /** Who asks, as a text of its own for each; undefined for nobody. */
+  callerOf(scope: RequestScope): string | undefined;
 }
 
 /** Who speaks on a socket; the door knows no more of it. */
 export interface SocketIdentity {
+  /** A text of its own for each; undefined for nobody. */
+  readonly caller?: string | undefined;
   /** When its credential expires, in milliseconds since the epoch; infinite where it does not. */
   readonly expiresAt: number;
 }

@@ -5,6 +5,7 @@
  */
 import type { ErrorCode } from '../errors';
 import type { ClientMetrics } from '../telemetry/metrics';
+import { type ConnectionCountLimits, ConnectionCounts } from './connection-counts';
 import type { GraphQLDoor, GraphQLParams, LiveSubscription, PreparedOperation, RequestScope } from './door';
 import { codeOf, type ErrorSink, formatErrors } from './error-format';
 import { type Aside, asideOf, errorCodeOf, eventText, textOf } from './event-text';
@@ -245,36 +246,34 @@ function failureOf(framing: Framing, errors: readonly unknown[], sink: ErrorSink
   return framing.failure(JSON.stringify(formatted), stringifyResult({ errors: formatted }));
 }
 
-export interface StreamRegistryLimits {
-  readonly maxConnections: number;
-  readonly maxConnectionsPerIp: number;
-}
-
 /** Every stream that goes on. */
 export class StreamRegistry {
-  private readonly running = new Map<RunningStream, string>();
-  private readonly perIp = new Map<string, number>();
+  private readonly running = new Map<RunningStream, { readonly ip: string; readonly caller: string | undefined }>();
+  private readonly counts: ConnectionCounts;
 
-  constructor(private readonly limits: StreamRegistryLimits) {}
-
-  /** Whether one more may begin for this address. */
-  hasRoom(ip: string): boolean {
-    const { maxConnections, maxConnectionsPerIp } = this.limits;
-    return this.running.size < maxConnections && (this.perIp.get(ip) ?? 0) < maxConnectionsPerIp;
+  constructor(limits: ConnectionCountLimits) {
+    this.counts = new ConnectionCounts(limits);
   }
 
-  add(stream: RunningStream, ip: string): void {
-    this.running.set(stream, ip);
-    this.perIp.set(ip, (this.perIp.get(ip) ?? 0) + 1);
+  /** Counts one more of this address and caller, if there is room; each needs an `add` or a `giveBack`. */
+  take(ip: string, caller: string | undefined): boolean {
+    if (!this.counts.hasRoom(ip) || !this.counts.enterCaller(caller)) return false;
+    this.counts.enter(ip);
+    return true;
+  }
+
+  giveBack(ip: string, caller: string | undefined): void {
+    this.counts.leave(ip);
+    this.counts.leaveCaller(caller);
+  }
+
+  add(stream: RunningStream, ip: string, caller: string | undefined): void {
+    this.running.set(stream, { ip, caller });
   }
 
   remove(stream: RunningStream): void {
-    const ip = this.running.get(stream);
-    if (ip === undefined) return;
-    this.running.delete(stream);
-    const left = (this.perIp.get(ip) ?? 1) - 1;
-    if (left > 0) this.perIp.set(ip, left);
-    else this.perIp.delete(ip);
+    const taken = this.running.get(stream);
+    if (taken && this.running.delete(stream)) this.giveBack(taken.ip, taken.caller);
   }
 
   /** Events that wait for clients. */

@@ -16,10 +16,11 @@ import type { Metrics } from '../telemetry/metrics';
 import type { Tracer } from '../telemetry/traces';
 import { type ApolloServerPlugin, createApolloLane } from './apollo-lane';
 import { createClientAddress } from './client-address';
+import type { ConnectionCountLimits } from './connection-counts';
 import { type ConnectionLimits, type Connections, createConnections, type DrainOptions } from './connections';
 import type { TrustedDocuments } from './document-choice';
 import type { CreateContext, GraphQLDoor, RequestScope, Rights, SocketContexts } from './door';
-import { type StreamDeps, StreamRegistry, type StreamRegistryLimits } from './event-streams';
+import { type StreamDeps, StreamRegistry } from './event-streams';
 import { createExchangeObserver } from './exchange';
 import { scheduleTimer } from './expiry';
 import { createFrameworkErrorHandler, createNotFoundHandler, sendError } from './fastify-replies';
@@ -61,7 +62,7 @@ export interface HttpConfig extends Omit<ConnectionLimits, 'certificate'> {
   readonly overload: Parameters<typeof openLoadShedder>[0];
 }
 
-export interface SubscriptionsConfig extends StreamRegistryLimits {
+export interface SubscriptionsConfig extends ConnectionCountLimits {
   readonly websocket: boolean;
   readonly eventStreams: boolean;
   readonly maxOperationsPerConnection: number;
@@ -283,7 +284,7 @@ function createApp(
   const clientAddress = createClientAddress(config.trustedProxies);
   const shared = { shedder, observer, log, maxBodyBytes, compression, clientAddress, tracer: deps.tracer };
   const refusalOf = (response: ServerResponse) => connections?.refusalOf(response);
-  const serve = createServeGraphQL({ ...shared, handle, refusalOf, streams });
+  const serve = createServeGraphQL({ ...shared, handle, refusalOf, streams, callerOf: deps.rights.callerOf });
   const { door, createContext, idempotency } = deps;
   const rest = deps.rest && createRestDoor({ ...shared, ...deps.rest, door, createContext, idempotency });
   const app = fastify({

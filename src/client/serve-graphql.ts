@@ -10,6 +10,7 @@ import { ClientError, type ErrorCode } from '../errors';
 import { type Log, silentLog } from '../telemetry/log';
 import type { Tracer } from '../telemetry/traces';
 import type { ClientAddress } from './client-address';
+import type { RequestScope } from './door';
 import { type HttpStream, isStream, type StreamRegistry } from './event-streams';
 import { Exchange, type ExchangeObserver } from './exchange';
 import { admitHeaders, type GraphQLHandler } from './graphql-handler';
@@ -29,6 +30,8 @@ export interface ServeOptions {
   readonly refusalOf: (response: ServerResponse) => ErrorCode | undefined;
   readonly clientAddress: ClientAddress;
   readonly streams: StreamRegistry;
+  /** Who asks, as a text of its own for each; undefined for nobody. */
+  readonly callerOf: (context: RequestScope) => string | undefined;
   /** Absent: nobody is refused for there being too much to do. */
   readonly shedder?: LoadShedder | undefined;
 }
@@ -57,10 +60,11 @@ export function createServeGraphQL(options: ServeOptions): ServeGraphQL {
     });
     const send = (answer: HttpAnswer | HttpStream) => {
       if (!isStream(answer)) return sendAnswer(request, response, exchange, answer, options.compression);
-      if (options.streams.hasRoom(ip)) {
+      const caller = exchange.context && options.callerOf(exchange.context);
+      if (options.streams.take(ip, caller)) {
         // From now on it waits for events.
         leave?.();
-        return startStream(response, exchange, answer, options.streams, ip);
+        return startStream(response, exchange, answer, options.streams, { ip, caller });
       }
       exchange.context?.dispose();
       throw new ClientError('TOO_MANY_CONNECTIONS', 'Too many connections are open.');
@@ -163,9 +167,10 @@ function startStream(
   exchange: Exchange,
   stream: HttpStream,
   registry: StreamRegistry,
-  ip: string,
+  { ip, caller }: { readonly ip: string; readonly caller: string | undefined },
 ): void {
   if (response.destroyed || response.headersSent) {
+    registry.giveBack(ip, caller);
     exchange.context?.dispose();
     return;
   }
@@ -180,7 +185,7 @@ function startStream(
     end: (text) => response.end(text),
     destroy: () => response.destroy(),
   });
-  registry.add(running, ip);
+  registry.add(running, ip, caller);
   response.once('close', () => {
     registry.remove(running);
     running.closed();

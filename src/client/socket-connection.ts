@@ -6,6 +6,7 @@
 import type { SubscribeMessage } from 'graphql-ws';
 import { ClientError, errorTable } from '../errors';
 import type { Log } from '../telemetry/log';
+import type { ConnectionCounts } from './connection-counts';
 import type { SocketIdentity, SocketUpgrade, StopReason } from './door';
 import { type ErrorSink, formatErrors } from './error-format';
 import { toByteString } from './event-text';
@@ -28,6 +29,7 @@ export interface Wire extends OutboxConnection {
 }
 
 export interface SocketDeps extends SocketOperationsDeps {
+  readonly counts: Pick<ConnectionCounts, 'enterCaller' | 'leaveCaller'>;
   readonly schedule: Schedule;
 }
 
@@ -113,6 +115,9 @@ export class SocketConnection implements ErrorSink {
     try {
       const identity = await this.deps.contexts.connect(this.upgrade, payload);
       if (this.hasClosed()) return;
+      if (!this.deps.counts.enterCaller(identity.caller)) {
+        throw new ClientError('TOO_MANY_CONNECTIONS', 'This identity has as many connections open as it may.');
+      }
       this.phase = 'ready';
       this.identity = identity;
       this.outbox.sendControl('{"type":"connection_ack"}');
@@ -194,6 +199,7 @@ export class SocketConnection implements ErrorSink {
   /** The socket is gone, whoever closed it. May be called twice. */
   closed(because: StopReason = 'client'): void {
     if (this.phase === 'closed') return;
+    if (this.phase === 'ready') this.deps.counts.leaveCaller(this.identity.caller);
     this.phase = 'closed';
     this.cancelTimer();
     this.outbox.clear();

@@ -10,6 +10,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import type { ErrorCode } from '../errors';
 import type { Log } from '../telemetry/log';
 import type { ClientMetrics } from '../telemetry/metrics';
+import { type ConnectionCountLimits, ConnectionCounts } from './connection-counts';
 import type { TrustedDocuments } from './document-choice';
 import type { GraphQLDoor, SocketContexts } from './door';
 import { toByteString } from './event-text';
@@ -19,11 +20,9 @@ import type { LoadShedder } from './load-shedding';
 import type { RightsWatch } from './rights-watch';
 import { SocketConnection, type SocketDeps, type SocketLimits, type Wire } from './socket-connection';
 
-export interface WebSocketConfig extends SocketLimits {
+export interface WebSocketConfig extends SocketLimits, ConnectionCountLimits {
   readonly graphqlPath: string;
   readonly maxMessageBytes: number;
-  readonly maxConnections: number;
-  readonly maxConnectionsPerIp: number;
   /** Between two pings of the gateway; a socket that has not answered the one before is cut. */
   readonly pingIntervalMs: number;
   /** Origins whose pages may connect besides the gateway's own; "*" is all of them. */
@@ -67,7 +66,7 @@ interface Socket {
 class Sockets implements WebSocketDoor {
   private readonly webSockets: WebSocketServer;
   private readonly open = new Set<Socket>();
-  private readonly perIp = new Map<string, number>();
+  private readonly counts: ConnectionCounts;
   private readonly connectionDeps: SocketDeps;
   private readonly pings: NodeJS.Timeout;
   private isClosing = false;
@@ -86,6 +85,7 @@ class Sockets implements WebSocketDoor {
       autoPong: false,
       handleProtocols: (offered) => (offered.has(protocol) ? protocol : false),
     });
+    this.counts = new ConnectionCounts(config);
     this.connectionDeps = this.createConnectionDeps();
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
       this.upgrade(request, socket, head),
@@ -103,6 +103,7 @@ class Sockets implements WebSocketDoor {
     const { door, contexts, trusted, metrics, watch, shedder } = this.deps;
     return {
       door,
+      counts: this.counts,
       shedder,
       contexts,
       trusted,
@@ -129,15 +130,13 @@ class Sockets implements WebSocketDoor {
   }
 
   private refusalOf(request: IncomingMessage, ip: string): ErrorCode | undefined {
-    const { graphqlPath, maxConnections, maxConnectionsPerIp } = this.config;
+    const { graphqlPath } = this.config;
     const [path] = (request.url ?? '').split('?');
     if (path !== graphqlPath) return 'NOT_FOUND';
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') return 'BAD_REQUEST';
     if (request.rawHeaders.length > maxHeaderEntries) return 'REQUEST_HEADERS_TOO_LARGE';
     if (!this.isOriginAllowed(request)) return 'FORBIDDEN_ORIGIN';
-    if (this.isClosing || this.open.size >= maxConnections) return 'TOO_MANY_CONNECTIONS';
-    if ((this.perIp.get(ip) ?? 0) >= maxConnectionsPerIp) return 'TOO_MANY_CONNECTIONS';
-    return undefined;
+    return this.isClosing || !this.counts.hasRoom(ip) ? 'TOO_MANY_CONNECTIONS' : undefined;
   }
 
   /** Browsers send `Origin` and cookies from any page: only pages of known origins may speak for their users. */
@@ -161,7 +160,7 @@ class Sockets implements WebSocketDoor {
     const connection = new SocketConnection(wireOf(socket, stream), upgrade, this.config, this.connectionDeps);
     const entry: Socket = { socket, connection, ip, hasAnswered: true };
     this.open.add(entry);
-    this.perIp.set(ip, (this.perIp.get(ip) ?? 0) + 1);
+    this.counts.enter(ip);
     metrics.connectionOpened();
     socket.on('message', (data, isBinary) => {
       // Whoever sends is there.
@@ -187,9 +186,7 @@ class Sockets implements WebSocketDoor {
 
   private forget(entry: Socket): void {
     this.open.delete(entry);
-    const left = (this.perIp.get(entry.ip) ?? 1) - 1;
-    if (left > 0) this.perIp.set(entry.ip, left);
-    else this.perIp.delete(entry.ip);
+    this.counts.leave(entry.ip);
     if (this.isClosing && this.open.size === 0) this.settleClosed();
   }
 

@@ -10,6 +10,7 @@ export const subscriptionsSchema = z
     eventStreams: z.boolean().default(true).describe('Serve event streams (SSE) and multipart HTTP there.'),
     maxConnections: count().default(50_000).describe('WebSockets and event streams, each.'),
     maxConnectionsPerIp: count().default(1_000).describe('The same from one address.'),
+    maxConnectionsPerIdentity: count().default(1_000).describe('The same of one subject of one issuer.'),
     maxOperationsPerConnection: count().default(100).describe('Operations that run on one WebSocket at a time.'),
     maxMessageBytes: count().default(1_000_000).describe('Of one WebSocket message; a larger one closes with 1009.'),
     initTimeoutMs: milliseconds().default(3_000).describe('For connection_init; then the socket closes with 4408.'),

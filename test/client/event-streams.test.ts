@@ -191,6 +191,16 @@ describe('an event stream', () => {
     });
   });
 
+  it('beyond what one identity may hold is refused with 429, until one has gone', async () => {
+    await start({ maxConnectionsPerIdentity: 1 });
+    server.door.expiresAt = Date.now() + 60_000;
+    const first = await ask(subscription, sse);
+    await server.door.subscribed(1);
+    expect((await ask(subscription, sse)).response.status).toBe(429);
+    first.leave();
+    await waitFor(async () => (await ask(subscription, sse)).response.status === 200);
+  });
+
   it('ends as its protocol does when the server closes', async () => {
     await start();
     const stream = await ask(subscription, sse);

@@ -226,13 +226,15 @@ export function createFakeDoor(options: { introspection?: boolean } = {}): FakeD
     rights: {
       expiryOf: (scope) => (scope as FakeScope).expiresAt,
       renew: (scope) => door.renewal(scope),
+      callerOf: (scope) => callerAt((scope as FakeScope).expiresAt),
     },
     sockets: {
       async connect(_upgrade, payload) {
         const { token } = (payload ?? {}) as { token?: string };
         if (token === 'bad') throw new ClientError('UNAUTHENTICATED', 'The credentials were refused.');
         if (token === 'crash') throw new Error(`cannot reach ${secret}`);
-        return { expiresAt: token === undefined ? Number.POSITIVE_INFINITY : Number(token) };
+        const expiresAt = token === undefined ? Number.POSITIVE_INFINITY : Number(token);
+        return { expiresAt, caller: callerAt(expiresAt) };
       },
       async refresh(identity, _upgrade, payload) {
         const { token } = payload as { token?: string };
@@ -276,6 +278,9 @@ export function createFakeDoor(options: { introspection?: boolean } = {}): FakeD
     };
   }
 }
+
+/** Credentials that expire at one moment are one caller's; those that do not are nobody's. */
+const callerAt = (expiresAt: number) => (Number.isFinite(expiresAt) ? String(expiresAt) : undefined);
 
 function refused(code: string, errors: readonly GraphQLError[]): RefusedOperation {
   return { kind: 'refused', errors: errors.map((error) => coded(code, error)) };

@@ -32,6 +32,7 @@ export const httpDefaults: HttpConfig = {
     eventStreams: true,
     maxConnections: 100,
     maxConnectionsPerIp: 100,
+    maxConnectionsPerIdentity: 100,
     maxOperationsPerConnection: 10,
     maxMessageBytes: 1_000_000,
     initTimeoutMs: 3_000,

@@ -59,7 +59,7 @@ function scopeOf(id: string, expiresAt = Number.POSITIVE_INFINITY): Scope {
 
 function startWatch(renew: (scope: RequestScope) => Promise<RequestScope | undefined> = async () => undefined) {
   const clock = new FakeClock();
-  const rights = { expiryOf: (scope: RequestScope) => (scope as Scope).expiresAt, renew };
+  const rights = { expiryOf: (scope: RequestScope) => (scope as Scope).expiresAt, renew, callerOf: () => undefined };
   const { now, schedule } = clock;
   const watch = new RightsWatch({ rights, recheckMs: 1_000, now, schedule });
   const begin = (scope: RequestScope) => {

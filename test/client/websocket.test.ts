@@ -367,6 +367,24 @@ describe('an upgrade', () => {
     await waitFor(async () => (await statusOf({})) === 101);
   });
 
+  it('beyond what one identity may hold is closed with 1013, until one is closed', async () => {
+    await start({ maxConnectionsPerIdentity: 2 });
+    const payload = { token: String(Date.now() + 60_000) };
+    const [first] = [await ready(payload), await ready(payload)];
+    const third = await connectClient();
+    third.send({ type: 'connection_init', payload });
+    expect(await third.closed).toMatchObject({ code: 1013 });
+    await ready({ token: String(Date.now() + 70_000) });
+    await ready();
+    first.socket.close();
+    await first.closed;
+    await waitFor(async () => {
+      const next = await connectClient();
+      next.send({ type: 'connection_init', payload });
+      return Promise.race([next.next().then(() => true), next.closed.then(() => false)]);
+    });
+  });
+
   it('is not served where it is switched off', async () => {
     await start({ websocket: false });
     const socket = new WebSocket(url, ['graphql-transport-ws']);
