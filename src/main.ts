@@ -127,6 +127,7 @@ async function open(
         metrics.subgraphRequest(subgraph, outcome, durationMs / 1_000),
       subgraphIdentity: identity,
       onOperation: observer.ended,
+      onPhase: metrics.phaseEnded,
       subscriptions: metrics.subscriptions,
       onUnauthorized: metrics.fieldsUnauthorized,
       onRateLimit: metrics.rateLimitMet,

@@ -26,6 +26,7 @@ import { checkSubgraphs, createDataSource, type SupergraphHooks } from './superg
 import type { OverrideDependencies } from './supergraph/override-labels';
 import type { PlannerThread } from './supergraph/planner-client';
 import type { Log } from './telemetry/log';
+import type { OperationPhase } from './telemetry/metrics';
 
 /** What concerns the calls to subgraphs. */
 export interface TransportDependencies {
@@ -36,6 +37,8 @@ export interface TransportDependencies {
   readonly ownHeaders?: readonly string[];
   /** Headers of the gateway's own calls to subgraphs: is it there? */
   readonly subgraphHealthHeaders?: () => Readonly<Record<string, string>>;
+  /** Told how long each step of an operation took. */
+  readonly onPhase?: (phase: OperationPhase, seconds: number) => void;
   /** Told of each finished call to a subgraph. */
   readonly onSubgraphCall?: (record: CallRecord) => void;
 }
@@ -85,6 +88,7 @@ export async function openGeneration(
       const policies = setsCookies ? undefined : createCachePolicies(subject, cachingOptions);
       return policies && { policies, responses: parts.responses };
     },
+    onPhase: parts.onPhase,
     overrides: parts,
     createTransport: (subgraphs) => openTransport(subgraphs, config, parts),
   });

@@ -40,7 +40,10 @@ export function prepareSource(
   operationName: string | undefined,
 ): PreparedRequest | Refused {
   if (!generation) return { kind: 'refused', errors: [notReady()] };
-  return pickOperation(generation, generation.readDocument(source), operationName);
+  const startedAt = performance.now();
+  const document = generation.readDocument(source);
+  generation.phaseEnded('prepare', startedAt);
+  return pickOperation(generation, document, operationName);
 }
 
 /** The same for a document that the host has parsed. */
@@ -318,9 +321,15 @@ async function refuseOr<T>(
     const checked = checkVariables(generation.apiSchema, target, variables);
     if (checked.kind === 'refused') return refuse({ errors: checked.errors });
     context.trace?.enter('admission');
+    const arrivedAt = performance.now();
     const admitted = await admit(prepared, checked, context);
+    const admittedAt = generation.phaseEnded('admit', arrivedAt);
     context.trace?.enter('execution');
-    if (admitted.kind === 'admitted') return await run(admitted);
+    if (admitted.kind === 'admitted') {
+      const answer = await run(admitted);
+      generation.phaseEnded('execute', admittedAt);
+      return answer;
+    }
     const { errors, extensions } = admitted;
     return refuse({ errors, ...(extensions && { extensions }) });
   } catch (error) {

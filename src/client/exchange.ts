@@ -29,6 +29,8 @@ export class Exchange {
   code: ErrorCode | undefined = undefined;
   /** There is too much to do: without priority it is refused as soon as it is known whose, and what, it is. */
   needsPriority = false;
+  requestBytes = 0;
+  responseBytes = 0;
   #context: RequestScope | undefined = undefined;
   #clientLeft = false;
   #outlivesClient = false;
@@ -86,6 +88,7 @@ export function createExchangeObserver(metrics: Metrics): ExchangeObserver {
       const status = refusedOnSocket === undefined ? exchange.status : errorTable[refusedOnSocket].httpStatus;
       const code = refusedOnSocket ?? exchange.code;
       const duration = performance.now() - exchange.startedAt;
+      metrics.requestSizes(exchange.requestBytes, exchange.responseBytes);
       metrics.requestFinished(exchange.operation, status, duration / 1000, code);
       const { id, trace, operation, operationName, route } = exchange;
       trace?.end({ id, operation, operationName, route, status, code });

@@ -72,8 +72,10 @@ export function createServeGraphQL(options: ServeOptions): ServeGraphQL {
     const refuse = (error: unknown) =>
       void send(answerErrors([error], exchange.negotiated?.mediaType ?? 'application/json', exchange));
     // A plugin may have set a header or a status that node refuses to write: that is an answer too.
-    const proceed = (body: Buffer | undefined) =>
-      void handle({ message: request, ip, body, exchange }).then(send).catch(refuse);
+    const proceed = (body: Buffer | undefined) => {
+      exchange.requestBytes = body?.length ?? 0;
+      handle({ message: request, ip, body, exchange }).then(send).catch(refuse);
+    };
     try {
       admitHeaders(request, exchange);
       if (request.method === 'POST') checkAnnouncedLength(request.headers, maxBodyBytes);
@@ -203,6 +205,7 @@ function end(
   // The client left, or what it sent after its headers was refused on the socket.
   if (response.destroyed || response.headersSent) return;
   exchange.code = code;
+  exchange.responseBytes = bytes;
   const vary = response.getHeader('vary');
   const all = vary === undefined ? headers : addVary(headers, String(vary), 'first');
   if (status === 304) {

@@ -55,6 +55,8 @@ export interface EngineLimits {
 }
 
 export interface EngineOptions {
+  /** Told how long a plan took. */
+  readonly onPhase?: ((phase: 'plan', seconds: number) => void) | undefined;
   readonly slices: Slices;
   readonly apiSchema: GraphQLSchema;
   readonly types: SupergraphTypes;
@@ -203,7 +205,9 @@ export class Engine {
   private plan(operation: OperationPlanner, rootFields?: ReadonlySet<string>): Promise<CompiledPlan> {
     const key = operation.keyOf(rootFields);
     return this.plans.get(key, async () => {
+      const startedAt = performance.now();
       const fetches = await operation.plan(this.options.planner, rootFields);
+      this.options.onPhase?.('plan', (performance.now() - startedAt) / 1_000);
       return {
         ...compileProgram(fetches, this.options.types),
         outline: outlineOf(fetches),

@@ -23,7 +23,7 @@ import type { ResponseCache } from '../query-plan/response-cache';
 import type { SharedExecutions } from '../query-plan/shared-executions';
 import type { FindSubgraphSource, SubgraphCall } from '../query-plan/subgraph-call';
 import { Slices } from '../slices';
-import type { CacheState } from '../telemetry/metrics';
+import type { CacheState, OperationPhase } from '../telemetry/metrics';
 import { type OverrideDependencies, OverrideLabels } from './override-labels';
 import { type SharedPlansOptions, sharePlans } from './plan-store';
 import type { PlannerHandle, PlannerThread } from './planner-client';
@@ -51,6 +51,8 @@ export interface GenerationOptions<Transport extends GenerationTransport> {
   readonly createPolicies: CreatePolicies;
   readonly createCaching: (subject: CacheSubject) => Caching | undefined;
   readonly overrides: OverrideDependencies;
+  /** Told how long each step of an operation took. */
+  readonly onPhase?: ((phase: OperationPhase, seconds: number) => void) | undefined;
   readonly createTransport: (subgraphs: readonly { readonly name: string; readonly url: string }[]) => Transport;
 }
 
@@ -74,6 +76,7 @@ type Phase = 'serving' | 'draining' | 'closed';
 
 export class Generation<Transport extends GenerationTransport = GenerationTransport> {
   readonly sharedQueries: SharedExecutions<Answer> | undefined;
+  private readonly onPhase: GenerationOptions<Transport>['onPhase'];
   private phase: Phase = 'serving';
   private leases = 0;
   private drainTimer: NodeJS.Timeout | undefined;
@@ -101,6 +104,7 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
     options: GenerationOptions<Transport>,
   ) {
     this.sharedQueries = options.sharedQueries;
+    this.onPhase = options.onPhase;
     this.gone = new Promise((resolve) => {
       this.settleGone = resolve;
     });
@@ -135,7 +139,14 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
     const planner = options.sharedPlans
       ? sharePlans(plannerHandle, { sdl, subgraphs }, options.sharedPlans)
       : plannerHandle;
-    const engine = new Engine({ apiSchema, types, planner, limits: options.engineLimits, slices });
+    const engine = new Engine({
+      apiSchema,
+      types,
+      planner,
+      limits: options.engineLimits,
+      slices,
+      onPhase: options.onPhase,
+    });
     await yieldToOthers();
     const { documentOptions, documentCacheMaxBytes } = options;
     const documents = new DocumentCache(apiSchema, documentOptions, documentCacheMaxBytes, slices);
@@ -161,6 +172,13 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
       readTagged(supergraph, 'pii'),
       options,
     );
+  }
+
+  /** Tells of a step that began then; answers the time now. */
+  phaseEnded(phase: OperationPhase, startedAt: number): number {
+    const now = performance.now();
+    this.onPhase?.(phase, (now - startedAt) / 1_000);
+    return now;
   }
 
   get subgraphNames(): readonly string[] {

@@ -42,6 +42,18 @@ export const metricCatalogue = {
     labels: ['operation_type'],
     help: 'Time from the headers of a GraphQL request to the end of its answer.',
   },
+  supergate_body_bytes: {
+    type: 'histogram',
+    unit: 'bytes',
+    labels: ['direction'],
+    help: 'Bodies of GraphQL requests and of their answers (request, response), as they are on the wire.',
+  },
+  supergate_operation_phase_seconds: {
+    type: 'histogram',
+    unit: 'seconds',
+    labels: ['phase'],
+    help: 'Steps of an operation: prepare (read and validate, where that is not done ahead), plan (only what is not remembered), admit (policies; with plan), execute.',
+  },
   supergate_requests_in_flight: {
     type: 'gauge',
     unit: 'requests',

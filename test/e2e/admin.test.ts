@@ -89,7 +89,14 @@ describe('an explained request', () => {
 describe('the endpoints for operators', () => {
   it('tell health, metrics, the generation and the instances', async () => {
     expect(await json('/health')).toMatchObject({ status: 'up', checks: { 'subgraph:a': { status: 'up' } } });
-    expect(await (await admin('/metrics')).text()).toContain('\nsupergate_requests_in_flight 0\n');
+    await ask('{ hello }');
+    const metrics = await (await admin('/metrics')).text();
+    expect(metrics).toMatch(/\nsupergate_requests_in_flight \d+\n/);
+    for (const phase of ['prepare', 'plan', 'admit', 'execute'])
+      expect(metrics).toMatch(new RegExp(`supergate_operation_phase_seconds_count\\{phase="${phase}"\\} [1-9]`));
+    for (const direction of ['request', 'response'])
+      expect(metrics).toMatch(new RegExp(`supergate_body_bytes_sum\\{direction="${direction}"\\} [1-9]`));
+    expect(metrics).toMatch(/supergate_prepared_entries\{cache="plans"\} [1-9]/);
     expect(await json('/generation')).toMatchObject({
       current: { sha256: expect.stringMatching(/^[0-9a-f]{64}$/), subgraphs: ['a'] },
       newest: { kind: 'served' },
