@@ -50,6 +50,9 @@ export async function openOperations(
     table.close();
     throw problemsError(problems);
   }
+  const known = gateway.current?.subgraphNames ?? [];
+  for (const { name, subgraph } of proxies.filter((proxy) => !known.includes(proxy.subgraph)))
+    log.warn({ route: name, subgraph }, 'A route passes to a subgraph that the supergraph does not have');
   const { mode } = trustedDocuments;
   if (trustedDocuments.watch) {
     const accept = (next: OperationSet) => acceptSet(next, proxies, gateway, planner.warmTimeoutMs, log);
