@@ -212,7 +212,8 @@ export function openRequest(
   const { id, identity, arrivedAt, log, forwarded, clientAddress, asksCost = false, trace, headers } = request;
   const { trail, route, client, clientTimeoutMs } = request;
   // Our own names come last: a client cannot forward an identity of its making.
-  const subgraphHeaders: Record<string, string> = { ...forwarded, [requestIdHeader]: id };
+  const subgraphHeaders: Record<string, string> = forwarded === noSources ? {} : { ...forwarded };
+  subgraphHeaders[requestIdHeader] = id;
   if (subgraphIdentity !== undefined) subgraphHeaders[subgraphIdentityHeader] = subgraphIdentity.tokenFor(identity);
   const { deadline, clientLeft, dispose } = openDeadline(arrivedAt + (clientTimeoutMs ?? timeoutMs), now, startTimer);
   const calls = { count: 0, failed: 0 };

@@ -153,6 +153,10 @@ async function startGateway(
     subgraphs[name] = { routing_url: url, schema: { file: `./${name}.graphql` } };
   }
   writeFileSync(join(directory, 'supergraph.yaml'), stringify({ subgraphs }));
+  // Policies that refuse nothing, and read every operation.
+  const rule = { name: 'all', by: 'global', max: 1_000_000, window: '60s', algorithm: 'token-bucket' };
+  const config = { cost: { mode: 'measure' }, rateLimits: { rules: [rule] } };
+  writeFileSync(join(directory, 'gateway.yaml'), stringify(config));
   const cli = join(__dirname, '../../dist/cli.js');
   const gateway = spawn(process.execPath, [cli, 'serve', 'supergraph.yaml', '--port', '0'], {
     cwd: directory,
