@@ -155,7 +155,8 @@ async function startGateway(
   writeFileSync(join(directory, 'supergraph.yaml'), stringify({ subgraphs }));
   // Policies that refuse nothing, and read every operation.
   const rule = { name: 'all', by: 'global', max: 1_000_000, window: '60s', algorithm: 'token-bucket' };
-  const config = { cost: { mode: 'measure' }, rateLimits: { rules: [rule] } };
+  // It is asked how long others wait, not who is sent away.
+  const config = { cost: { mode: 'measure' }, rateLimits: { rules: [rule] }, overload: { shedding: false } };
   writeFileSync(join(directory, 'gateway.yaml'), stringify(config));
   const cli = join(__dirname, '../../dist/cli.js');
   const gateway = spawn(process.execPath, [cli, 'serve', 'supergraph.yaml', '--port', '0'], {
