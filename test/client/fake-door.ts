@@ -68,6 +68,8 @@ export interface FakeDoor extends GraphQLDoor {
   readonly rights: Rights;
   /** What the credential behind a scope gives by now, as `Rights.renew` says it. */
   renewal: (scope: RequestScope) => Promise<RequestScope | undefined>;
+  /** What policies note of each request. */
+  told: RequestScope['told'];
   /** A subscription begins when this is settled. */
   beforeSubscribe: Promise<void>;
   /** The subscriptions so far, newest last. */
@@ -171,6 +173,7 @@ export function createFakeDoor(options: { introspection?: boolean } = {}): FakeD
       id,
       log: silentLog,
       calls: { count: 2, failed: 0 },
+      ...(door.told && { told: door.told }),
       expiresAt,
       clientLeft: () => {
         request.left = true;
@@ -216,6 +219,7 @@ export function createFakeDoor(options: { introspection?: boolean } = {}): FakeD
         },
       };
     },
+    told: undefined,
     beforeSubscribe: Promise.resolve(),
     subscriptions,
     async subscribed(count) {

@@ -654,6 +654,23 @@ describe('what policies tell of the beginning of a subscription', () => {
     expect(await client.next()).toEqual({ id: '1', type: 'next', payload: { data: { ticks: 2 } } });
   });
 
+  it('has what is left of its limits, as headers would over HTTP', async () => {
+    await start();
+    const quota = { name: 'general', max: 5, windowMs: 60_000, remaining: 4, resetMs: 1_500 };
+    server.door.told = { rateLimits: { quotas: [quota], retryAfterMs: undefined } };
+    const client = await ready();
+    client.send(subscribe('1'));
+    await server.door.subscribed(1);
+    server.door.subscriptions[0]?.sink.next(tick(1), false);
+    const { payload } = await client.next();
+    expect(payload).toEqual({
+      data: { ticks: 1 },
+      extensions: {
+        rateLimit: { quotas: [{ name: 'general', max: 5, windowSeconds: 60, remaining: 4, resetSeconds: 2 }] },
+      },
+    });
+  });
+
   it('stands beside a gap', async () => {
     const { client, sink } = await begin();
     const gap = { reason: 'RECONNECTED' };

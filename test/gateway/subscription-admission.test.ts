@@ -1,3 +1,4 @@
+import type { RequestContext } from '../../src/context/request-context';
 import { createEventChannel } from '../support/event-channel';
 import { type Graph, startGraph } from '../support/graph';
 import { someone } from '../support/identities';
@@ -76,6 +77,17 @@ describe('a subscription that is admitted when it begins', () => {
     await events.whenListening(1);
     publish('a', 'b', 'c', 'd', 'e');
     await Promise.all(clients.map((client) => client.received(5)));
+  });
+
+  it('notes what is left of its limits, for its first event', async () => {
+    const prepared = graph.gateway.prepare('subscription { limited { text } }', undefined);
+    if (prepared.kind === 'refused') throw prepared.errors[0];
+    people += 1;
+    const told: NonNullable<RequestContext['told']> = {};
+    const context = { ...liveContext({ identity: someone({ subject: `p${people}` }) }), told };
+    const live = await graph.gateway.subscribe(prepared, {}, context, { next: () => {}, end: () => {} });
+    expect(told.rateLimits?.quotas).toMatchObject([{ name: 'Subscription.limited', max: 3, remaining: 2 }]);
+    if (live.kind === 'live') live.stop('client');
   });
 
   it('is told beside it what it costs', async () => {
