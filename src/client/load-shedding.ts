@@ -9,7 +9,7 @@ import type { Metrics } from '../telemetry/metrics';
 import type { RequestScope } from './door';
 
 export interface LoadSheddingConfig {
-  /** An event loop that is later than this, several times in a row, has too much to do. */
+  /** An event loop that is later than this all the time, for half a second, has too much to do. */
   readonly maxEventLoopDelayMs: number;
   /** Requests under way at most, however quick the event loop is. */
   readonly maxInFlight: number;
@@ -44,8 +44,12 @@ export const retryAfterSeconds = 1;
 const sampleMs = 10;
 /** One late turn is a pause of the collector, or one large document. */
 const lateTurns = 3;
+/** Hundreds of requests at once make it late too, and are done after it: only what goes on is too much. */
+const lateMs = 500;
+/** How late it may be once requests are refused: those that are let in shall be answered as quickly as ever. */
+const targetMs = 10;
 /** However late the event loop is, so many are let in: a machine that others keep busy still answers. */
-const minLimit = 32;
+const minLimit = 64;
 const shrink = 0.8;
 const growth = 0.05;
 /** Turns in time, with room to spare, after which nothing is limited any more. */
@@ -55,7 +59,9 @@ export class LoadShedder {
   #inFlight = 0;
   /** Infinite while there is time for everything. */
   #limit = Number.POSITIVE_INFINITY;
+  /** Late turns without one in time between them, and how long they took. */
   #late = 0;
+  #lateMs = 0;
   #calm = 0;
   #stop: () => void;
 
@@ -73,12 +79,18 @@ export class LoadShedder {
 
   /** By what is known before the body. A refusal is counted. */
   judge(rawHeaders: readonly string[]): LoadVerdict {
-    if (this.#inFlight < this.limit) return 'admit';
-    const { header, operations, tiers } = this.config.priority;
-    if (header && valuesOf(rawHeaders, header.name).some((value) => header.values.includes(value))) return 'admit';
+    if (this.hasRoom(rawHeaders)) return 'admit';
+    const { operations, tiers } = this.config.priority;
     if (operations.length > 0 || tiers.length > 0) return 'ask';
     this.deps.onRefused();
     return 'refuse';
+  }
+
+  /** Whether there is room for another request, or for one with these headers. */
+  hasRoom(rawHeaders: readonly string[]): boolean {
+    if (this.#inFlight < this.limit) return true;
+    const { header } = this.config.priority;
+    return header !== undefined && valuesOf(rawHeaders, header.name).some((value) => header.values.includes(value));
   }
 
   /** The rest of `ask`: throws OVERLOADED for who has no priority. */
@@ -114,28 +126,30 @@ export class LoadShedder {
   }
 
   #observe(delayMs: number): void {
-    const isLate = delayMs > this.config.maxEventLoopDelayMs;
+    const isShedding = this.#limit !== Number.POSITIVE_INFINITY;
+    const { maxEventLoopDelayMs } = this.config;
+    const isLate = delayMs > (isShedding ? Math.min(targetMs, maxEventLoopDelayMs) : maxEventLoopDelayMs);
     this.#late = isLate ? this.#late + 1 : 0;
-    const isFull = this.#inFlight >= this.#limit * 0.8;
-    this.#calm = isLate || isFull ? 0 : this.#calm + 1;
-    if (this.#late >= lateTurns) this.#shrink();
-    else if (this.#limit === Number.POSITIVE_INFINITY) return;
-    else if (this.#calm >= calmTurns) this.#become(Number.POSITIVE_INFINITY);
-    else if (!isLate && isFull) this.#limit += Math.max(1, this.#limit * growth);
+    this.#lateMs = isLate ? this.#lateMs + delayMs + sampleMs : 0;
+    if (isShedding) this.#adjust(isLate);
+    // Fewer are under way than are always let in: it is not they who make it late.
+    else if (this.#late >= lateTurns && this.#lateMs >= lateMs && this.#inFlight > minLimit) this.#become(minLimit);
   }
 
-  /** Until those that are too many have left, nothing is known of the limit that they were too many for. */
-  #shrink(): void {
-    if (this.#limit !== Number.POSITIVE_INFINITY && this.#inFlight > this.#limit) return;
-    const next = Math.max(minLimit, Math.floor(Math.min(this.#limit, this.#inFlight) * shrink));
-    // Fewer are under way than are always let in: it is not they who make it late.
-    if (this.#limit === Number.POSITIVE_INFINITY && this.#inFlight < minLimit) return;
-    this.#become(next);
+  #adjust(isLate: boolean): void {
+    const isFull = this.#inFlight >= this.#limit * 0.8;
+    this.#calm = isLate || isFull ? 0 : this.#calm + 1;
+    if (this.#calm >= calmTurns) this.#become(Number.POSITIVE_INFINITY);
+    else if (!isLate && isFull) this.#limit += Math.max(1, this.#limit * growth);
+    // Until those that are too many have left, nothing is known of the limit that they were too many for.
+    else if (this.#late >= lateTurns && this.#inFlight <= this.#limit)
+      this.#limit = Math.max(minLimit, Math.floor(this.#limit * shrink));
   }
 
   #become(limit: number): void {
     const wasShedding = this.#limit !== Number.POSITIVE_INFINITY;
     this.#limit = limit;
+    this.#calm = 0;
     const isShedding = limit !== Number.POSITIVE_INFINITY;
     if (isShedding !== wasShedding) this.deps.onChange(isShedding);
   }

@@ -19,7 +19,7 @@ import type {
 } from './door';
 import { codeOf, type ErrorSink, formatErrors } from './error-format';
 import { type Aside, asideOf, errorCodeOf, eventText, nextMessagePrefix, textOf, toByteString } from './event-text';
-import { type LoadShedder, overloaded } from './load-shedding';
+import type { LoadShedder } from './load-shedding';
 import type { Outbox } from './outbox';
 import type { RightsWatch, Watched } from './rights-watch';
 import { readSubscribe } from './socket-messages';
@@ -116,16 +116,11 @@ export class SocketOperations implements ErrorSink {
   /** Never rejects. */
   private async run(id: string, operation: Operation, payload: SubscribeMessage['payload']): Promise<void> {
     const { shedder, contexts } = this.deps;
-    const verdict = shedder?.judge(this.upgrade.rawHeaders) ?? 'admit';
-    if (verdict === 'refuse') {
-      this.end(id, operation, () => this.sendErrors(id, [overloaded()]));
-      return;
-    }
+    operation.needsPriority = shedder?.hasRoom(this.upgrade.rawHeaders) === false;
     const leave = shedder?.begin();
     try {
       const scope = await contexts.open(this.whoAsks(), this.upgrade, payload.extensions ?? undefined);
       operation.scope = scope;
-      operation.needsPriority = verdict === 'ask';
       try {
         if (!operation.isOver) await this.answer(id, operation, payload, scope);
       } finally {
@@ -152,7 +147,9 @@ export class SocketOperations implements ErrorSink {
       this.end(id, operation, () => this.sendErrors(id, prepared.errors));
       return;
     }
-    if (operation.needsPriority) shedder?.demandPriority(prepared.operationName ?? undefined, scope);
+    // Subscriptions are bounded in number, and thousands may come at once: after a restart, all of them do.
+    if (operation.needsPriority && prepared.operation !== 'subscription')
+      shedder?.demandPriority(prepared.operationName ?? undefined, scope);
     observer.operationStarted(prepared.operation);
     if (prepared.operation === 'subscription') {
       await this.follow(id, operation, prepared, params, scope);

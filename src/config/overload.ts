@@ -9,8 +9,8 @@ export const overloadSchema = z
     shedding: z.boolean().default(true).describe('Refuse requests with 503 while there is too much to do.'),
     maxEventLoopDelayMs: milliseconds()
       .max(10_000)
-      .default(10)
-      .describe('How late the event loop may be; later, several times in a row, fewer requests are let in at a time.'),
+      .default(50)
+      .describe('How late the event loop may be; if it is later for half a second on end, fewer requests are let in.'),
     maxInFlight: count().default(10_000).describe('Requests under way at most, however quick the event loop is.'),
     priority: z
       .strictObject({

@@ -70,26 +70,60 @@ describe('load shedding', () => {
     expect(changes).toEqual([]);
   });
 
-  it('lets fewer in at a time when the event loop is late again and again', () => {
+  it('is not moved by hundreds of requests at once, which keep it busy for less than half a second', () => {
+    const { turns, come, leave, changes } = setUp();
+    for (let burst = 0; burst < 100; burst++) {
+      expect(come(500)).toBe(500);
+      turns(8, 50);
+      leave(500);
+      turns(1, 0);
+    }
+    expect(changes).toEqual([]);
+  });
+
+  it('lets few in at a time when the event loop is late all the time, and those be answered first that were let in', () => {
     const { shedder, turns, come, leave, changes, refused } = setUp();
     come(500);
-    turns(3, 50);
-    expect(shedder.limit).toBe(400);
+    turns(9, 50);
+    expect(shedder.limit).toBe(64);
     expect(come(100)).toBe(0);
     expect(refused()).toBe(100);
     expect(changes).toEqual([true]);
-    leave(150);
-    expect(come(100)).toBe(50);
+    leave(450);
+    expect(come(100)).toBe(14);
+  });
+
+  it('is stricter about time once it refuses', () => {
+    const { shedder, turns, come, leave } = setUp({ maxEventLoopDelayMs: 50 });
+    come(500);
+    turns(9, 60);
+    leave(440);
+    for (let round = 0; round < 10; round++) {
+      come(100);
+      turns(1, 5);
+    }
+    const limit = shedder.limit;
+    expect(limit).toBeGreaterThan(80);
+    turns(3, 15);
+    expect(shedder.limit).toBe(Math.floor(limit * 0.8));
   });
 
   it('waits for those that are too many to leave, before it makes the limit any lower', () => {
     const { shedder, turns, come, leave } = setUp();
     come(500);
+    turns(9, 50);
+    leave(436);
+    for (let round = 0; round < 20; round++) {
+      come(200);
+      turns(1, 5);
+    }
+    const { limit } = shedder;
+    come(200);
+    leave(1);
+    turns(3, 50);
+    expect(shedder.limit).toBe(Math.floor(limit * 0.8));
     turns(20, 50);
-    expect(shedder.limit).toBe(400);
-    leave(200);
-    turns(1, 50);
-    expect(shedder.limit).toBe(240);
+    expect(shedder.limit).toBe(Math.floor(limit * 0.8));
   });
 
   it('always lets some in, and does not blame those few for a machine that others keep busy', () => {
@@ -98,23 +132,24 @@ describe('load shedding', () => {
     turns(50, 500);
     expect(come(1)).toBe(1);
     come(500);
-    turns(3, 500);
     for (let round = 0; round < 100; round++) {
-      leave(500);
       turns(1, 500);
+      leave(500);
     }
-    expect(shedder.limit).toBe(32);
-    expect(come(100)).toBe(32);
+    expect(shedder.limit).toBe(64);
+    expect(come(100)).toBe(64);
   });
 
   it('lets more in as soon as there is time, and everybody once there is time to spare', () => {
     const { shedder, turns, come, leave, changes } = setUp();
-    come(500);
-    turns(3, 50);
-    leave(100);
-    turns(10, 5);
-    expect(shedder.limit).toBeGreaterThan(500);
-    leave(400);
+    come(100);
+    turns(9, 50);
+    for (let round = 0; round < 10; round++) {
+      come(200);
+      turns(1, 5);
+    }
+    expect(shedder.limit).toBeGreaterThan(100);
+    leave(500);
     turns(50, 1);
     expect(come(5_000)).toBe(5_000);
     expect(changes).toEqual([true, false]);
