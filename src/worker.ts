@@ -18,6 +18,8 @@ export interface PrimaryLink {
 }
 
 const memoryCheckMs = 5_000;
+/** A bound below what a worker takes at its start must not make it restart without end, one after the other. */
+const settledAfterS = 60;
 
 /** The link of a process that was forked. */
 export function linkToPrimary(process: NodeJS.Process): PrimaryLink {
@@ -67,7 +69,7 @@ async function answerAdmin(
 function watchMemory(maxBytes: number, tell: (bytes: number) => void): void {
   const timer = setInterval(() => {
     const bytes = process.memoryUsage.rss();
-    if (bytes <= maxBytes) return;
+    if (bytes <= maxBytes || process.uptime() < settledAfterS) return;
     clearInterval(timer);
     tell(bytes);
   }, memoryCheckMs).unref();

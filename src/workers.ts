@@ -48,9 +48,10 @@ export class Workers {
 
   /** Resolves to the URL of the GraphQL path when all are ready. Rejects with `WorkerFailed`; then none is left. */
   async start(): Promise<string> {
-    // They share one listening socket: no second one is opened before the first is there.
     try {
-      for (let index = 0; index < this.options.count; index++) await this.fork();
+      // Where one cannot start the others cannot: it alone says why.
+      await this.fork();
+      await Promise.all(Array.from({ length: this.options.count - 1 }, () => this.fork()));
       return this.url;
     } catch (error) {
       await this.close();
