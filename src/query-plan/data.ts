@@ -101,12 +101,12 @@ export function noteShared(source: DataObject, shared: Set<unknown>): void {
 }
 
 /** What is known of a value: the parts of both where they are objects, or lists of as many; else the later one. */
-function mergeValue(
+export function mergeValue(
   existing: unknown,
   value: unknown,
   types: SupergraphTypes,
-  depth: number,
-  merged: MergedObjects | undefined,
+  depth = 0,
+  merged?: MergedObjects,
 ): unknown {
   if (value === null || value === undefined || value === existing) return existing;
   if (isDataObject(existing) && isDataObject(value)) {

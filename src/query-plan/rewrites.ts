@@ -4,7 +4,7 @@
  * In: rewrites of a plan. Out: functions that change data in place. Clock: per document (compiled), per request (run).
  */
 import type { FetchDataRewrite } from '@apollo/query-planner';
-import { type DataObject, isDataObject, readOwn } from './data';
+import { type DataObject, isDataObject, mergeValue, readOwn } from './data';
 import type { SupergraphTypes } from './supergraph-types';
 
 export type Rewrite = (value: DataObject) => void;
@@ -35,7 +35,8 @@ function compileRewrite(rewrite: FetchDataRewrite, types: SupergraphTypes): Rewr
         }
       : (object) => {
           if (!Object.hasOwn(object, last)) return;
-          object[rewrite.renameKeyTo] = object[last];
+          // Of an interface and of one of its objects the same may be asked under both names.
+          object[rewrite.renameKeyTo] = mergeValue(readOwn(object, rewrite.renameKeyTo), object[last], types);
           delete object[last];
         };
   return rewrite.path.slice(0, -1).reduceRight<Rewrite>((next, element) => enter(element, next, types), change);

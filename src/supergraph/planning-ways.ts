@@ -164,12 +164,11 @@ function combine(ofEach: readonly (readonly Way[])[]): Paths[] {
   const subgraphs = new Set(ofEach.flat().flatMap(({ paths }) => paths.map(({ tail }) => tail.source)));
   const costs = new Map(ofEach.flat().map((way) => [way, costOf(way.paths)]));
   const combinations = new Map<string, Paths>();
-  for (const subgraph of [undefined, ...subgraphs]) {
-    const chosen = ofEach.map((ways) => {
-      const isThere = ({ paths }: Way) => paths.every(({ tail }) => tail.source === subgraph);
-      const there = ways.some(isThere) ? ways.filter(isThere) : ways;
-      return there.reduce((best, way) => ((costs.get(way) ?? 0) < (costs.get(best) ?? 0) ? way : best));
-    });
+  for (const subgraph of [...subgraphs, undefined]) {
+    const elsewhere = ({ paths }: Way) => paths.filter(({ tail }) => tail.source !== subgraph).length;
+    const isBetter = (way: Way, best: Way) =>
+      elsewhere(way) - elsewhere(best) || (costs.get(way) ?? 0) - (costs.get(best) ?? 0);
+    const chosen = ofEach.map((ways) => ways.reduce((best, way) => (isBetter(way, best) < 0 ? way : best)));
     const key = chosen.map((way, index) => ofEach[index]?.indexOf(way)).join();
     combinations.set(
       key,
