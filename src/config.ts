@@ -13,6 +13,7 @@ import { costSchema } from './config/cost';
 import { effectiveSettings, type Setting } from './config/effective';
 import { type Flags, overlayEnvironment, variableKey } from './config/environment';
 import { headersSchema } from './config/headers';
+import { hooksSchema } from './config/hooks';
 import { limitsSchema, sharingSchema, timeoutsSchema } from './config/operations';
 import { overloadSchema } from './config/overload';
 import { plannerSchema, redisSchema } from './config/planner';
@@ -58,6 +59,7 @@ const configSchema = z.strictObject({
     .optional()
     .describe('Where gateways share query plans and counters of rate limits. Absent: each has its own.'),
   headers: reloadable(headersSchema),
+  hooks: hooksSchema,
   subgraphs: reloadable(subgraphsSchema),
   telemetry: telemetrySchema,
   admin: adminSchema.optional().describe('Absent: there are no endpoints for operators.'),
@@ -218,8 +220,9 @@ interface TlsOwner {
 
 /** Paths in the file are relative to the file, not to where the process was started: made absolute in place. */
 function resolvePaths(value: unknown, directory: string): void {
-  const { authentication, supergraph, rest, trustedDocuments, subgraphs, telemetry, server } = (value ?? {}) as {
+  const { authentication, supergraph, rest, trustedDocuments, subgraphs, telemetry, server, hooks } = (value ?? {}) as {
     server?: TlsOwner | null;
+    hooks?: { module?: unknown } | null;
     telemetry?: { usage?: { file?: unknown } | null } | null;
     authentication?: { issuers?: unknown; apiKeys?: unknown } | null;
     supergraph?: { lastGoodFile?: unknown } | null;
@@ -234,6 +237,7 @@ function resolvePaths(value: unknown, directory: string): void {
     supergraph.lastGoodFile = resolve(directory, supergraph.lastGoodFile);
   const usage = telemetry?.usage;
   if (typeof usage?.file === 'string') usage.file = resolve(directory, usage.file);
+  if (typeof hooks?.module === 'string') hooks.module = resolve(directory, hooks.module);
   if (typeof rest?.operations === 'string') rest.operations = resolve(directory, rest.operations);
   if (trustedDocuments && Array.isArray(trustedDocuments.files))
     trustedDocuments.files = trustedDocuments.files.map((file: unknown) =>

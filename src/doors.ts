@@ -23,10 +23,12 @@ import { compileClientHeaders } from './context/client-headers';
 import type { Authentication } from './context/create-authentication';
 import { createRequestContexts, type RequestContexts } from './context/create-request-context';
 import { compileHeaderSources, type ReadHeaderSources } from './context/header-sources';
+import type { HookRunner } from './context/hooks';
 import type { Identity, RequestContext } from './context/request-context';
 import type { SubgraphIdentity } from './context/subgraph-identity';
 import { createTrails } from './explain';
 import type { Gateway } from './gateway';
+import { afterOnRequest } from './hooks';
 import type { KnownOperations } from './open-operations';
 import { notReady, type PreparedRequest } from './pipeline';
 import { isOfAudience } from './policy/requirements';
@@ -67,9 +69,9 @@ export function httpDepsOf(config: Config, parts: DoorParts): HttpDeps {
   const { gateway, contexts, operations, redis, metrics, tracer, log } = parts;
   return {
     door: doorOf(gateway),
-    createContext: (request) => contexts.openHttp(request),
+    createContext: (request) => afterOnRequest(gateway.hooks, contexts.openHttp(request), request.rawHeaders),
     ...explorersOf(config),
-    sockets: socketContextsOf(contexts),
+    sockets: socketContextsOf(contexts, gateway.hooks),
     tierOf: (scope) => tierOf((scope as RequestScope & RequestContext).identity),
     rights: rightsOf(contexts),
     trusted: operations.trusted,
@@ -129,7 +131,7 @@ export function createContexts(
     credentials,
     ...(identity && { subgraphIdentity: identity }),
     readHeaderSources: headerSourcesOf(config),
-    createClientHeaders: compileClientHeaders(config.headers.responses),
+    createClientHeaders: compileClientHeaders(config.headers.responses, config.hooks.module !== undefined),
     ...(isTold(config) && { costHeader }),
     createTrail: createTrails(config.telemetry),
     readsClients: config.telemetry.usage !== undefined,
@@ -172,7 +174,7 @@ interface ConnectedIdentity extends SocketIdentity {
 }
 
 /** Who speaks on WebSockets, in the words of their door. */
-function socketContextsOf(contexts: RequestContexts): SocketContexts {
+function socketContextsOf(contexts: RequestContexts, hooks: HookRunner | undefined): SocketContexts {
   const connected = (identity: Identity): ConnectedIdentity => {
     return { identity, expiresAt: expiryOf(identity), caller: callerOf(identity) };
   };
@@ -187,7 +189,8 @@ function socketContextsOf(contexts: RequestContexts): SocketContexts {
     },
     async open(given, { rawHeaders, ip, log }, extensions) {
       const identity = await contexts.connections.operate(of(given), { ip, log, extensions });
-      return contexts.open({ id: randomUUID(), identity, ip, rawHeaders });
+      const opened = contexts.open({ id: randomUUID(), identity, ip, rawHeaders });
+      return afterOnRequest(hooks, opened, rawHeaders);
     },
   };
 }

@@ -162,6 +162,7 @@ export const errorTable = {
     'The supergraph was reloaded, and the subscription does not fit the new one: the message says why.',
   ),
   SUBSCRIPTION_JWT_EXPIRED: define(401, 'The token of a subscription expired, and was not refreshed in time.'),
+  HOOK_FAILED: define(500, 'A function that the operator has set on the way of requests failed, or took too long.'),
   INTERNAL_SERVER_ERROR: define(
     500,
     'A defect of the gateway: the message is masked, the request id finds it in the log.',

@@ -18,22 +18,17 @@ import { type Asker, type AskerOptions, askerOf, withContext } from './context/a
 import { headersWithoutSay } from './context/create-request-context';
 import { limitTime, longestTimeoutMs } from './context/deadline';
 import { compileHeaderSources, type ReadHeaderSources } from './context/header-sources';
+import { HookRunner, type Hooks } from './context/hooks';
 import { anonymous, type RequestContext } from './context/request-context';
 import type { SubgraphIdentity } from './context/subgraph-identity';
 import { createSubscriptionContexts } from './context/subscription-contexts';
 import { ClientError, InternalError } from './errors';
+import { answerWithHooks, beforeOperation, executeWithHooks } from './hooks';
 import { type EndedOperation, observed, refusalOf } from './observe-operations';
 import { createSupergraphHooks, openGeneration, openPools, type TransportDependencies } from './open-generation';
 import type { Refused } from './operation/document';
 import type { RawVariables } from './operation/variables';
-import {
-  answerOperation,
-  executeOperation,
-  type PreparedRequest,
-  prepareDocument,
-  prepareSource,
-  renewPrepared,
-} from './pipeline';
+import { type PreparedRequest, prepareDocument, prepareSource, renewPrepared } from './pipeline';
 import { createPolicies, openCounters, type PolicyDependencies } from './policy/create-policies';
 import type { RateLimiter } from './policy/rate-limiter';
 import { createResponseCache } from './query-plan/create-response-cache';
@@ -77,6 +72,8 @@ export interface GatewayDependencies extends PolicyDependencies, OverrideDepende
   readonly onSupergraphStatus?: (status: SupergraphStatus) => void;
   /** Told of each query and mutation that was executed. May not throw. */
   readonly onOperation?: ((ended: EndedOperation) => void) | undefined;
+  /** Functions on the way of each request; see `context/hooks.ts`. */
+  readonly hooks?: Hooks | undefined;
   /** Told of subscriptions and their events. */
   readonly subscriptions?: SubscriptionObserver;
   /** How subgraphs are told who asks, where `ownHeaders` say it: the events of a subscription need it anew. */
@@ -133,6 +130,8 @@ export interface Gateway extends GatewayInterface {
   readonly supergraphStatus: SupergraphStatus | undefined;
   /** Where instances of subgraphs may register themselves; undefined until `load`. */
   readonly registrations: Registrations | undefined;
+  /** Undefined where there are none. */
+  readonly hooks: HookRunner | undefined;
   /** What runs has so long; default: `timeouts.drainMs`. */
   stop(withinMs?: number): Promise<void>;
   /** Undefined where no Redis is used. */
@@ -158,6 +157,7 @@ class Supergate implements Gateway {
   private readonly sharedQueries = new SharedExecutions<Answer>(headersWithoutSay);
   private readonly eventSources: EventSources;
   private readHeaderSources: ReadHeaderSources;
+  readonly hooks: HookRunner | undefined;
   private readonly live: LiveSubscriptions;
   private pools = new SharedPools();
   private planner: PlannerThread | undefined;
@@ -175,6 +175,7 @@ class Supergate implements Gateway {
     this.config = options.config ?? createConfig();
     this.log = dependencies.log ?? createLog(this.config.telemetry.logLevel);
     this.generations = this.createGenerations();
+    this.hooks = dependencies.hooks && new HookRunner(dependencies.hooks, this.config.hooks.timeoutMs);
     this.readHeaderSources = compileHeaderSources(this.config.headers.requests, []);
     this.eventSources = new EventSources({ clock: systemClock, random: Math.random, log: this.log });
     this.live = openSubscriptions({
@@ -273,7 +274,7 @@ class Supergate implements Gateway {
     const { dependencies, planner, redis, counters, responses, log, sharedQueries, eventSources, pools } = this;
     if (!planner || !counters || !responses) throw new InternalError('a supergraph is opened without a planner thread');
     const policies = { createPolicies: createPolicies(config, dependencies, counters), sharedQueries, responses };
-    const parts = { planner, redis, log, eventSources, pools, ...policies, ...dependencies };
+    const parts = { planner, redis, log, eventSources, pools, ...policies, ...dependencies, hooks: this.hooks };
     return openGeneration(supergraphSdl, config, parts);
   }
 
@@ -323,7 +324,7 @@ class Supergate implements Gateway {
     const renewed = renewPrepared(prepared, this.current);
     if (renewed.kind === 'refused') return Promise.resolve({ errors: renewed.errors });
     limitTime(this.config.timeouts.operations, context, renewed);
-    const executed = executeOperation(renewed, variables, context);
+    const executed = executeWithHooks(this.hooks, renewed, variables, context);
     return observed(this.dependencies.onOperation, renewed, context, executed, (result) => result);
   }
 
@@ -331,7 +332,7 @@ class Supergate implements Gateway {
     const renewed = renewPrepared(prepared, this.current);
     if (renewed.kind === 'refused') return Promise.resolve({ kind: 'result', result: { errors: renewed.errors } });
     limitTime(this.config.timeouts.operations, context, renewed);
-    const answered = answerOperation(renewed, variables, context);
+    const answered = answerWithHooks(this.hooks, renewed, variables, context);
     return observed(this.dependencies.onOperation, renewed, context, answered, (answer) =>
       answer.kind === 'result' ? answer.result : undefined,
     );
@@ -345,6 +346,8 @@ class Supergate implements Gateway {
   ): Promise<ClientSubscription | RefusedOperation> {
     const source = generation.sourceOf(target);
     if (source === undefined) throw new InternalError('a subscription was prepared without its text');
+    const errors = await beforeOperation(this.hooks, { operation: target.type, operationName }, variables, context);
+    if (errors) return { kind: 'refused', errors };
     const begun = this.live.subscribe({ source, operationName, variables }, context, sink);
     return observed(this.dependencies.onOperation, { target, generation }, context, begun, refusalOf);
   }

@@ -15,6 +15,7 @@ import type { RequestContext } from './context/request-context';
 import { createSubgraphIdentity, type SubgraphIdentity, subgraphIdentityHeader } from './context/subgraph-identity';
 import { httpConfigOf, httpDepsOf } from './doors';
 import { createGateway, type Gateway } from './gateway';
+import { type HookModule, loadHookModule } from './hooks';
 import { type OperationObserver, observeOperations } from './observe-operations';
 import { openLibrary, openOperations } from './open-operations';
 import type { OperationLibrary } from './operation/operation-library';
@@ -78,8 +79,10 @@ export async function serve(options: ServeOptions): Promise<RunningGateway> {
   const log = createLog(config.telemetry.logLevel, config.telemetry.redact);
   const identity = config.subgraphIdentity && createSubgraphIdentity({ ...config.subgraphIdentity, now: Date.now });
   const library = await openLibrary(config, log);
+  const { module } = config.hooks;
+  const functions = module === undefined ? undefined : await loadHookModule(module);
   const planner = new PlannerThread({ ...config.planner, rateLimitTiers: Object.keys(config.rateLimits.tiers), log });
-  return open(options, config, { planner, library, identity, log, loaded, load });
+  return open(options, config, { planner, functions, library, identity, log, loaded, load });
 }
 
 /** What a call of the gateway itself carries, so that subgraphs know it. */
@@ -90,6 +93,8 @@ function identityHeaders(identity: SubgraphIdentity | undefined): Readonly<Recor
 /** What is there before the gateway. */
 interface BaseParts {
   readonly library: OperationLibrary | undefined;
+  /** Of the host. */
+  readonly functions: HookModule | undefined;
   readonly identity: SubgraphIdentity | undefined;
   readonly log: AdjustableLog;
   readonly loaded: ConfigReloadOptions['loaded'];
@@ -101,7 +106,7 @@ async function open(
   config: Config,
   { planner, ...base }: BaseParts & { readonly planner: PlannerThread },
 ): Promise<RunningGateway> {
-  const { library, identity, log } = base;
+  const { library, functions, identity, log } = base;
   const own = createMetrics();
   const metrics = options.worker ? { ...own, render: options.worker.renderMetrics } : own;
   const supergraph = watchSupergraph({
@@ -126,6 +131,7 @@ async function open(
       onSubgraphCall: ({ subgraph, outcome, durationMs }) =>
         metrics.subgraphRequest(subgraph, outcome, durationMs / 1_000),
       subgraphIdentity: identity,
+      ...functions,
       onOperation: observer.ended,
       onPhase: metrics.phaseEnded,
       subscriptions: metrics.subscriptions,

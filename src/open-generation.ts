@@ -5,6 +5,7 @@
 import { type Config, subgraphSettings } from './config';
 import { readSubgraphTls } from './config/tls';
 import { mayQueriesSetCookies } from './context/client-headers';
+import type { HookRunner } from './context/hooks';
 import type { CreatePolicies } from './policy/admission';
 import { createCachePolicies } from './policy/cache-policies';
 import { compileVarying } from './policy/cache-varying';
@@ -17,6 +18,7 @@ import { backgroundClock } from './subgraph/discovery/instance-source';
 import { createRegistrationStore } from './subgraph/discovery/registration-store';
 import { Registrations } from './subgraph/discovery/registrations';
 import type { EventSources } from './subgraph/event-sources';
+import { withHooks } from './subgraph/hooked-call';
 import { createSubgraphTransport, type SubgraphTransport } from './subgraph/pools';
 import { SharedPools } from './subgraph/shared-pools';
 import { defaultTransportOptions, resilienceOptions } from './subgraph/transport-options';
@@ -44,6 +46,7 @@ export interface TransportDependencies {
 }
 
 interface GenerationParts extends TransportDependencies, OverrideDependencies {
+  readonly hooks: HookRunner | undefined;
   readonly planner: PlannerThread;
   readonly redis: RedisConnection | undefined;
   readonly log: Log;
@@ -74,6 +77,8 @@ export async function openGeneration(
   const introspection = typeof server.introspection === 'object' ? 'some' : server.introspection;
   const { redis: store, log, planner } = parts;
   // A cookie that an answer sets is for one client.
+  // Hooks may give two requests that look alike different headers.
+  const mayDiffer = parts.hooks?.hooks.onSubgraphRequest !== undefined;
   const setsCookies = mayQueriesSetCookies(headers.responses);
   const cachingOptions = { ...cache, defaultMaxAgeMs: cache.defaultMaxAgeMs ?? 0, varying: compileVarying(config) };
   const generation = await Generation.open(supergraphSdl, {
@@ -81,7 +86,7 @@ export async function openGeneration(
     engineLimits: { maxErrors: limits.maxErrors, planCacheMaxBytes: settings.cacheMaxBytes },
     documentOptions: { limits, maxErrors: limits.maxErrors, introspection },
     documentCacheMaxBytes: settings.cacheMaxBytes,
-    sharedQueries: sharing.queries && !setsCookies ? parts.sharedQueries : undefined,
+    sharedQueries: sharing.queries && !setsCookies && !mayDiffer ? parts.sharedQueries : undefined,
     sharedPlans: store && { store, lifetimeMs: settings.sharedLifetimeMs, settings, log },
     createPolicies: parts.createPolicies,
     createCaching: (subject) => {
@@ -104,7 +109,7 @@ export async function openGeneration(
 function openTransport(
   subgraphs: readonly { readonly name: string; readonly url: string }[],
   config: Config,
-  { ownHeaders, onSubgraphCall, subgraphHealthHeaders, eventSources, pools, log }: GenerationParts,
+  { ownHeaders, onSubgraphCall, subgraphHealthHeaders, eventSources, pools, log, hooks }: GenerationParts,
 ): SubgraphTransport {
   const endpoints = subgraphs.map(({ name, url }) => {
     const { url: override, instances, discovery, tls, ...settings } = subgraphSettings(config, name);
@@ -119,13 +124,15 @@ function openTransport(
   const { requests: headerRules, responses: responseRules } = config.headers;
   const headers = { headerRules, responseRules, ownHeaders: ownHeaders ?? ('all' as const), reservedHeaders };
   const options = { ...defaultTransportOptions, sharing, ...headers };
-  return createSubgraphTransport(endpoints, options, {
+  const transport = createSubgraphTransport(endpoints, options, {
     log,
     eventSources,
     pools,
     ...(subgraphHealthHeaders && { healthHeaders: subgraphHealthHeaders }),
     ...(onSubgraphCall && { onCall: onSubgraphCall }),
   });
+  const untouchable = new Set([...reservedHeaders, ...(ownHeaders ?? []), 'traceparent', 'tracestate']);
+  return hooks ? { ...transport, call: withHooks(transport.call, hooks, untouchable) } : transport;
 }
 
 /** What a source of supergraphs may ask of the gateway. Why one is refused is told by `generations`. */

@@ -14,6 +14,7 @@ const joints = [
   'explain.ts',
   'observe-operations.ts',
   'gateway.ts',
+  'hooks.ts',
   'main.ts',
   'open-generation.ts',
   'open-operations.ts',

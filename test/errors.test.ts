@@ -277,6 +277,25 @@ async function overloaded(): Promise<Observed> {
   }
 }
 
+/** A request to a gateway with a hook that fails. */
+async function hookFails(): Promise<Observed> {
+  const gateway = createGateway(
+    { supergraph: { sdl: supergraphSdl } },
+    {
+      log: silentLog,
+      hooks: {
+        onOperation: () => {
+          throw new Error('broken');
+        },
+      },
+    },
+  );
+  await gateway.load();
+  const { errors } = await gateway.query({ query: '{ thing { id } }' });
+  await gateway.stop();
+  return { code: errors?.[0]?.extensions.code as string, status: undefined };
+}
+
 /** One request to a gateway that knows a single document, `one`. */
 async function listed(body: object, requireId = false): Promise<Observed> {
   const [config, manifest] = [join(directory, 'listed.yaml'), join(directory, 'manifest.json')];
@@ -325,6 +344,7 @@ const scenarios: Readonly<Record<ErrorCode, () => Promise<Observed>>> = {
     code: 'FORBIDDEN_ORIGIN',
     status: await upgradeStatus({ origin: 'https://evil.test' }),
   }),
+  HOOK_FAILED: hookFails,
   OVERLOADED: overloaded,
   TOO_MANY_CONNECTIONS: async () => {
     const first = await openSocket();

@@ -14,6 +14,8 @@ import { mayPass } from './header-sources';
 
 /** What one request has collected. */
 export interface ClientHeaders {
+  /** Names (lower case) and values in turn, that the gateway itself sets. Never those that it sends anyway. */
+  add(headers: readonly string[]): void;
   /** What an identical request, whose answer this one shares, has collected. */
   adopt(other: ClientHeaders): void;
   /** Names (lower case) and values in turn. `failed`: the answer has errors, so that no cache may keep it. */
@@ -61,6 +63,14 @@ class CollectedHeaders implements ClientHeaders {
     this.#cache = mostRestrictive(this.#cache, readCacheControl(value));
   }
 
+  add(headers: readonly string[]): void {
+    for (let index = 0; index + 1 < headers.length; index += 2) {
+      const name = headers[index] ?? '';
+      const merge = name === 'set-cookie' ? 'lines' : 'last';
+      if (mayPass(name) && !isOwnOfAnswers(name)) this.put({ name, merge }, headers[index + 1] ?? '');
+    }
+  }
+
   adopt(other: ClientHeaders): void {
     if (!(other instanceof CollectedHeaders)) return;
     this.#cache = other.#cache;
@@ -81,8 +91,9 @@ class CollectedHeaders implements ClientHeaders {
 /** `isPrivate`: the answer is for somebody in particular. Undefined where no rule is: nothing is collected then. */
 export function compileClientHeaders(
   rules: readonly ResponseHeaderRule[],
+  hasHooks = false,
 ): ((isPrivate: boolean) => ClientHeaders) | undefined {
-  if (rules.length === 0) return undefined;
+  if (rules.length === 0 && !hasHooks) return undefined;
   const fixed = rules.flatMap((rule) => (rule.kind === 'set' ? [rule.name, rule.value] : []));
   return (isPrivate) => new CollectedHeaders(fixed, isPrivate);
 }

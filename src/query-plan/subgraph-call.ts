@@ -11,6 +11,8 @@ export interface SubgraphRequest {
   readonly body: string;
   readonly kind: 'query' | 'mutation';
   readonly context: RequestContext;
+  /** More headers (lower case names) for this one, names and values in turn. */
+  readonly headers?: readonly string[] | undefined;
   /** How many entities are asked for; absent: root fields are. */
   readonly entities?: number | undefined;
 }

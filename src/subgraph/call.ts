@@ -12,7 +12,7 @@ import type { Trail } from '../telemetry/trail';
 import { isOurs } from './attempts';
 import type { CallEnd, Passage, SubgraphBreaker } from './breaker';
 import type { ExchangeOutcome, StartExchange, StartedExchange } from './http';
-import type { WriteHeaders } from './request-headers';
+import { putAll, type WriteHeaders } from './request-headers';
 import { type ResponseRules, readResponse } from './response';
 
 export interface CallSettings {
@@ -127,6 +127,7 @@ class PendingCall implements DeadlineListener {
     this.#span = context.trace?.call(subgraph, kind);
     const headers: string[] = [];
     settings.writeHeaders[kind](context.subgraphHeaders, headers, this.#span !== undefined);
+    if (this.request.headers !== undefined) putAll(headers, this.request.headers);
     if (this.#span !== undefined) headers.push(...this.#span.headers);
     if (settings.deadlineHeader !== undefined) {
       const leftMs = Math.min(settings.timeoutMs, deadline.at - this.dependencies.now());

@@ -99,6 +99,11 @@ function put(list: string[], name: string, value: string): void {
   list.push(name, value);
 }
 
+/** Lays `more` (names and values in turn) over `list`. */
+export function putAll(list: string[], more: readonly string[]): void {
+  for (let index = 0; index + 1 < more.length; index += 2) put(list, more[index] ?? '', more[index + 1] ?? '');
+}
+
 function drop(list: string[], isDropped: (name: string) => boolean): void {
   for (let index = list.length - 2; index >= 0; index -= 2) {
     if (isDropped(list[index] ?? '')) list.splice(index, 2);
