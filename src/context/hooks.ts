@@ -59,7 +59,7 @@ export interface ResponseAdditions {
   readonly extensions?: Readonly<Record<string, unknown>>;
 }
 
-type Maybe<T> = T | undefined | void | Promise<T | undefined | void>;
+type Maybe<T> = T | undefined | Promise<T | undefined>;
 
 export interface Hooks {
   /** Who asks is known, nothing of the operation is. */
