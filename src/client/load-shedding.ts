@@ -9,7 +9,7 @@ import type { Metrics } from '../telemetry/metrics';
 import type { RequestScope } from './door';
 
 export interface LoadSheddingConfig {
-  /** An event loop that is later than this all the time, for half a second, has too much to do. */
+  /** An event loop that is later than this all the time, while many requests come, has too much to do. */
   readonly maxEventLoopDelayMs: number;
   /** Requests under way at most, however quick the event loop is. */
   readonly maxInFlight: number;
@@ -44,8 +44,10 @@ export const retryAfterSeconds = 1;
 const sampleMs = 10;
 /** One late turn is a pause of the collector, or one large document. */
 const lateTurns = 3;
-/** Hundreds of requests at once make it late too, and are done after it: only what goes on is too much. */
+/** Hundreds of requests at once make it late too, and are done a moment later: too much is what does not end, or grows. */
+const lateForLongMs = 2_000;
 const lateMs = 500;
+const manyRequests = 1_000;
 /** How late it may be once requests are refused: those that are let in shall be answered as quickly as ever. */
 const targetMs = 10;
 /** However late the event loop is, so many are let in: a machine that others keep busy still answers. */
@@ -59,9 +61,10 @@ export class LoadShedder {
   #inFlight = 0;
   /** Infinite while there is time for everything. */
   #limit = Number.POSITIVE_INFINITY;
-  /** Late turns without one in time between them, and how long they took. */
+  /** Late turns without one in time between them, how long they took, and how many requests came meanwhile. */
   #late = 0;
   #lateMs = 0;
+  #came = 0;
   #calm = 0;
   #stop: () => void;
 
@@ -106,6 +109,7 @@ export class LoadShedder {
   /** A request that was let in is under way; the result is called when it is not any more, and may be again. */
   begin(): () => void {
     this.#inFlight++;
+    this.#came++;
     let isOver = false;
     return () => {
       if (!isOver) this.#inFlight--;
@@ -131,9 +135,15 @@ export class LoadShedder {
     const isLate = delayMs > (isShedding ? Math.min(targetMs, maxEventLoopDelayMs) : maxEventLoopDelayMs);
     this.#late = isLate ? this.#late + 1 : 0;
     this.#lateMs = isLate ? this.#lateMs + delayMs + sampleMs : 0;
+    if (!isLate) this.#came = 0;
     if (isShedding) this.#adjust(isLate);
+    else if (this.#isTooMuch()) this.#become(minLimit);
+  }
+
+  #isTooMuch(): boolean {
     // Fewer are under way than are always let in: it is not they who make it late.
-    else if (this.#late >= lateTurns && this.#lateMs >= lateMs && this.#inFlight > minLimit) this.#become(minLimit);
+    if (this.#late < lateTurns || this.#inFlight <= minLimit) return false;
+    return this.#lateMs >= lateForLongMs || (this.#lateMs >= lateMs && this.#came >= manyRequests);
   }
 
   #adjust(isLate: boolean): void {

@@ -10,7 +10,9 @@ export const overloadSchema = z
     maxEventLoopDelayMs: milliseconds()
       .max(10_000)
       .default(50)
-      .describe('How late the event loop may be; if it is later for half a second on end, fewer requests are let in.'),
+      .describe(
+        'How late the event loop may be; if it is later all the time while many requests come, fewer are let in.',
+      ),
     maxInFlight: count().default(10_000).describe('Requests under way at most, however quick the event loop is.'),
     priority: z
       .strictObject({
