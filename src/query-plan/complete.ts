@@ -113,7 +113,11 @@ class Completion {
     if (!shape.isRequired) return completed ?? null;
     if (completed !== null) return completed;
     const causes = value === undefined ? this.input.failures.causesIn(container) : [];
-    for (const { failure, path } of causes) {
+    for (const { failure, path, isConsequence } of causes) {
+      if (isConsequence) {
+        this.consequences.push({ failure, path: [...this.path] });
+        continue;
+      }
       this.told.add(failure);
       this.report(failure, [...this.path.slice(0, -1), ...clientPath(owner, path)]);
     }

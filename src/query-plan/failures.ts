@@ -70,13 +70,15 @@ export class Failures {
 
   /** `value` was null because of a failure, and has been answered since: what is missing of it is so because of that. */
   moveBelow(container: object, key: string | number, value: object): void {
-    const below = (this.find(container, key) ?? []).filter(({ path }) => path[0] === key && path.length > 1);
-    if (below.length === 0) return;
+    const placed = this.find(container, key);
+    if (!placed) return;
     this.byContainer.get(container)?.delete(key);
-    const moved = below.map((placed) => ({ ...placed, path: placed.path.slice(1) }));
-    for (const cause of moved) {
-      this.addCause(value, cause);
-      this.placeAtNull(value, cause.path, cause.failure);
+    for (const { failure, path } of placed) {
+      if (path[0] !== key) this.addConsequence(value, failure);
+      else if (path.length > 1) {
+        this.addCause(value, { failure, path: path.slice(1) });
+        this.placeAtNull(value, path.slice(1), failure);
+      }
     }
   }
 
@@ -146,6 +148,14 @@ export class Failures {
       if (answered !== null && answered !== undefined) continue;
       if (index + 1 < path.length) this.addCause(value, { failure, path: path.slice(index + 1) });
       return;
+    }
+  }
+
+  /** What is missing of the value, or of the items of a list, is so because of what happened elsewhere. */
+  private addConsequence(value: unknown, failure: Failure): void {
+    if (Array.isArray(value)) for (const item of value) this.addConsequence(item, failure);
+    else if (typeof value === 'object' && value !== null) {
+      this.addCause(value, { failure, path: [], isConsequence: true });
     }
   }
 

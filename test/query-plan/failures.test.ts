@@ -70,3 +70,15 @@ describe('a failure below a null that others have answered before', () => {
     expect(failures.causesIn({ part })).toEqual([]);
   });
 });
+
+describe('a null because of what happened elsewhere that another subgraph has answered since', () => {
+  it('is the cause of what is missing in it, as a consequence', () => {
+    const failures = new Failures();
+    const root: Record<string, unknown> = {};
+    failures.placeAtMissing(root, [{ name: 'stores', selection: undefined }], failure('failed'), ['result']);
+    const store = { score: 1 };
+    failures.moveBelow(root, 'stores', [store, null]);
+    expect(failures.causesIn(store)).toEqual([{ failure: failure('failed'), path: [], isConsequence: true }]);
+    expect(failures.explain(root, 'stores', null)).toBeUndefined();
+  });
+});
