@@ -28,7 +28,7 @@ interface MetricDefinition {
   readonly help: string;
 }
 
-/** Every metric there is: they are created from this table, and the README's table is printed from it. */
+/** Every metric there is: they are created from this table, and the table of docs/metrics.md is printed from it. */
 export const metricCatalogue = {
   supergate_requests_total: {
     type: 'counter',
@@ -338,7 +338,7 @@ export const metricCatalogue = {
   },
 } as const satisfies Record<string, MetricDefinition>;
 
-/** The catalogue as a Markdown table, for the README. */
+/** The catalogue as a Markdown table, for docs/metrics.md. */
 export function renderMetricCatalogue(): string {
   const rows = Object.entries(metricCatalogue).map(([name, { type, unit, labels, help }]) => {
     return `| \`${name}\` | ${type} | ${unit} | ${labels.map((label) => `\`${label}\``).join(' ')} | ${help} |`;
