@@ -36,7 +36,8 @@ function compileRewrite(rewrite: FetchDataRewrite, types: SupergraphTypes): Rewr
       : (object) => {
           if (!Object.hasOwn(object, last)) return;
           // Of an interface and of one of its objects the same may be asked under both names.
-          object[rewrite.renameKeyTo] = mergeValue(readOwn(object, rewrite.renameKeyTo), object[last], types);
+          const known = readOwn(object, rewrite.renameKeyTo);
+          object[rewrite.renameKeyTo] = known === undefined ? object[last] : mergeValue(known, object[last], types);
           delete object[last];
         };
   return rewrite.path.slice(0, -1).reduceRight<Rewrite>((next, element) => enter(element, next, types), change);

@@ -35,5 +35,8 @@ describe('renamed keys of an answer', () => {
     const data = { history: { kind: 'k' }, history__a: { id: 10 } };
     rewrite?.(data);
     expect(data).toEqual({ history: { kind: 'k', id: 10 } });
+    const nothing = { history__a: null };
+    rewrite?.(nothing);
+    expect(nothing).toEqual({ history: null });
   });
 });
