@@ -50,10 +50,12 @@ const lateMs = 500;
 const manyRequests = 1_000;
 /** How late it may be once requests are refused: those that are let in shall be answered as quickly as ever. */
 const targetMs = 10;
+/** So many under way are never too many: it is not they who make it late. */
+const fewRequests = 64;
 /** However late the event loop is, so many are let in: a machine that others keep busy still answers. */
-const minLimit = 64;
+const minLimit = 16;
 const shrink = 0.8;
-const growth = 0.05;
+const growth = 0.02;
 /** Turns in time, with room to spare, after which nothing is limited any more. */
 const calmTurns = 50;
 
@@ -137,12 +139,11 @@ export class LoadShedder {
     this.#lateMs = isLate ? this.#lateMs + delayMs + sampleMs : 0;
     if (!isLate) this.#came = 0;
     if (isShedding) this.#adjust(isLate);
-    else if (this.#isTooMuch()) this.#become(minLimit);
+    else if (this.#isTooMuch()) this.#become(fewRequests);
   }
 
   #isTooMuch(): boolean {
-    // Fewer are under way than are always let in: it is not they who make it late.
-    if (this.#late < lateTurns || this.#inFlight <= minLimit) return false;
+    if (this.#late < lateTurns || this.#inFlight <= fewRequests) return false;
     return this.#lateMs >= lateForLongMs || (this.#lateMs >= lateMs && this.#came >= manyRequests);
   }
 

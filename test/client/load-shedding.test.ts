@@ -111,7 +111,7 @@ describe('load shedding', () => {
     come(1_000);
     turns(9, 60);
     leave(940);
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < 20; round++) {
       come(100);
       turns(1, 5);
     }
@@ -149,8 +149,8 @@ describe('load shedding', () => {
       turns(1, 500);
       leave(500);
     }
-    expect(shedder.limit).toBe(64);
-    expect(come(100)).toBe(64);
+    expect(shedder.limit).toBe(16);
+    expect(come(100)).toBe(16);
   });
 
   it('lets more in as soon as there is time, and everybody once there is time to spare', () => {
@@ -158,7 +158,7 @@ describe('load shedding', () => {
     come(1_000);
     turns(9, 50);
     leave(900);
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < 30; round++) {
       come(200);
       turns(1, 5);
     }
