@@ -10,15 +10,18 @@ import {
   type Arguments,
   type Command,
   commandHelp,
+  defaultSupergraph,
   generalHelp,
   messageOf,
+  print,
   readArguments,
-  suggest,
+  tell,
   UsageError,
 } from './config/command-line';
 import { registrationProblems } from './config/discovery';
 import { type Setting, shownValue } from './config/effective';
 import { tlsProblems } from './config/tls';
+import { suggest } from './config/yaml-file';
 import { authenticationProblems } from './context/create-authentication';
 import { createDevToken, devTokenDefaults } from './context/dev-token';
 import { createKeyCommands } from './context/key-commands';
@@ -36,7 +39,6 @@ import { createPlanCommands } from './supergraph/plan-commands';
 import { PlannerThread } from './supergraph/planner-client';
 import { readSupergraphSource } from './supergraph/sources';
 
-const defaultSupergraph = './supergraph.yaml';
 const defaultConfig = './gateway.yaml';
 
 /** Every command by its name. */
@@ -286,16 +288,6 @@ function version(): string {
 
 function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
-}
-
-/** Prints a result, and answers the exit status that a result has. */
-function print(text: string): number {
-  process.stdout.write(`${text}\n`);
-  return 0;
-}
-
-function tell(text: string): void {
-  process.stderr.write(`${text}\n`);
 }
 
 if (require.main === module) void runCli(process.argv.slice(2));

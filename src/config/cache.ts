@@ -49,5 +49,3 @@ export const cacheSchema = z
       .default({}),
   })
   .prefault({});
-
-export type CacheConfig = z.output<typeof cacheSchema>;

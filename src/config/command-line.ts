@@ -3,7 +3,7 @@
  * The floor: it knows no command. Clock: the process.
  */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { nearestName } from './yaml-file';
+import { suggest } from './yaml-file';
 
 export interface OptionHelp {
   readonly type: 'string' | 'boolean';
@@ -122,12 +122,20 @@ export function commandHelp(name: string, { summary, positional, options, detail
   ].join('\n');
 }
 
-/** `; did you mean "--port"?`, or nothing where no name is near. */
-export function suggest(name: string, candidates: readonly string[], prefix = ''): string {
-  const nearest = nearestName(name.replace(/^-+/, ''), candidates);
-  return nearest === undefined ? '' : `; did you mean "${prefix}${nearest}"?`;
-}
-
 export function messageOf(error: unknown): string {
   return (error as { message?: string } | undefined)?.message || String(error);
+}
+
+/** Where the supergraph is when a command is not told. */
+export const defaultSupergraph = './supergraph.yaml';
+
+/** Prints a result, and answers the exit status that a result has. */
+export function print(text: string): number {
+  process.stdout.write(`${text}\n`);
+  return 0;
+}
+
+/** Tells what is no result: problems, and what was done. */
+export function tell(text: string): void {
+  process.stderr.write(`${text}\n`);
 }

@@ -2,10 +2,8 @@
  * The `cost` section: what operations cost, by `@cost` and `@listSize` of the supergraph, and what they may.
  */
 import { z } from 'zod';
-import { quotaProblem, rateLimitWords, readWindow, windowProblem } from './rate-limits';
+import { quotaProblem, rateLimitWords, windowText } from './rate-limits';
 import { count } from './values';
-
-const windowText = () => z.string().refine((value) => readWindow(value) !== undefined, { error: windowProblem });
 
 const budgetSchema = z.strictObject({
   max: count().describe('So much cost per window.'),

@@ -233,8 +233,6 @@ export const headersSchema = z
   })
   .prefault({});
 
-export type HeaderRules = z.output<typeof headersSchema>;
-
 /** The rules that are for a subgraph and a kind of operation. */
 export function rulesFor<R extends RuleScope>(
   rules: readonly R[],

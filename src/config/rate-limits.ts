@@ -28,7 +28,8 @@ export function readWindow(written: string): number | undefined {
 
 export const windowProblem = 'expected a time with its unit, such as "30s", "15m", "1h" or "7d", of 31 days at most';
 
-const windowText = () => z.string().refine((value) => readWindow(value) !== undefined, { error: windowProblem });
+/** A time with its unit, as text. */
+export const windowText = () => z.string().refine((value) => readWindow(value) !== undefined, { error: windowProblem });
 
 /** A sliding window remembers every charge of its window, a token bucket two numbers. */
 const maxima = { 'sliding-window': 100_000, 'token-bucket': 1_000_000 } as const;

@@ -270,6 +270,12 @@ export function nearestName(name: string, candidates: readonly string[]): string
   return best !== undefined && best.distance <= Math.max(2, Math.floor(name.length / 3)) ? best.candidate : undefined;
 }
 
+/** `; did you mean "--port"?`, or nothing where no name is near. */
+export function suggest(name: string, candidates: readonly string[], prefix = ''): string {
+  const nearest = nearestName(name.replace(/^-+/, ''), candidates);
+  return nearest === undefined ? '' : `; did you mean "${prefix}${nearest}"?`;
+}
+
 /** Insertions, deletions, substitutions and swaps of neighbours, each one edit (optimal string alignment). */
 function editDistance(a: string, b: string): number {
   let beforePrevious: number[] = [];

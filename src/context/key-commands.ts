@@ -7,8 +7,10 @@ import {
   type Arguments,
   type Command,
   type OptionHelp,
+  print,
   readNames,
   readSeconds,
+  tell,
   UsageError,
 } from '../config/command-line';
 import { createApiKey } from './api-key';
@@ -176,13 +178,4 @@ function secondsIn(command: string, option: string, text: string): number {
 
 function iso(ms: number): string {
   return new Date(ms).toISOString();
-}
-
-function print(text: string): number {
-  process.stdout.write(`${text}\n`);
-  return 0;
-}
-
-function tell(text: string): void {
-  process.stderr.write(`${text}\n`);
 }

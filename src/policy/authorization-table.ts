@@ -13,9 +13,8 @@ import {
   parse,
   type SelectionSetNode,
   type TypeDefinitionNode,
-  type TypeNode,
 } from 'graphql';
-import { type LinkedFeature, readArgument, readLinks, specsUrl, UnenforceableError } from './links';
+import { type LinkedFeature, namedTypeOf, readArgument, readLinks, specsUrl, UnenforceableError } from './links';
 import { type Clause, imply, joinRequirements, type Requirement } from './requirements';
 
 export interface AuthorizationTable {
@@ -139,7 +138,7 @@ class TableReader {
       this.written(field),
       ...this.interfacesOf(type).map((parent) => this.ofInterfaceField(parent, field.name.value)),
       this.ofType(type.name.value),
-      this.ofType(namedType(field.type)),
+      this.ofType(namedTypeOf(field.type)),
     );
     // Set before it is complete: fields that require each other end here.
     this.complete.set(coordinate, shallow);
@@ -180,7 +179,7 @@ class TableReader {
       return this.objectsOf(typeName).flatMap((object) => {
         const field = object.fields?.find(({ name }) => name.value === selection.name.value);
         if (!field) return [];
-        const below = selection.selectionSet ? this.ofSelection(selection.selectionSet, namedType(field.type)) : [];
+        const below = selection.selectionSet ? this.ofSelection(selection.selectionSet, namedTypeOf(field.type)) : [];
         return [this.ofField(object, field), ...below];
       });
     });
@@ -240,8 +239,4 @@ class TableReader {
 
 function isFielded(type: TypeDefinitionNode): type is Fielded {
   return type.kind === Kind.OBJECT_TYPE_DEFINITION || type.kind === Kind.INTERFACE_TYPE_DEFINITION;
-}
-
-function namedType(type: TypeNode): string {
-  return type.kind === Kind.NAMED_TYPE ? type.name.value : namedType(type.type);
 }

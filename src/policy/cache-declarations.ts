@@ -11,7 +11,7 @@ import {
   Kind,
   print,
 } from 'graphql';
-import { nearestName } from '../config/yaml-file';
+import { suggest } from '../config/yaml-file';
 import { readLinks } from './links';
 
 /** What one `@cacheControl` says. */
@@ -165,9 +165,4 @@ class Reader {
       inherits: inherit?.kind === Kind.BOOLEAN && inherit.value,
     };
   }
-}
-
-function suggest(name: string, candidates: readonly string[]): string {
-  const nearest = nearestName(name, candidates);
-  return nearest === undefined ? '' : `; did you mean "${nearest}"?`;
 }

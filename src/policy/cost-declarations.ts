@@ -9,9 +9,8 @@ import {
   type InputValueDefinitionNode,
   Kind,
   print,
-  type TypeNode,
 } from 'graphql';
-import { readArgument, readLinks, specsUrl } from './links';
+import { isList, namedTypeOf, readArgument, readLinks, specsUrl } from './links';
 
 /** How long the list of a field is, or those of some fields below it. */
 export interface ListSize {
@@ -156,12 +155,4 @@ function isCount(value: unknown): value is number {
 
 function describe(value: unknown): string {
   return value === undefined ? 'none' : (JSON.stringify(value) ?? String(value));
-}
-
-function isList(type: TypeNode): boolean {
-  return type.kind === Kind.NON_NULL_TYPE ? isList(type.type) : type.kind === Kind.LIST_TYPE;
-}
-
-function namedTypeOf(type: TypeNode): string {
-  return type.kind === Kind.NAMED_TYPE ? type.name.value : namedTypeOf(type.type);
 }

@@ -9,6 +9,7 @@ import {
   type ConstValueNode,
   type DocumentNode,
   Kind,
+  type TypeNode,
   valueFromASTUntyped,
 } from 'graphql';
 
@@ -122,4 +123,14 @@ function textArgument(directive: ConstDirectiveNode, name: string): string | und
 export function readArgument(directive: ConstDirectiveNode, name: string): unknown {
   const value = argumentOf(directive, name);
   return value && valueFromASTUntyped(value);
+}
+
+/** Whether a type as it is written is a list. */
+export function isList(type: TypeNode): boolean {
+  return type.kind === Kind.NON_NULL_TYPE ? isList(type.type) : type.kind === Kind.LIST_TYPE;
+}
+
+/** The name of a type as it is written: `[User!]!` -> `User`. */
+export function namedTypeOf(type: TypeNode): string {
+  return type.kind === Kind.NAMED_TYPE ? type.name.value : namedTypeOf(type.type);
 }

@@ -23,8 +23,8 @@ import {
   readWindow,
   windowProblem,
 } from '../config/rate-limits';
-import { nearestName } from '../config/yaml-file';
-import { readLinks } from './links';
+import { suggest } from '../config/yaml-file';
+import { isList, namedTypeOf, readLinks } from './links';
 
 /** What one `@rateLimit` says, without what is left to defaults. */
 export interface RateLimitDeclaration {
@@ -285,17 +285,4 @@ function hasType(value: ConstValueNode, type: string | undefined): boolean {
     default:
       return value.kind === Kind.STRING;
   }
-}
-
-function isList(type: TypeNode): boolean {
-  return type.kind === Kind.NON_NULL_TYPE ? isList(type.type) : type.kind === Kind.LIST_TYPE;
-}
-
-function namedTypeOf(type: TypeNode): string {
-  return type.kind === Kind.NAMED_TYPE ? type.name.value : namedTypeOf(type.type);
-}
-
-function suggest(name: string, candidates: readonly string[]): string {
-  const nearest = nearestName(name, candidates);
-  return nearest === undefined ? '' : `; did you mean "${nearest}"?`;
 }

@@ -14,6 +14,7 @@ import {
   type SelectionSetNode,
   type TypeDefinitionNode,
 } from 'graphql';
+import { namedTypeOf } from '../policy/links';
 
 export type CompositeDefinition = ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode;
 
@@ -78,7 +79,7 @@ export function plainEntriesOf(document: DocumentNode): (definition: CompositeDe
     // What entities are found by is asked where they stand.
     const keys = types.map((join) => ` ${String(readArgument(join, 'key') ?? '')} `);
     return fields
-      .filter((field) => common.has(field.name.value) && composites.has(namedTypeOf(field)))
+      .filter((field) => common.has(field.name.value) && composites.has(namedTypeOf(field.type)))
       .filter((field) => !keys.some((key) => key.includes(` ${field.name.value} `)))
       .flatMap((field) => answersOf(field, graphs).filter(({ graph }) => entered.has(graph)));
   };
@@ -98,12 +99,6 @@ function answersOf(field: FieldDefinitionNode, graphs: ReadonlySet<string>): Pla
     const isPlain = join.arguments?.every(({ name }) => !notPlain.includes(name.value));
     return typeof graph === 'string' && isPlain ? [{ graph, field, join }] : [];
   });
-}
-
-function namedTypeOf({ type }: FieldDefinitionNode): string {
-  let named = type;
-  while (named.kind !== Kind.NAMED_TYPE) named = named.type;
-  return named.name.value;
 }
 
 /** A field set such as `id owner { name }`. Throws `GraphQLError` for a syntax error. */

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { createOpenApi, openApiSettings } from '../client/rest/openapi';
 import { toProxyRoute } from '../client/rest/routes';
 import { type Config, ConfigError, loadConfig, processEnvironment } from '../config';
-import { type Arguments, type Command, UsageError } from '../config/command-line';
+import { type Arguments, type Command, defaultSupergraph, print, UsageError } from '../config/command-line';
 import { readDocument } from '../operation/document';
 import { OperationLibrary, problemsError } from '../operation/operation-library';
 import { finish } from '../slices';
@@ -18,7 +18,6 @@ import { buildRestRoutes } from './rest-routes';
 import { buildValidSchema } from './sliced-schema';
 import { readSupergraphSource } from './sources';
 
-const defaultSupergraph = './supergraph.yaml';
 const defaultConfig = './gateway.yaml';
 
 /** The command by its name. */
@@ -59,8 +58,7 @@ async function openApiCommand(args: Arguments): Promise<number> {
   });
   if (problems.length > 0) throw problemsError(problems);
   const document = createOpenApi({ operations: routes, proxies }, { ...openApiSettings(config), schema });
-  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
-  return 0;
+  return print(JSON.stringify(document, null, 2));
 }
 
 function readConfig(given: string | undefined): Config {

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { type Config, ConfigError, createConfig, loadConfig, processEnvironment } from '../config';
-import { type Arguments, type Command, messageOf, UsageError } from '../config/command-line';
+import { type Arguments, type Command, defaultSupergraph, messageOf, print, UsageError } from '../config/command-line';
 import type { Environment } from '../config/yaml-file';
 import { listOperationFiles } from '../operation/operation-library';
 import {
@@ -15,8 +15,6 @@ import {
   type OperationReport,
   OperationReporter,
 } from './operation-report';
-
-const defaultSupergraph = './supergraph.yaml';
 
 /** What `plan --analyze` found of one query. */
 export interface AnalyzedQuery {
@@ -230,8 +228,4 @@ async function readOperations(directory: string): Promise<ReadonlyMap<string, st
   });
   if (files.length === 0) throw new UsageError(`check: ${directory} has no .graphql file`);
   return new Map(files.map((file) => [relative(directory, file), readText('check', file)]));
-}
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`);
 }
