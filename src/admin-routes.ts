@@ -40,8 +40,9 @@ export async function openAdminRoutes(
   log: Log,
 ): Promise<Admin | undefined> {
   if (!config) return undefined;
-  const door = createAdminDoor({ routes, token: config.token, log });
-  const url = await door.listen(config.port, config.host);
+  const { port, host, ...tokens } = config;
+  const door = createAdminDoor({ routes, token: tokens.token, registrationToken: tokens.registrationToken, log });
+  const url = await door.listen(port, host);
   log.info({ url }, 'The endpoints for operators are open');
   return { url, close: door.close };
 }

@@ -57,8 +57,9 @@ export const commands: Readonly<Record<string, Command>> = {
       'watch-config': { type: 'boolean', help: 'read the configuration anew when its file changes' },
     },
     details: [
-      'Environment: PORT, HOST, LOG_LEVEL, SUPERGATE_ZONE, SUPERGATE_IDENTITY_SECRET and SUBGRAPH_<NAME>_URL (or _URLS, of its',
-      'instances) stand above the configuration file; --port and --host stand above both. NODE_ENV=production switches introspection and the',
+      'Environment: PORT, HOST, LOG_LEVEL, REDIS_URL, SUPERGATE_ZONE, SUPERGATE_TRUSTED_PROXIES, SUPERGATE_IDENTITY_SECRET,',
+      'SUPERGATE_ADMIN_TOKEN, SUPERGATE_REGISTRATION_TOKEN and SUBGRAPH_<NAME>_URL (or _URLS, of its instances) stand above',
+      'the configuration file; --port and --host stand above both. NODE_ENV=production switches introspection and the',
       'explorer off, unless the file says otherwise. The first SIGINT or SIGTERM lets running requests finish.',
       'SIGHUP reads the configuration anew, or, with --workers, replaces them one after the other (not where a terminal is',
       'attached); SIGUSR2 switches debug lines on and off.',

@@ -1,6 +1,6 @@
 /**
  * The admin door: a table of routes for operators, as JSON, on a port of its own. In: routes; out: a server.
- * Clock: per request, seldom. It knows no route; whoever is let in may do everything.
+ * Clock: per request, seldom. It knows no route; operators may do everything, instances what is marked as theirs.
  * Pages that a browser on this machine shows must never get in: neither by name (DNS rebinding) nor by a form.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
@@ -27,6 +27,8 @@ export interface AdminRoute {
   readonly path: string;
   /** One sentence, for `GET /` and the documents. */
   readonly summary: string;
+  /** Also for whoever has the token of instances. */
+  readonly isForInstances?: boolean;
   handle(request: AdminRequest): AdminAnswer | Promise<AdminAnswer>;
 }
 
@@ -34,6 +36,8 @@ export interface AdminDoorOptions {
   readonly routes: readonly AdminRoute[];
   /** Asked as `Authorization: Bearer`; without it, everybody who reaches the port may. */
   readonly token: string | undefined;
+  /** Opens the routes that are for instances; nothing without `token`. */
+  readonly registrationToken?: string | undefined;
   readonly log: Log;
 }
 
@@ -75,31 +79,44 @@ export function createAdminDoor(options: AdminDoorOptions): AdminDoor {
   };
 }
 
-async function answer({ routes, token }: AdminDoorOptions, request: IncomingMessage): Promise<AdminAnswer> {
-  const stranger = strangerOf(request, token);
-  if (stranger) return stranger;
+async function answer({ routes, ...tokens }: AdminDoorOptions, request: IncomingMessage): Promise<AdminAnswer> {
+  const caller = callerOf(request, tokens);
+  if (typeof caller === 'object') return caller;
+  const allowed = caller === 'operator' ? routes : routes.filter(({ isForInstances }) => isForInstances);
   const path = pathOf(request);
-  if (path === '/') return { json: routes.map(({ method, path, summary }) => ({ method, path, summary })) };
-  const here = routes.filter((route) => route.path === path);
-  if (here.length === 0) return refusal(404, 'There is no such endpoint; GET / lists them.');
-  const route = here.find(({ method }) => method === (request.method === 'HEAD' ? 'GET' : request.method));
-  if (!route) return refusal(405, `Use ${here.map(({ method }) => method).join(' or ')}.`);
+  if (path === '/') return { json: allowed.map(({ method, path, summary }) => ({ method, path, summary })) };
+  const method = request.method === 'HEAD' ? 'GET' : request.method;
+  const isHere = (route: AdminRoute) => route.path === path;
+  const route = allowed.find((candidate) => isHere(candidate) && candidate.method === method);
+  if (!route) return noRoute(caller, routes.filter(isHere));
   const body = await readJson(request);
   if (body.kind === 'refused') return body.answer;
   return route.handle({ query: new URL(request.url ?? '/', 'http://admin').searchParams, body: body.value });
 }
 
-/** Why this request is not let in. */
-function strangerOf({ headers }: IncomingMessage, token: string | undefined): AdminAnswer | undefined {
+type Caller = 'operator' | 'instance';
+
+function noRoute(caller: Caller, here: readonly AdminRoute[]): AdminAnswer {
+  if (caller === 'instance') return refusal(403, 'The token of instances is for registrations alone.');
+  if (here.length === 0) return refusal(404, 'There is no such endpoint; GET / lists them.');
+  return refusal(405, `Use ${here.map(({ method }) => method).join(' or ')}.`);
+}
+
+/** Who asks, or why this request is not let in. */
+function callerOf(
+  { headers }: IncomingMessage,
+  { token, registrationToken }: Pick<AdminDoorOptions, 'token' | 'registrationToken'>,
+): Caller | AdminAnswer {
   if (token !== undefined) {
     const [, given = ''] = /^Bearer (.+)$/i.exec(headers.authorization ?? '') ?? [];
-    return isSame(given, token) ? undefined : refusal(401, 'Give the admin token as Authorization: Bearer.');
+    if (isSame(given, token)) return 'operator';
+    if (registrationToken !== undefined && isSame(given, registrationToken)) return 'instance';
+    return refusal(401, 'Give the admin token as Authorization: Bearer.');
   }
   const isPage = headers.origin !== undefined || !['none', undefined].includes(headers['sec-fetch-site'] as string);
   const isHere = /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/i.test(headers.host ?? '');
-  return isPage || !isHere
-    ? refusal(403, 'Only programs on this machine may ask; for others set admin.token.')
-    : undefined;
+  if (isPage || !isHere) return refusal(403, 'Only programs on this machine may ask; for others set admin.token.');
+  return 'operator';
 }
 
 /** As fast for a wrong token as for the right one. */

@@ -53,12 +53,14 @@ export function createRegistrationRoutes(registry: () => InstanceRegistry | unde
       path: '/registrations',
       summary:
         'Registers an instance, or renews that before it expires: {"subgraph", "id", "url", "weight", "zone"}; the last two may be left out.',
+      isForInstances: true,
       handle: ({ body }) => register(registry(), body),
     },
     {
       method: 'DELETE',
       path: '/registrations',
       summary: 'Takes an instance back at once: ?subgraph=…&id=….',
+      isForInstances: true,
       handle({ query }) {
         const subgraph = query.get('subgraph');
         const id = query.get('id');

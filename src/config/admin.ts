@@ -12,6 +12,17 @@ export const adminSchema = z
     token: hidden(secret())
       .optional()
       .describe('Asked as `Authorization: Bearer`; without it, whoever is on this machine may.'),
+    registrationToken: hidden(secret())
+      .optional()
+      .describe('For instances of subgraphs: registers them and takes them back, and opens nothing else.'),
+  })
+  .refine(({ token, registrationToken }) => registrationToken === undefined || token !== undefined, {
+    error: 'without admin.token whoever is on this machine may do everything: set that too',
+    path: ['registrationToken'],
+  })
+  .refine(({ token, registrationToken }) => registrationToken === undefined || registrationToken !== token, {
+    error: 'must not be the token of operators',
+    path: ['registrationToken'],
   })
   .refine(({ host, token }) => token !== undefined || isLoopback(host), {
     error: 'others than this machine reach this address: set admin.token, or take 127.0.0.1',

@@ -16,9 +16,11 @@ const variables: Readonly<Record<string, readonly string[]>> = {
   PORT: ['server', 'port'],
   LOG_LEVEL: ['telemetry', 'logLevel'],
   REDIS_URL: ['redis', 'url'],
+  SUPERGATE_TRUSTED_PROXIES: ['server', 'trustedProxies'],
   SUPERGATE_ZONE: ['subgraphs', 'zone'],
   SUPERGATE_IDENTITY_SECRET: ['subgraphIdentity', 'secret'],
   SUPERGATE_ADMIN_TOKEN: ['admin', 'token'],
+  SUPERGATE_REGISTRATION_TOKEN: ['admin', 'registrationToken'],
 };
 
 /** Options of the command line that stand above everything else. */
@@ -46,7 +48,9 @@ export function overlayEnvironment(
   for (const { source, path, value } of overlays) {
     if (setAt(root, path, value)) applied.set(path.join('\0'), source);
   }
-  const sourceAt = (path: Path) => applied.get(path.join('\0'));
+  /** What is in a list is located as the list is. */
+  const sourceAt = (path: Path): string | undefined =>
+    applied.get(path.join('\0')) ?? (typeof path.at(-1) === 'number' ? sourceAt(path.slice(0, -1)) : undefined);
   return {
     value: root,
     origin: {

@@ -163,8 +163,8 @@ export function checkValue<S extends z.ZodType>(schema: S, value: unknown, origi
 }
 
 /**
- * Replaces in place what has an evident meaning, and tells whether it did: a text from the environment where a number
- * or boolean is asked for, and a section whose every line is commented out (YAML reads `server:` as null).
+ * Replaces in place what has an evident meaning, and tells whether it did: a text from the environment where a number,
+ * a boolean or a list (with commas) is asked for, and a section whose every line is commented out (YAML reads `server:` as null).
  */
 function repair(value: unknown, issue: z.core.$ZodIssue, origin: Origin): boolean {
   const path = issue.path as Path;
@@ -175,6 +175,7 @@ function repair(value: unknown, issue: z.core.$ZodIssue, origin: Origin): boolea
   const text = typeof found === 'string' && origin.isText(path) ? found : '';
   if (found === null && /^(object|record)$/.test(issue.expected)) parent[last] = {};
   else if (issue.expected === 'boolean' && /^(true|false)$/.test(text)) parent[last] = text === 'true';
+  else if (issue.expected === 'array' && text !== '') parent[last] = text.split(',').map((item) => item.trim());
   else if (/^(number|int)$/.test(issue.expected) && /^-?\d+(\.\d+)?$/.test(text)) parent[last] = Number(text);
   else return false;
   return true;

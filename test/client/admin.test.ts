@@ -19,6 +19,7 @@ const routes: readonly AdminRoute[] = [
       return { status: 202, json: {} };
     },
   },
+  { method: 'POST', path: '/word', summary: 'Adds.', isForInstances: true, handle: () => ({ json: 'added' }) },
   { method: 'GET', path: '/text', summary: 'Text.', handle: () => ({ text: 'a 1\n', contentType: 'text/plain' }) },
   {
     method: 'POST',
@@ -30,8 +31,8 @@ const routes: readonly AdminRoute[] = [
 const doors: AdminDoor[] = [];
 afterAll(() => Promise.all(doors.map((door) => door.close())));
 
-async function open(withToken: string | undefined): Promise<string> {
-  const door = createAdminDoor({ routes, token: withToken, log });
+async function open(withToken: string | undefined, registrationToken?: string): Promise<string> {
+  const door = createAdminDoor({ routes, token: withToken, registrationToken, log });
   doors.push(door);
   return door.listen(0, '127.0.0.1');
 }
@@ -75,9 +76,9 @@ describe('the door for operators', () => {
   it('refuses what it does not know, what is no JSON, and what is too long', async () => {
     const url = await open(undefined);
     expect((await ask(`${url}/nothing`)).status).toBe(404);
-    expect(await ask(`${url}/word`, { method: 'POST' })).toMatchObject({
+    expect(await ask(`${url}/word`, { method: 'DELETE' })).toMatchObject({
       status: 405,
-      text: expect.stringContaining('GET or PUT'),
+      text: expect.stringContaining('GET or PUT or POST'),
     });
     expect((await ask(`${url}/word`, { method: 'PUT', body: '{' })).status).toBe(400);
     expect((await ask(`${url}/word`, { method: 'PUT', body: `"${'x'.repeat(1_000_000)}"` })).status).toBe(413);
@@ -98,6 +99,38 @@ describe('the door for operators', () => {
       expect((await ask(`${url}/word`, { headers: { authorization: `Bearer ${given}` } })).status).toBe(401);
     }
     expect((await ask(`${url}/word`, { headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
+  });
+
+  it('lets instances do with their token what is for them, and tells them of nothing else', async () => {
+    const ofInstances = 'the-token-of-instances-is-another-one';
+    const url = await open(token, ofInstances);
+    const asInstance = (method: string, path: string) =>
+      ask(url + path, { method, headers: { authorization: `Bearer ${ofInstances}` } });
+    expect(await asInstance('POST', '/word')).toMatchObject({ status: 200 });
+    const refused = [
+      ['GET', '/word'],
+      ['HEAD', '/word'],
+      ['PUT', '/word'],
+      ['DELETE', '/word'],
+      ['POST', '/broken'],
+      ['GET', '/text'],
+      ['POST', '//word'],
+      ['POST', '/word/'],
+      ['GET', '/nothing'],
+    ];
+    for (const [method = '', path = ''] of refused) {
+      expect([method, path, (await asInstance(method, path)).status]).toEqual([method, path, 403]);
+    }
+    expect(JSON.parse((await asInstance('GET', '/')).text)).toEqual([
+      { method: 'POST', path: '/word', summary: 'Adds.' },
+    ]);
+    const asOperator = { headers: { authorization: `Bearer ${token}` } };
+    expect((await ask(`${url}/word`, { ...asOperator, method: 'POST' })).status).toBe(200);
+    expect((await ask(`${url}/word`, { headers: { authorization: `Bearer ${token}x` } })).status).toBe(401);
+    const without = await open(token);
+    expect(
+      (await ask(`${without}/word`, { method: 'POST', headers: { authorization: 'Bearer undefined' } })).status,
+    ).toBe(401);
   });
 
   it('lets no page of a browser in where there is no token', async () => {

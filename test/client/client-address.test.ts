@@ -25,6 +25,21 @@ describe('the address of a client', () => {
     expect(of(trusted, '10.0.0.1', '[2001:db8::7]:4711')).toBe('2001:db8::7');
   });
 
+  it.each([
+    '198.51.100.1',
+    '198.51.100.1, 10.0.0.7',
+    '10.0.0.7',
+    '127.0.0.1, ::1',
+    'unknown',
+    '"198.51.100.1", [::1]:80',
+    ' , ,, ',
+    Array(18).fill('10.0.0.9').join(),
+  ])('is what the balancer saw, whatever the client wrote before: %s', (spoofed) => {
+    // Node joins several headers of this name as one list.
+    expect(of(['10.0.0.0/8'], '10.0.0.1', `${spoofed}, 203.0.113.9`)).toBe('203.0.113.9');
+    expect(of(['10.0.0.0/8'], '10.0.0.1', `${spoofed}, 203.0.113.9, 10.0.0.2`)).toBe('203.0.113.9');
+  });
+
   it('knows a trusted proxy that comes as an IPv4 address in IPv6', () => {
     expect(of(['10.0.0.0/8'], '::ffff:10.0.0.1', '203.0.113.9')).toBe('203.0.113.9');
   });

@@ -140,6 +140,21 @@ describe('environment variables in the file', () => {
     expect(server).toMatchObject({ host: 'h', port: 99, compression: false });
   });
 
+  it('stand for lists, with commas, and are named by what is wrong with an item', () => {
+    const list = '10.0.0.0/8, ::1';
+    const trusted = ['10.0.0.0/8', '::1'];
+    expect(configOf('', { SUPERGATE_TRUSTED_PROXIES: list }).server.trustedProxies).toEqual(trusted);
+    expect(configOf(`server: { trustedProxies: "${variable('T')}" }`, { T: list }).server.trustedProxies).toEqual(
+      trusted,
+    );
+    expect(problemsOf('', { SUPERGATE_TRUSTED_PROXIES: '10.0.0.1,everybody' })).toEqual([
+      expect.stringMatching(
+        /^environment variable SUPERGATE_TRUSTED_PROXIES server\.trustedProxies\[1\]: expected an address/,
+      ),
+    ]);
+    expect(problemsOf('server: { trustedProxies: 10.0.0.1 }')[0]).toContain('expected array, got a string');
+  });
+
   it('leave a text of digits a text where a text is asked for', () => {
     const digits = '12345678901234567890123456789012';
     expect(configOf(`subgraphIdentity: { secret: "${variable('S')}" }`, { S: digits }).subgraphIdentity?.secret).toBe(

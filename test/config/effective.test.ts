@@ -21,6 +21,18 @@ describe('the endpoints for operators', () => {
     expect(configOf('admin: { host: 0.0.0.0 }', { SUPERGATE_ADMIN_TOKEN: token }).admin).toMatchObject({ token });
     expect(problemsOf('admin: { token: short }')[0]).toContain('at least 32 bytes');
   });
+
+  it('have a token for instances only beside that of operators, and never the same', () => {
+    const registrationToken = 'another-token-of-thirty-two-bytes-or-more';
+    const given = { SUPERGATE_ADMIN_TOKEN: token, SUPERGATE_REGISTRATION_TOKEN: registrationToken };
+    expect(configOf('', given).admin).toMatchObject({ token, registrationToken });
+    expect(problemsOf(`admin: { registrationToken: ${registrationToken} }`)).toEqual([
+      expect.stringContaining('admin.registrationToken: without admin.token whoever is on this machine may do'),
+    ]);
+    expect(problemsOf(`admin: { token: ${token}, registrationToken: ${token} }`)).toEqual([
+      expect.stringContaining('admin.registrationToken: must not be the token of operators'),
+    ]);
+  });
 });
 
 describe('the settings of a configuration', () => {
@@ -59,12 +71,17 @@ describe('the settings of a configuration', () => {
 
   it('hide what is secret', () => {
     const settings = settingsOf(
-      `admin: { token: ${token} }\nheaders: { requests: [{ set: authorization, value: ${token} }] }\nsupergraph: { headers: { authorization: ${token} } }\nsubgraphIdentity: { secret: ${token} }\nredis: { url: "redis://me:pass@redis:6379" }\ntelemetry: { tracing: { otlpUrl: "http://t/", headers: { key: ${token} } } }\nauthentication: { issuers: [{ issuer: a, audiences: [x], algorithms: [HS256], sharedSecret: ${token} }] }\n`,
+      `admin: { token: ${token}, registrationToken: another-${token} }\nheaders: { requests: [{ set: authorization, value: ${token} }] }\nsupergraph: { headers: { authorization: ${token} } }\nsubgraphIdentity: { secret: ${token} }\nredis: { url: "redis://me:pass@redis:6379" }\ntelemetry: { tracing: { otlpUrl: "http://t/", headers: { key: ${token} } } }\nauthentication: { issuers: [{ issuer: a, audiences: [x], algorithms: [HS256], sharedSecret: ${token} }] }\n`,
     );
     const text = JSON.stringify([...settings]);
     expect(text).not.toContain(token);
     expect(text).not.toContain('pass');
-    for (const path of ['admin.token', 'telemetry.tracing.headers', 'authentication.issuers[0].sharedSecret'])
+    for (const path of [
+      'admin.token',
+      'admin.registrationToken',
+      'telemetry.tracing.headers',
+      'authentication.issuers[0].sharedSecret',
+    ])
       expect(settings.get(path)?.value).toBe('(hidden)');
     expect(settings.get('redis.url')?.value).toBe('redis://(hidden)@redis:6379');
   });

@@ -16,6 +16,7 @@ interface Service {
   readonly volumes?: readonly string[];
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
   readonly healthcheck?: object;
+  readonly networks?: { readonly default: { readonly ipv4_address: string } };
 }
 
 const { services, volumes } = read('docker-compose.yml') as {
@@ -68,6 +69,17 @@ describe('docker-compose.yml', () => {
     ]);
     expect(served.options).toMatchObject({ host: '0.0.0.0', identitySecret: environment.SUPERGATE_IDENTITY_SECRET });
     expect(new URL(served.options.databaseUrl ?? '').hostname).toBe('postgres');
+  });
+
+  it('believes the balancer alone who the client is, which tells what it saw itself', () => {
+    const address = services.balancer?.networks?.default.ipv4_address;
+    expect(address).toMatch(/^10\.89\.42\./);
+    for (const name of gateways) {
+      const loaded = loadConfig({ file: join(root, 'gateway.yaml'), env: services[name]?.environment ?? {} });
+      expect(loaded.kind === 'config' && loaded.config.server.trustedProxies).toEqual([address]);
+    }
+    const nginx = readFileSync(join(root, 'deploy/compose/nginx.conf'), 'utf8');
+    expect(nginx).toContain('proxy_set_header X-Forwarded-For $remote_addr;');
   });
 
   it('lets Prometheus scrape and nginx balance both gateways', () => {

@@ -12,7 +12,8 @@ import { InstanceProcess } from './three-instances';
 
 jest.setTimeout(120_000);
 
-const token = 'registering-needs-a-token-of-operators';
+const token = 'seeing-and-changing-needs-this-of-operators';
+const registrationToken = 'registering-needs-a-token-of-instances';
 const supergraph =
   'subgraphs: { a: { routing_url: "http://127.0.0.1:1/graphql", schema: { sdl: "type Query { hello: String }" } } }';
 
@@ -28,7 +29,7 @@ describeWithRedis('instances that register themselves', () => {
       join(directory, 'gateway.yaml'),
       [
         'server: { port: 0 }',
-        `admin: { port: 0, token: ${token} }`,
+        `admin: { port: 0, token: ${token}, registrationToken: ${registrationToken} }`,
         `redis: { url: "${redis.url}" }`,
         'timeouts: { readinessMs: 0 }',
         'sharing: { queries: false, subgraphQueries: false }',
@@ -65,7 +66,13 @@ describeWithRedis('instances that register themselves', () => {
       ...(body && { body: JSON.stringify(body) }),
     });
   const register = (gateway: number, instance: number) =>
-    admin(gateway, 'PUT', '/registrations', { subgraph: 'a', id: `a-${instance}`, url: instances[instance]!.url });
+    admin(
+      gateway,
+      'PUT',
+      '/registrations',
+      { subgraph: 'a', id: `a-${instance}`, url: instances[instance]!.url },
+      registrationToken,
+    );
   /** Goes on to register, at one gateway after the other; returns what ends it. */
   function beat(instance: number): () => Promise<void> {
     let isOver = false;
@@ -100,6 +107,8 @@ describeWithRedis('instances that register themselves', () => {
   it('are asked by both gateways as soon as one was told, with the token alone', async () => {
     expect(await ask(0)).toMatchObject({ errors: [{ extensions: { code: 'SUBGRAPH_UNAVAILABLE' } }] });
     expect((await admin(0, 'PUT', '/registrations', {}, 'no')).status).toBe(401);
+    expect((await admin(0, 'GET', '/registrations', undefined, registrationToken)).status).toBe(403);
+    expect((await admin(0, 'POST', '/drain', undefined, registrationToken)).status).toBe(403);
     expect((await register(0, 0)).status).toBe(201);
     expect(await ask(0)).toEqual(good);
     await until(() => knows(1, ['a-0']));
@@ -129,7 +138,9 @@ describeWithRedis('instances that register themselves', () => {
     const clients = [client(), client(), client(), client()];
     await until(async () => (await knows(0, ['a-0', 'a-1'])) && knows(1, ['a-0', 'a-1']));
     await stops[0]();
-    expect((await admin(1, 'DELETE', '/registrations?subgraph=a&id=a-0')).status).toBe(200);
+    expect((await admin(1, 'DELETE', '/registrations?subgraph=a&id=a-0', undefined, registrationToken)).status).toBe(
+      200,
+    );
     await until(async () => (await knows(0, ['a-1'])) && knows(1, ['a-1']));
     await instances[0]!.kill();
     const before = asked;
