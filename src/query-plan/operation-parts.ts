@@ -3,7 +3,6 @@
  * fetched apart because it requires others. Clock: per document.
  */
 import { isAbstractType, Kind } from 'graphql';
-import { ClientError } from '../errors';
 import type { Operation } from '../operation/document';
 import { writeEntry, writeOperation } from './planning-operation';
 import {
@@ -13,6 +12,7 @@ import {
   pathInside,
   type Scope,
   type ScopeField,
+  tooLarge,
 } from './planning-scope';
 import type { RequiredSelection } from './representations';
 import type { TypedSelectionSet } from './selections';
@@ -49,46 +49,58 @@ export function divideOperation(
   rootFields: readonly ScopeField[],
   options: PlanningOptions,
 ): OperationPart[] {
-  const fieldsApart: ScopeField[] = [];
-  const main = collectFrom(rootFields, fieldsApart, options);
-  const parts: OperationPart[] = [
-    { text: writeOperation(operation, rootFields, options), choices: main, apart: undefined },
-  ];
+  const apart = new Set<ScopeField>();
+  const main: Found = { apart, choices: [], seen: new Set() };
+  collectFrom(rootFields, main, options);
+  const text = writeOperation(operation, rootFields, options);
+  const parts: OperationPart[] = [{ text, choices: main.choices, apart: undefined }];
   // Grows while it is walked: below a field that is fetched apart there may be others.
-  for (const field of fieldsApart) {
+  for (const field of apart) {
     const { way, scope } = field;
     if (!way) continue;
-    if (parts.length > maxParts)
-      throw new ClientError('QUERY_PLAN_TOO_LARGE', 'The operation requires too many fields.');
-    const choices = collectBelow(innerScopeOf(field, options), fieldsApart, options);
+    const choices = choicesBelow(innerScopeOf(field, options), apart, options);
     const isRenamed = way.entity !== scope.type.name || isAbstractType(scope.type);
     const requires = requirementsOf(scope, way, isRenamed, options);
     const typeName = scope.outer || isAbstractType(scope.type) ? undefined : scope.type.name;
-    const apart = { way, path: scope.path, typeName, innerPath: pathInside(scope), requires, isRenamed };
-    parts.push({ text: writeEntry(operation, way, field, options), choices, apart });
+    const placed = { way, path: scope.path, typeName, innerPath: pathInside(scope), requires, isRenamed };
+    parts.push({ text: writeEntry(operation, way, field, options), choices, apart: placed });
   }
   return parts;
 }
 
-/** The choices among fields and what stands below them; notes the fields that are fetched apart. */
-function collectFrom(fields: Iterable<ScopeField>, apart: ScopeField[], options: PlanningOptions): Choice[] {
-  return [...fields].flatMap((field) => {
-    if (!field.way) return collectBelow(innerScopeOf(field, options), apart, options);
-    // What several fields share is walked from each of them.
-    if (!apart.includes(field)) apart.push(field);
-    return [];
-  });
+/** What is found while scopes are walked for one part. */
+interface Found {
+  readonly choices: Choice[];
+  /** The fields that are fetched apart, of all parts. */
+  readonly apart: Set<ScopeField>;
+  /** What several fields share is walked once. */
+  readonly seen: Set<Scope>;
 }
 
-/** The choices of a scope and of all below it; notes the fields that are fetched apart. */
-export function collectBelow(scope: Scope | undefined, apart: ScopeField[], options: PlanningOptions): Choice[] {
-  if (!scope) return [];
-  const below = collectFrom(scope.fields.values(), apart, options);
-  return [
-    ...scope.choices,
-    ...below,
-    ...[...scope.fragments.values()].flatMap((inner) => collectBelow(inner, apart, options)),
-  ];
+/** The choices of a scope and of all below it; adds the fields that are fetched apart. Code: `QUERY_PLAN_TOO_LARGE`. */
+export function choicesBelow(
+  scope: Scope | undefined,
+  apart: Set<ScopeField>,
+  options: PlanningOptions,
+): readonly Choice[] {
+  const found: Found = { apart, choices: [], seen: new Set() };
+  collectBelow(scope, found, options);
+  return found.choices;
+}
+
+function collectBelow(scope: Scope | undefined, found: Found, options: PlanningOptions): void {
+  if (!scope || found.seen.has(scope)) return;
+  found.seen.add(scope);
+  found.choices.push(...scope.choices);
+  collectFrom(scope.fields.values(), found, options);
+  for (const fragment of scope.fragments.values()) collectBelow(fragment, found, options);
+}
+
+function collectFrom(fields: Iterable<ScopeField>, found: Found, options: PlanningOptions): void {
+  for (const field of fields) {
+    if (!field.way) collectBelow(innerScopeOf(field, options), found, options);
+    else if (found.apart.add(field).size > maxParts) throw tooLarge('requires too many fields');
+  }
 }
 
 function requirementsOf(

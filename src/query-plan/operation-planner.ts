@@ -8,7 +8,7 @@ import { ClientError } from '../errors';
 import type { Operation } from '../operation/document';
 import { type PlannedFetch, UnsoundPlan } from './fetch-list';
 import { joinParts } from './fetch-parts';
-import { collectBelow, divideOperation, type OperationPart } from './operation-parts';
+import { choicesBelow, divideOperation, type OperationPart } from './operation-parts';
 import { writeTrial } from './planning-operation';
 import { type Choice, type Formulation, type PlanningOptions, readRootScope, type ScopeField } from './planning-scope';
 import type { FieldRequirements, RequirementWay } from './supergraph-types';
@@ -46,14 +46,14 @@ export class OperationPlanner {
     this.options = {
       ...given,
       formulation: 'plain',
-      count: { fields: 0 },
+      count: { read: 0, written: 0 },
       choose: (place, ways) => (this.chosen.has(place) ? this.chosen.get(place) : this.open(ways)[0]),
     };
   }
 
   /** The root fields that subgraphs answer, in order. Empty when the operation asks only introspection and `__typename`. */
   rootFields(): readonly ScopeField[] {
-    this.options.count.fields = 0;
+    Object.assign(this.options.count, { read: 0, written: 0 });
     const sets = [{ set: this.operation.node.selectionSet, type: this.rootType }];
     return [...readRootScope(sets, this.rootType, this.options).fields.values()];
   }
@@ -64,8 +64,20 @@ export class OperationPlanner {
 
   /** Equal for operations of which the same is planned. Code: `QUERY_PLAN_TOO_LARGE`. */
   keyOf(names?: ReadonlySet<string>): string {
-    const parts = this.parts(names).map(({ text, apart }) => ({ text, ...apart, way: apart?.way.entry }));
+    const parts = this.partsOrCut(names).map(({ text, apart }) => ({ text, ...apart, way: apart?.way.entry }));
     return planKey(JSON.stringify(parts), this.given.overrideLabels);
+  }
+
+  /** As the operation is put to the planner first: cut, when it has too many parts otherwise. */
+  private partsOrCut(names: ReadonlySet<string> | undefined): readonly OperationPart[] {
+    this.options = { ...this.options, formulation: 'plain' };
+    try {
+      return this.parts(names);
+    } catch (error) {
+      if (!isTooHard(error)) throw error;
+      this.options = { ...this.options, formulation: 'cut' };
+      return this.parts(names);
+    }
   }
 
   /** What is planned for these root fields, all of them by default. */
@@ -97,7 +109,9 @@ export class OperationPlanner {
     this.options = { ...this.options, formulation };
     for (let round = 0; ; round++) {
       const parts = this.parts(names);
-      const plans = await Promise.all(parts.map(({ text }) => this.planOrFail(planner, text)));
+      const texts = new Set(parts.map(({ text }) => text));
+      const planOf = new Map([...texts].map((text) => [text, this.planOrFail(planner, text)]));
+      const plans = await Promise.all(parts.map(({ text }) => planOf.get(text)));
       const failed = parts.filter((_, index) => plans[index] === undefined);
       if (failed.length === 0) {
         const joined = join(parts, plans as QueryPlan[]);
@@ -132,7 +146,7 @@ export class OperationPlanner {
       if (this.trials > maxTrials) return false;
       const { text, needs } = writeTrial(this.operation, field, way, this.options);
       if (await this.planOrFail(planner, text)) return true;
-      if (!needs || !(await this.chooseAgain(planner, collectBelow(needs, [], this.options)))) return false;
+      if (!needs || !(await this.chooseAgain(planner, choicesBelow(needs, new Set(), this.options)))) return false;
     }
   }
 

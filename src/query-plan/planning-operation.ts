@@ -16,7 +16,15 @@ import {
 } from 'graphql';
 import { InternalError } from '../errors';
 import type { Operation } from '../operation/document';
-import { innerScopeOf, type PlanningOptions, readBeside, type Scope, type ScopeField } from './planning-scope';
+import {
+  innerScopeOf,
+  maxFields,
+  type PlanningOptions,
+  readBeside,
+  type Scope,
+  type ScopeField,
+  tooManyFields,
+} from './planning-scope';
 import type { RequirementWay } from './supergraph-types';
 
 /** Names of variables that belong to the planner and to entity fetches: a client's travel with a `_` before them. */
@@ -125,7 +133,9 @@ function needsTypename(scope: Scope, { types }: PlanningOptions): boolean {
   return !(isUniform && types.interfaceObjects.has(scope.type.name));
 }
 
-function writeHead({ name, nodes }: ScopeField, { variables }: Writing): string {
+function writeHead({ name, nodes }: ScopeField, { variables, options }: Writing): string {
+  options.count.written += 1;
+  if (options.count.written > maxFields) throw tooManyFields();
   const [node] = nodes;
   if (!node) throw new InternalError('a field of a scope has no node');
   const alias = name === node.name.value ? '' : `${name}:`;

@@ -25,8 +25,8 @@ export interface PlanningOptions {
   readonly names: OperationFieldNames;
   readonly types: SupergraphTypes;
   readonly formulation: Formulation;
-  /** Fields that were read. */
-  readonly count: { fields: number };
+  /** Fields that were read, and written: below objects that are all asked the same, each is read once. */
+  readonly count: { read: number; written: number };
   /** Tells how to have a field with requirements: a way, or undefined for leaving it to the planner. */
   choose(place: string, ways: FieldRequirements): RequirementWay | undefined;
 }
@@ -81,10 +81,19 @@ export interface Scope {
  * A field that is asked of some objects of an interface alone is read for each of their types, with all that is
  * selected below it. So many take some tens of milliseconds.
  */
-const maxFields = 25_000;
+export const maxFields = 25_000;
 
 /** Requirements that require themselves, on ever deeper objects, end here. */
 const maxDepth = 200;
+
+/** Code: `QUERY_PLAN_TOO_LARGE`. */
+export function tooLarge(reason: string): ClientError {
+  return new ClientError('QUERY_PLAN_TOO_LARGE', `The operation ${reason}.`);
+}
+
+export function tooManyFields(): ClientError {
+  return tooLarge('has a query plan of more fields than are allowed');
+}
 
 /** The scope of an operation. Nothing below its fields is read yet. */
 export function readRootScope(
@@ -138,7 +147,7 @@ function readScope(
   parent: ScopeField | undefined,
   options: PlanningOptions,
 ): Scope {
-  if (path.length > maxDepth) throw new ClientError('QUERY_PLAN_TOO_LARGE', 'The operation requires fields too deep.');
+  if (path.length > maxDepth) throw tooLarge('requires fields too deep');
   const scope = createScope(type, path, undefined, parent);
   for (const typed of sets) readInto(scope, typed, options);
   return scope;
@@ -173,8 +182,7 @@ function readInto(scope: Scope, typed: TypedSelectionSet, options: PlanningOptio
     }
     const inner = { ...reader.resolveFragment(selection, typed.type), isRequired: typed.isRequired };
     if (reader.covers(inner.type, scope.type)) readInto(scope, inner, options);
-    else if (reader.overlaps(inner.type, scope.type))
-      readInto(fragmentScope(scope, inner.type, reader), inner, options);
+    else if (isPossible(scope, inner.type, reader)) readInto(fragmentScope(scope, inner.type, reader), inner, options);
   }
 }
 
@@ -203,18 +211,19 @@ function readField(scope: Scope, node: FieldNode, within: TypedSelectionSet, opt
     }
     return;
   }
-  options.count.fields += 1;
-  if (options.count.fields > maxFields) {
-    throw new ClientError(
-      'QUERY_PLAN_TOO_LARGE',
-      'The query plan of the operation needs more fields than are allowed.',
-    );
-  }
+  options.count.read += 1;
+  if (options.count.read > maxFields) throw tooManyFields();
   const name = names.nameOf(node, within.type);
   const field = scope.fields.get(name) ?? addField(scope, name, fieldName, options);
   field.nodes.push(node);
   const below = reader.fieldSet(node, within.type);
   if (below) field.sets.push({ ...below, isRequired: within.isRequired });
+}
+
+/** Whether some object of `type` may stand where the fragment of this scope does: else its condition never holds. */
+function isPossible(scope: Scope, type: GraphQLCompositeType, reader: SelectionReader): boolean {
+  const objects = isAbstractType(type) ? reader.schema.getPossibleTypes(type) : [type];
+  return objects.some((object) => isWithin(scope, object, reader));
 }
 
 /** Whether objects of `type` may stand where the fragment of this scope does. */

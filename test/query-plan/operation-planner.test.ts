@@ -16,15 +16,23 @@ import { readSupergraphTypes } from '../../src/supergraph/supergraph-types';
 const services = [
   {
     name: 'a',
-    sdl: `type Query { item: Item thing: Thing }
+    sdl: `type Query { item: Item thing: Thing ware: Ware leaf: Leaf }
+      interface Leaf { id: ID! next: Leaf }
+      type Left implements Leaf { id: ID! next: Leaf }
+      type Right implements Leaf { id: ID! next: Leaf }
+      union Ware = Item | Plan
       interface Thing { id: ID! next: Thing }
       type Item implements Thing @key(fields: "id") { id: ID! price: Int next: Thing }
-      type Box implements Thing @key(fields: "id") { id: ID! next: Thing }
-      type Plain implements Thing { id: ID! next: Thing }`,
+      type Box implements Thing @key(fields: "id") { id: ID! next: Thing peer: Thing }
+      type Plain implements Thing { id: ID! next: Thing peer: Thing }
+      type Plan { text: String }`,
   },
   {
     name: 'b',
-    sdl: 'type Item @key(fields: "id") { id: ID! price: Int @external tax: Int @requires(fields: "price") }',
+    sdl: `interface Thing { peer: Thing }
+      type Item implements Thing @key(fields: "id") {
+        id: ID! price: Int @external tax: Int @requires(fields: "price") peer: Thing @requires(fields: "price")
+      }`,
   },
 ];
 const link =
@@ -91,6 +99,28 @@ describe('planning an operation', () => {
     ]);
   });
 
+  it('leaves out conditions that no object can meet, though it meets each of them', async () => {
+    const { asked, planner } = fakePlanner();
+    await plannerOf('{ thing { id ... on Ware { __typename ... on Plan { text } } } }').plan(planner);
+    expect(asked).toEqual(['query{thing{__typename id}}']);
+  });
+
+  it('asks once for the plan of equal parts', async () => {
+    const { asked, planner } = fakePlanner();
+    const fetches = await plannerOf('{ item { tax next { ... on Item { tax } } } }').plan(planner);
+    expect(asked).toHaveLength(2);
+    expect(fetches).toHaveLength(3);
+  });
+
+  it('cuts what has too many parts, and is known by those it is cut into', async () => {
+    const inside = (depth: number): string => (depth === 0 ? 'id' : `peer { ${inside(depth - 1)} }`);
+    const operation = plannerOf(`{ thing { ${inside(7)} } }`);
+    expect(JSON.parse(operation.keyOf())).toHaveLength(2 * 7 + 1);
+    const { asked, planner } = fakePlanner();
+    await operation.plan(planner);
+    expect(asked.filter((text) => text.startsWith('query{_in_'))).toHaveLength(2 * 7);
+  });
+
   it('is refused when no formulation has a plan', async () => {
     const { planner } = fakePlanner(() => 'QUERY_PLAN_FAILED');
     await expect(plannerOf('{ thing { id } }').plan(planner)).rejects.toMatchObject({ code: 'QUERY_PLAN_FAILED' });
@@ -118,6 +148,14 @@ describe('planning an operation', () => {
       expect(fetches.map(({ path }) => path.join('.'))).toEqual(['', 'thing', 'thing', 'thing.next', 'thing.next']);
     },
   );
+
+  it('is refused when its texts are too long cut, though each level is read once', async () => {
+    const inside = (depth: number): string => (depth === 0 ? 'id' : `next { ${inside(depth - 1)} }`);
+    const { asked, planner } = fakePlanner((text) => (text.includes('...on') ? undefined : 'QUERY_PLAN_TOO_LARGE'));
+    const refused = plannerOf(`{ leaf { ${inside(18)} } }`).plan(planner);
+    await expect(refused).rejects.toMatchObject({ code: 'QUERY_PLAN_TOO_LARGE' });
+    expect(asked).toHaveLength(1);
+  });
 
   it('is refused as it was when it is too large cut, too', async () => {
     const { planner } = fakePlanner(() => 'QUERY_PLAN_TOO_LARGE');
