@@ -100,44 +100,16 @@ export function createRequestContexts(options: RequestContextOptions): RequestCo
       const arrivedAt = now();
       const log = new RequestLog(options.log, id, trace?.traceId);
       const identity = await authenticator.authenticate(credentials.ofRequest(rawHeaders, extensions), { log, ip });
-      const forwarded = options.readHeaderSources?.({ id, identity, clientAddress: ip, rawHeaders }) ?? noSources;
-      const asksCost = asksForCost(rawHeaders, options);
       const headers = options.createClientHeaders?.(identity.kind !== 'anonymous');
-      return openRequest(options, {
-        id,
-        identity,
-        arrivedAt,
-        log,
-        forwarded,
-        clientAddress: ip ?? '',
-        asksCost,
-        trace,
-        headers,
-        trail: options.createTrail?.(rawHeaders, identity),
-        route,
-        client: options.readsClients ? readClient(rawHeaders) : undefined,
-        clientTimeoutMs: clientTimeoutOf(rawHeaders, options),
-      });
+      const settled = { id, identity, arrivedAt, log, clientAddress: ip ?? '', trace, headers, route };
+      return openRequest(options, withClientHeaders(settled, rawHeaders, options));
     },
     open({ id, identity, arrivedAt = now(), ip: clientAddress = '', rawHeaders = [] }) {
       const log = new RequestLog(options.log, id, undefined);
-      const forwarded = options.readHeaderSources?.({ id, identity, clientAddress, rawHeaders }) ?? noSources;
-      const asksCost = asksForCost(rawHeaders, options);
-      const trail = options.createTrail?.(rawHeaders, identity);
-      const client = options.readsClients ? readClient(rawHeaders) : undefined;
-      const clientTimeoutMs = clientTimeoutOf(rawHeaders, options);
-      return openRequest(options, {
-        id,
-        identity,
-        arrivedAt,
-        log,
-        forwarded,
-        clientAddress,
-        asksCost,
-        clientTimeoutMs,
-        trail,
-        client,
-      });
+      return openRequest(
+        options,
+        withClientHeaders({ id, identity, arrivedAt, log, clientAddress }, rawHeaders, options),
+      );
     },
     async renew({ id, identity, log, subgraphHeaders, clientAddress = '', asksCost = false }) {
       const next = await authenticator.renew(identity, { log, ip: clientAddress });
@@ -145,6 +117,23 @@ export function createRequestContexts(options: RequestContextOptions): RequestCo
       const again = { id, identity: next, arrivedAt: now(), log, forwarded: subgraphHeaders, clientAddress, asksCost };
       return openRequest(options, again);
     },
+  };
+}
+
+/** The rest of what is settled: what the client's headers say. Throws BAD_REQUEST for those that say nothing. */
+function withClientHeaders<T extends Omit<SettledRequest, 'forwarded'>>(
+  settled: T,
+  rawHeaders: readonly string[],
+  options: RequestContextOptions,
+) {
+  const { id, identity, clientAddress } = settled;
+  return {
+    ...settled,
+    forwarded: options.readHeaderSources?.({ id, identity, clientAddress, rawHeaders }) ?? noSources,
+    asksCost: asksForCost(rawHeaders, options),
+    trail: options.createTrail?.(rawHeaders, identity),
+    client: options.readsClients ? readClient(rawHeaders) : undefined,
+    clientTimeoutMs: clientTimeoutOf(rawHeaders, options),
   };
 }
 
@@ -185,6 +174,22 @@ function readClient(rawHeaders: readonly string[]): ClientName {
 
 const noSources: HeaderSources = {};
 
+interface SettledRequest {
+  readonly id: string;
+  readonly identity: Identity;
+  readonly arrivedAt: number;
+  readonly log: Log;
+  readonly forwarded: HeaderSources;
+  readonly clientAddress: string;
+  readonly asksCost?: boolean;
+  readonly trace?: RequestTrace | undefined;
+  readonly headers?: ClientHeaders | undefined;
+  readonly trail?: Trail | undefined;
+  readonly route?: string | undefined;
+  readonly client?: ClientName | undefined;
+  readonly clientTimeoutMs?: number | undefined;
+}
+
 /** Opens a context whose parts are settled; `forwarded` may be the headers of an earlier one. */
 export function openRequest(
   {
@@ -193,21 +198,7 @@ export function openRequest(
     timeoutMs,
     startTimer = startNodeTimer,
   }: Pick<RequestContextOptions, 'subgraphIdentity' | 'now' | 'timeoutMs' | 'startTimer'>,
-  request: {
-    readonly id: string;
-    readonly identity: Identity;
-    readonly arrivedAt: number;
-    readonly log: Log;
-    readonly forwarded: HeaderSources;
-    readonly clientAddress: string;
-    readonly asksCost?: boolean;
-    readonly trace?: RequestTrace | undefined;
-    readonly headers?: ClientHeaders | undefined;
-    readonly trail?: Trail | undefined;
-    readonly route?: string | undefined;
-    readonly client?: ClientName | undefined;
-    readonly clientTimeoutMs?: number | undefined;
-  },
+  request: SettledRequest,
 ): OpenRequest {
   const { id, identity, arrivedAt, log, forwarded, clientAddress, asksCost = false, trace, headers } = request;
   const { trail, route, client, clientTimeoutMs } = request;

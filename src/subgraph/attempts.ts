@@ -6,7 +6,7 @@
 import { SubgraphError } from '../errors';
 import type { Instance } from './balancing';
 import type { CallClock } from './call';
-import type { Verdict } from './circuit';
+import type { Verdict } from './circuit-state';
 import type { Exchange, ExchangeOutcome, Route, StartExchange, StartedExchange } from './http';
 import type { Instances } from './instances';
 import type { RetryBudget } from './retry-budget';
@@ -199,7 +199,7 @@ class Attempts implements StartedExchange {
     const isElsewhere = instances.all.length > made;
     const backoffMs = Math.min(retries.maxBackoffMs, retries.backoffMs * 2 ** (made - 1));
     // Who asks to be left alone for some time says nothing of the others.
-    const askedMs = isElsewhere ? 0 : readRetryAfter(outcome.retryAfter);
+    const askedMs = isElsewhere ? 0 : (outcome.retryAfterMs ?? 0);
     const waitMs = Math.max(askedMs, random() * backoffMs);
     if (now - this.#startedAt + waitMs >= timeoutMs) return undefined;
     // A subgraph that has not seen the request does not carry its load.
@@ -260,11 +260,6 @@ export function isOurs(reason: string): boolean {
 
 function isGatewayStatus(status: number): boolean {
   return status === 502 || status === 503 || status === 504;
-}
-
-/** RFC 9110, section 10.2.3, as milliseconds; a date is read as no wish at all: clocks differ. */
-function readRetryAfter(value: string | undefined): number {
-  return value !== undefined && /^\d{1,6}$/.test(value) ? Number(value) * 1_000 : 0;
 }
 
 function headerValue(headers: readonly string[], name: string): string {

@@ -5,7 +5,7 @@
  */
 import type { Instance } from './balancing';
 import type { CallClock } from './call';
-import type { Verdict } from './circuit';
+import type { Verdict } from './circuit-state';
 import type { Instances } from './instances';
 import type { StreamHandlers, StreamRequest, StreamTransport } from './stream';
 

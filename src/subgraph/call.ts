@@ -10,8 +10,9 @@ import type { SubgraphCall, SubgraphRequest, SubgraphResponse } from '../query-p
 import type { CallSpan } from '../telemetry/traces';
 import type { Trail } from '../telemetry/trail';
 import { isOurs } from './attempts';
-import type { CallEnd, Passage, SubgraphBreaker } from './breaker';
-import type { ExchangeOutcome, StartExchange, StartedExchange } from './http';
+import type { Passage, SubgraphBreaker } from './breaker';
+import type { Verdict } from './circuit-state';
+import type { ExchangeOutcome, StartExchange, StartedExchange, ToldDeadline } from './http';
 import { putAll, type WriteHeaders } from './request-headers';
 import { type ResponseRules, readResponse } from './response';
 
@@ -129,13 +130,16 @@ class PendingCall implements DeadlineListener {
     settings.writeHeaders[kind](context.subgraphHeaders, headers, this.#span !== undefined);
     if (this.request.headers !== undefined) putAll(headers, this.request.headers);
     if (this.#span !== undefined) headers.push(...this.#span.headers);
-    if (settings.deadlineHeader !== undefined) {
-      const leftMs = Math.min(settings.timeoutMs, deadline.at - this.dependencies.now());
-      headers.push(settings.deadlineHeader, String(Math.max(0, Math.floor(leftMs))));
-    }
-    const affinity = settings.keepsIdentities ? { affinity: affinityOf(context.identity) } : undefined;
-    const exchange = { subgraph, body, kind, headers, ...affinity };
+    const affinity = settings.keepsIdentities ? affinityOf(context.identity) : '';
+    const exchange = { subgraph, body, kind, headers, affinity, deadline: this.#toldDeadline(settings) };
     this.#started = this.dependencies.start(exchange, (outcome) => this.#onOutcome(outcome));
+  }
+
+  /** On the clock of calls, though the request's own is another. */
+  #toldDeadline({ deadlineHeader: header, timeoutMs }: CallSettings): ToldDeadline | undefined {
+    if (header === undefined) return undefined;
+    const leftMs = Math.min(timeoutMs, this.request.context.deadline.at - this.dependencies.now());
+    return { header, at: this.#startedAt + leftMs };
   }
 
   onRequestEnd(reason: RequestEnd): void {
@@ -155,7 +159,7 @@ class PendingCall implements DeadlineListener {
     if (this.#over || this.#settings === undefined) return;
     this.#outcome = outcome;
     if (outcome.kind === 'failed') {
-      this.#fail(outcome.error, callEndOf(outcome));
+      this.#fail(outcome.error, verdictOf(outcome));
       return;
     }
     this.#collectHeaders(outcome.kept);
@@ -183,7 +187,7 @@ class PendingCall implements DeadlineListener {
     if (headers !== undefined) this.#settings?.collectors?.[kind]?.collect(headers, kept);
   }
 
-  #fail(error: SubgraphError, end: CallEnd = error.code === 'SUBREQUEST_ABORTED' ? 'none' : 'bad'): void {
+  #fail(error: SubgraphError, end: Verdict = error.code === 'SUBREQUEST_ABORTED' ? 'none' : 'bad'): void {
     const { context, subgraph } = this.request;
     context.calls.failed++;
     this.#collectHeaders();
@@ -215,7 +219,7 @@ class PendingCall implements DeadlineListener {
     });
   }
 
-  #end(outcome: CallRecord['outcome'], end: CallEnd): void {
+  #end(outcome: CallRecord['outcome'], end: Verdict): void {
     this.#over = true;
     this.#stopTimer?.();
     this.#span?.end(outcome);
@@ -244,7 +248,7 @@ function affinityOf(identity: Identity): string {
 }
 
 /** A refusal of what was asked, and what could not be sent for reasons of our own, say nothing bad of a subgraph. */
-function callEndOf({ status, connection }: Extract<ExchangeOutcome, { kind: 'failed' }>): CallEnd {
+function verdictOf({ status, connection }: Extract<ExchangeOutcome, { kind: 'failed' }>): Verdict {
   if (connection !== undefined) return isOurs(connection.reason) ? 'none' : 'bad';
   return status !== undefined && status >= 400 && status < 500 ? 'good' : 'bad';
 }

@@ -14,7 +14,7 @@ import { subgraphIdentityHeader } from '../context/subgraph-identity';
 import { SubgraphError } from '../errors';
 import type { Instance } from './balancing';
 import type { CallClock } from './call';
-import type { Verdict } from './circuit';
+import type { Verdict } from './circuit-state';
 import type { Instances } from './instances';
 import type { WriteHeaders } from './request-headers';
 

@@ -18,7 +18,16 @@ export interface Exchange {
   /** Name, value, name, value, ... of the headers of this request, lower case names, already filtered. */
   readonly headers: readonly string[];
   /** The policy `hash` keeps exchanges of equal affinity together. */
-  readonly affinity?: string;
+  readonly affinity?: string | undefined;
+  /** Each attempt tells the subgraph what is left until then. */
+  readonly deadline?: ToldDeadline | undefined;
+}
+
+export interface ToldDeadline {
+  /** Lower case name of the header that tells it, in whole milliseconds. */
+  readonly header: string;
+  /** On the clock of calls. */
+  readonly at: number;
 }
 
 /** `status` may be one of failure: then the text counts only if it is a GraphQL response with errors. */
@@ -27,7 +36,8 @@ export type ExchangeOutcome =
       readonly kind: 'answered';
       readonly status: number;
       readonly text: string;
-      readonly retryAfter?: string;
+      /** In how many milliseconds it wants to be asked again. */
+      readonly retryAfterMs?: number;
       /** Names (lower case) and values in turn of those that were to be kept. */
       readonly kept?: readonly string[] | undefined;
     }
@@ -38,7 +48,7 @@ export type ExchangeOutcome =
       readonly connection?: ConnectionFailure;
       /** The answer was of no use because of its HTTP status. */
       readonly status?: number;
-      readonly retryAfter?: string;
+      readonly retryAfterMs?: number;
     };
 
 /** Who was asked. */
@@ -72,7 +82,7 @@ export interface HttpSubgraph {
   readonly maxResponseBytes: number;
   /** Until the first byte of an answer, from its start; absent: who waits decides. */
   readonly firstByteTimeoutMs?: number | undefined;
-  readonly clock?: CallClock | undefined;
+  readonly clock: CallClock;
 }
 
 /** Sent with every request. No `accept-encoding`: between neighbours, inflating costs more than the bytes it saves. */
@@ -100,7 +110,7 @@ class HttpExchange implements ResponseSink, StartedExchange {
   #stopTimer: (() => void) | undefined;
   #status = 0;
   #encoding = '';
-  #retryAfter: string | undefined;
+  #retryAfterMs: number | undefined;
   #kept: readonly string[] | undefined;
   #body: BodyCollector | undefined;
   #text: BodyText | undefined;
@@ -115,10 +125,12 @@ class HttpExchange implements ResponseSink, StartedExchange {
 
   start(exchange: Exchange): this {
     const { path, connections, firstByteTimeoutMs, clock } = this.subgraph;
-    if (firstByteTimeoutMs !== undefined)
-      this.#stopTimer = clock?.schedule(() => this.#onSilence(), firstByteTimeoutMs);
+    if (firstByteTimeoutMs !== undefined) this.#stopTimer = clock.schedule(() => this.#onSilence(), firstByteTimeoutMs);
     // `concat` takes a slow way for arrays like these.
     const headers = [...baseHeaders, ...exchange.headers];
+    const { deadline } = exchange;
+    if (deadline !== undefined)
+      headers.push(deadline.header, String(Math.max(0, Math.floor(deadline.at - clock.elapsed()))));
     this.#cancelSend = connections.send({ path, headers, body: exchange.body, kind: exchange.kind }, this);
     return this;
   }
@@ -133,7 +145,7 @@ class HttpExchange implements ResponseSink, StartedExchange {
     this.#stopTimer?.();
     this.#status = status;
     this.#encoding = headers.encoding;
-    this.#retryAfter = headers.retryAfter;
+    if (headers.retryAfter !== undefined) this.#retryAfterMs = readRetryAfter(headers.retryAfter, headers.date);
     this.#kept = headers.kept;
     const { maxResponseBytes } = this.subgraph;
     this.#refusal = this.#refuse(headers.contentType);
@@ -203,7 +215,7 @@ class HttpExchange implements ResponseSink, StartedExchange {
         kind: 'answered',
         status: this.#status,
         text: body.text,
-        ...(this.#retryAfter !== undefined && { retryAfter: this.#retryAfter }),
+        ...(this.#retryAfterMs !== undefined && { retryAfterMs: this.#retryAfterMs }),
         ...(this.#kept !== undefined && { kept: this.#kept }),
       });
     }
@@ -222,7 +234,7 @@ class HttpExchange implements ResponseSink, StartedExchange {
       error,
       ...(connection && { connection }),
       ...(this.#status >= 300 && { status: this.#status }),
-      ...(this.#retryAfter !== undefined && { retryAfter: this.#retryAfter }),
+      ...(this.#retryAfterMs !== undefined && { retryAfterMs: this.#retryAfterMs }),
     });
   }
 
@@ -241,6 +253,24 @@ export function httpError(subgraph: string, status: number): SubgraphError {
 export function malformedError(subgraph: string, status: number, reason: string): SubgraphError {
   const message = `Subgraph '${subgraph}' answered with something that is not a GraphQL response.`;
   return new SubgraphError('SUBREQUEST_MALFORMED_RESPONSE', subgraph, message, { reason, status });
+}
+
+/** The three forms of a date (RFC 9110, section 5.6.7), two of which only old servers send. */
+const httpDate = /^(?:[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4}|[A-Z][a-z]+, \d\d-[A-Z][a-z]{2}-\d\d) [\d:]{8} GMT$/;
+const ctimeDate = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4}$/;
+
+/** RFC 9110, section 10.2.3. A date counts from the `Date` of the answer, if it has one: clocks differ. */
+function readRetryAfter(value: string, date = ''): number | undefined {
+  if (/^\d{1,6}$/.test(value)) return Number(value) * 1_000;
+  const at = momentOf(value);
+  if (at === undefined) return undefined;
+  return Math.max(0, at - (momentOf(date) ?? Date.now()));
+}
+
+function momentOf(date: string): number | undefined {
+  if (!httpDate.test(date) && !ctimeDate.test(date)) return undefined;
+  const at = Date.parse(date.endsWith('GMT') ? date : `${date} GMT`);
+  return Number.isNaN(at) ? undefined : at;
 }
 
 /** GraphQL over HTTP, "Media Types": application/json or application/graphql-response+json, in UTF-8. */

@@ -11,6 +11,7 @@ export interface AnswerHeaders {
   /** Of the body as it is announced, in bytes. */
   length: number;
   retryAfter?: string;
+  date?: string;
   /** Names (lower case) and values in turn of those that the caller asked to keep. */
   kept?: readonly string[];
 }
@@ -170,10 +171,10 @@ export class ResponseParser {
     this.keepAliveSeconds = Number(/(?:^|[,\s])timeout=(\d{1,6})/.exec(fields.keepAlive)?.[1] ?? Number.NaN);
     const framing = this.#frame(status, isOld, fields);
     if (framing === undefined) return 'BAD_LENGTH';
-    const { contentType, encoding, length, retryAfter } = fields;
+    const { contentType, encoding, length, retryAfter, date } = fields;
     this.#phase = framing;
     const headers: AnswerHeaders = { contentType, encoding, length: length === '' ? Number.NaN : Number(length) };
-    if (retryAfter !== '') headers.retryAfter = retryAfter;
+    if (retryAfter !== '') Object.assign(headers, { retryAfter, date });
     if (fields.kept !== undefined) headers.kept = withoutNominated(fields.kept, fields.connection);
     this.listener.onHead(status, headers);
     if (this.#phase === 'length' && this.#left === 0) this.#complete();
@@ -266,6 +267,7 @@ interface Fields {
   connection: string;
   keepAlive: string;
   retryAfter: string;
+  date: string;
   kept: string[] | undefined;
 }
 
@@ -277,6 +279,7 @@ const noFields = (): Fields => ({
   connection: '',
   keepAlive: '',
   retryAfter: '',
+  date: '',
   kept: undefined,
 });
 
@@ -290,6 +293,9 @@ function withoutNominated(kept: readonly string[], connection: string): readonly
 function readField(fields: Fields, name: string, value: string): boolean {
   // The length of a name rules nearly all others out.
   switch (name.length) {
+    case 4:
+      if (isNamed(name, 'date')) fields.date = value.trim();
+      return true;
     case 10:
       if (isNamed(name, 'connection')) fields.connection = joined(fields.connection, value.trim().toLowerCase());
       else if (isNamed(name, 'keep-alive')) fields.keepAlive = value;

@@ -7,8 +7,8 @@ import type { Exchange, ExchangeOutcome, Route, StartExchange, StartedExchange }
 
 export interface SharingOptions {
   /**
-   * Lower case names of headers that differ from request to request and have no say in the answer (request id, trace,
-   * what is left of the deadline). The exchange carries those of whoever came first. Never list one of identity.
+   * Lower case names of headers that differ from request to request and have no say in the answer (request id, trace).
+   * The exchange carries those of whoever came first, and its deadline. Never list one of identity.
    */
   readonly ignoredHeaders: readonly string[];
 }

@@ -4,7 +4,8 @@
  * Pure: it knows no URL, no socket and no timer. A call that began ends, whether its instance is still there or not.
  */
 import { Balancer, type ChoiceSettings, Instance, type Placement } from './balancing';
-import { Circuit, type CircuitSettings, type Verdict } from './circuit';
+import { Circuit, type CircuitSettings } from './circuit';
+import type { Verdict } from './circuit-state';
 
 export interface BalancingSettings extends ChoiceSettings {
   /** Of the instances, from 0 to 1: no more are left out at a time, however they fail. */
@@ -68,7 +69,7 @@ export class Instances<Target = unknown> {
     for (const placement of placements) {
       if (next.has(placement.id)) continue;
       const known = before.get(placement.id);
-      const instance = known ?? new Instance(placement, targetOf(placement), new Circuit(this.settings.circuit, now));
+      const instance = known ?? new Instance(placement, targetOf(placement), new Circuit(this.settings.circuit));
       before.delete(placement.id);
       instance.weight = placement.weight;
       instance.tier = placement.tier;

@@ -27,9 +27,9 @@ export interface SubgraphTransport {
   checkHealth(timeoutMs: number): Promise<ReadonlyMap<string, SubgraphHealth>>;
   /** By subgraph name. */
   stats(): ReadonlyMap<string, ConnectionsStats>;
-  /** By subgraph name. */
   /** Passes on what is not GraphQL. */
   readonly forward: Forward;
+  /** By subgraph name. */
   resilience(): ReadonlyMap<string, SubgraphResilience>;
   /** Resolves when the instances of every subgraph are known, or could not be learned. */
   discovered(): Promise<void>;
@@ -59,11 +59,10 @@ export function createSubgraphTransport(
     (subgraphs.get(exchange.subgraph)?.lease.pool.check ?? failUnreachable)(exchange, done);
   const settings = new Map([...subgraphs].map(([name, subgraph]) => [name, subgraph.settings] as const));
   const leases = [...subgraphs].map(([name, { lease }]) => [name, lease] as const);
-  const deadlineHeaders = [...settings.values()].flatMap(({ deadlineHeader = [] }) => deadlineHeader);
   let health: Promise<ReadonlyMap<string, SubgraphHealth>> | undefined;
   return {
     call: createSubgraphCall({
-      start: shareWhereAllowed(subgraphs, startAny, options.sharing, deadlineHeaders),
+      start: shareWhereAllowed(subgraphs, startAny, options.sharing),
       settings,
       clock,
       now: Date.now,
@@ -103,10 +102,9 @@ function shareWhereAllowed(
   subgraphs: ReadonlyMap<string, Subgraph>,
   start: StartExchange,
   sharing: SubgraphTransportOptions['sharing'],
-  deadlineHeaders: readonly string[],
 ): StartExchange {
   if (sharing === false) return start;
-  const shared = shareInFlight(start, { ignoredHeaders: [...sharing.ignoredHeaders, ...deadlineHeaders] });
+  const shared = shareInFlight(start, sharing);
   if ([...subgraphs.values()].every(({ isShared }) => isShared)) return shared;
   // A mutation of whatever subgraph is the end of sharing with the queries before it.
   const isAlone = ({ kind, subgraph }: Exchange) => kind === 'query' && subgraphs.get(subgraph)?.isShared === false;

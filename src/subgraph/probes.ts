@@ -58,9 +58,9 @@ export function startProbing(options: ProbeOptions): () => void {
 /** Asks once; returns what cancels it. */
 type Ask = (finish: (isGood: boolean) => void) => () => void;
 
-function askGraphQL({ subgraph, url, headers }: ProbeOptions, connections: Connections): Ask {
+function askGraphQL({ subgraph, url, headers, clock }: ProbeOptions, connections: Connections): Ask {
   const path = url.pathname + url.search;
-  const start = createHttpExchange({ name: subgraph, path, connections, maxResponseBytes: maxAnswerBytes });
+  const start = createHttpExchange({ name: subgraph, path, connections, maxResponseBytes: maxAnswerBytes, clock });
   return (finish) => {
     const exchange = { subgraph, body: probeBody, kind: 'query' as const, headers: Object.entries(headers()).flat() };
     const started = start(exchange, (outcome) => finish(isGraphQL(subgraph, outcome)));

@@ -101,6 +101,7 @@ function readHeaders(raw: readonly Buffer[], keeps: ChannelOptions['keepsHeader'
     else if (name === 'content-encoding') headers.encoding = value;
     else if (name === 'content-length') headers.length = Number(value);
     else if (name === 'retry-after') headers.retryAfter = value;
+    else if (name === 'date') headers.date = value;
     if (keeps?.(name)) kept.push(name, value);
   }
   if (kept.length > 0) headers.kept = kept;

@@ -10,11 +10,11 @@ const error = new SubgraphError('SUBREQUEST_HTTP_ERROR', 'users', 'No.');
 const good: ExchangeOutcome = { kind: 'answered', status: 200, text: '{"data":{}}' };
 const refused: ExchangeOutcome = { kind: 'failed', error, connection: { reason: 'ECONNREFUSED', sent: false } };
 const reset: ExchangeOutcome = { kind: 'failed', error, connection: { reason: 'ECONNRESET', sent: true } };
-const status = (code: number, retryAfter?: string): ExchangeOutcome => ({
+const status = (code: number, retryAfterMs?: number): ExchangeOutcome => ({
   kind: 'failed',
   error,
   status: code,
-  ...(retryAfter !== undefined && { retryAfter }),
+  ...(retryAfterMs !== undefined && { retryAfterMs }),
 });
 
 interface Asked {
@@ -166,21 +166,21 @@ describe('an exchange with a subgraph of several instances', () => {
   it('heeds Retry-After where there is no other instance, if the deadline allows', () => {
     const patient = setUp(1);
     patient.ask();
-    patient.asked[0]!.end(status(503, '2'));
+    patient.asked[0]!.end(status(503, 2_000));
     patient.pass(1_999);
     expect(patient.asked).toHaveLength(1);
     patient.pass(1);
     expect(patient.asked).toHaveLength(2);
     const late = setUp(1);
     late.ask();
-    late.asked[0]!.end(status(503, '10'));
-    expect(late.outcomes).toEqual([status(503, '10')]);
+    late.asked[0]!.end(status(503, 10_000));
+    expect(late.outcomes).toEqual([status(503, 10_000)]);
   });
 
   it('asks another instance at once though one wants to be left alone', () => {
     const { asked, ask, pass } = setUp(2);
     ask();
-    asked[0]!.end(status(503, '60'));
+    asked[0]!.end(status(503, 60_000));
     pass(25);
     expect(asked).toHaveLength(2);
   });

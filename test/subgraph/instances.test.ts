@@ -158,6 +158,20 @@ describe('the instances of a subgraph', () => {
     expect(tries).toEqual([1_000, 3_000, 7_000, 11_000, 15_000, 19_000]);
   });
 
+  it('wait no shorter again because they were well for long before', () => {
+    const { instances, fail } = setUp([1, 1]);
+    fail(0, 100_000);
+    const tries: number[] = [];
+    for (let now = 100_000; now < 160_000; now += 100) {
+      const picked = instances.pick(now, [instances.all[1]!]);
+      if (picked === undefined) continue;
+      tries.push(now - 100_000);
+      instances.end(picked, 'bad', instances.begin(picked, now), 5, now);
+    }
+    expect(tries.slice(0, 4)).toEqual([1_000, 3_000, 7_000, 11_000]);
+    expect(tries.at(-1)! - tries.at(-2)!).toBe(4_000);
+  });
+
   it('are tried at most twice a second, however many failed', () => {
     const { instances, fail } = setUp(Array.from({ length: 20 }, () => 1));
     for (const { target } of instances.all) fail(target, 0);

@@ -27,8 +27,11 @@ export interface FaultProxy {
   readonly requests: ProxiedRequest[];
   /** Sockets that are open now, and connections accepted ever. */
   readonly sockets: { readonly open: number; readonly accepted: number };
-  /** From now on this happens to each request; `refused` closes the port until another fault is set. */
-  inject(fault: FaultKind): Promise<void>;
+  /**
+   * From now on this happens to each request; `refused` closes the port until another fault is set. Answers of a fixed body
+   * get `extraHeaders` too.
+   */
+  inject(fault: FaultKind, extraHeaders?: Readonly<Record<string, string>>): Promise<void>;
   /** Closes all sockets of clients, as a restart does. */
   dropConnections(): void;
   /** Waits, a second at most, until so many sockets are open; returns how many are. */
@@ -41,6 +44,7 @@ interface Exchange {
   readonly response: ServerResponse;
   readonly socket: Socket;
   readonly slowMs: number;
+  readonly extraHeaders: Readonly<Record<string, string>>;
   readonly healthy: () => Promise<string>;
 }
 
@@ -51,8 +55,8 @@ const html = '<html><body>Bad Gateway at http://10.0.0.7:4001/internal</body></h
 
 /** Answers with a fixed body. */
 function answer(body: string | Buffer, headers: Record<string, string> = json, status = 200): Inject {
-  return ({ response }) => {
-    response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body);
+  return ({ response, extraHeaders }) => {
+    response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body), ...extraHeaders }).end(body);
   };
 }
 
@@ -228,6 +232,7 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
   const requests: ProxiedRequest[] = [];
   let accepted = 0;
   let fault: FaultKind = 'none';
+  let extraHeaders: Readonly<Record<string, string>> = {};
 
   const server = createServer({ keepAliveTimeout: 60_000 }, (incoming, response) => {
     const chunks: Buffer[] = [];
@@ -241,7 +246,8 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
       const request = { path: incoming.url ?? '', body: Buffer.concat(chunks).toString(), headers, earlierOnSocket };
       requests.push(request);
       const healthy = async () => askUpstream(options.upstream, request);
-      void Promise.resolve(faults[fault]({ request, response, socket, slowMs: options.slowMs ?? 50, healthy }));
+      const { slowMs = 50 } = options;
+      void Promise.resolve(faults[fault]({ request, response, socket, slowMs, extraHeaders, healthy }));
     });
   });
   server.on('connection', (socket) => {
@@ -267,8 +273,9 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
       },
     },
     dropConnections,
-    inject: async (next) => {
+    inject: async (next, headers = {}) => {
       fault = next;
+      extraHeaders = headers;
       if (next === 'refused') await stop(server, dropConnections);
       else if (!server.listening) await listen(server, port);
     },
