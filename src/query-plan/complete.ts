@@ -42,6 +42,13 @@ export function complete(input: CompletionInput): Completed {
   return { data: data ?? null, errors: completion.errors };
 }
 
+/** Failures whose paths begin at a value: how deep in the response that is, and what is selected on it. */
+interface Causes {
+  readonly placed: readonly PlacedFailure[];
+  readonly depth: number;
+  readonly selection: SelectionShape | undefined;
+}
+
 type Value = NonNullable<unknown> | null;
 type CompletedField = Extract<FieldShape, { kind: 'field' }>;
 
@@ -53,6 +60,8 @@ class Completion {
   /** Failures of which it is told where they happened, and those of which it may not be. */
   private readonly told = new Set<Failure>();
   private readonly consequences: PlacedFailure[] = [];
+  /** Why something may be missing below the values that are being completed, the innermost last. */
+  private readonly causes: Causes[] = [];
 
   constructor(private readonly input: CompletionInput) {}
 
@@ -112,16 +121,7 @@ class Completion {
     const completed = this.completeNullable(field, shape, value, container, key, owner);
     if (!shape.isRequired) return completed ?? null;
     if (completed !== null) return completed;
-    const causes = value === undefined ? this.input.failures.causesIn(container) : [];
-    for (const { failure, path, isConsequence } of causes) {
-      if (isConsequence) {
-        this.consequences.push({ failure, path: [...this.path] });
-        continue;
-      }
-      this.told.add(failure);
-      this.report(failure, [...this.path.slice(0, -1), ...clientPath(owner, path)]);
-    }
-    if (causes.length === 0) this.fail(`Cannot return null for non-nullable field ${field.coordinate}.`);
+    this.fail(`Cannot return null for non-nullable field ${field.coordinate}.`);
     return undefined;
   }
 
@@ -138,7 +138,22 @@ class Completion {
     }
     if (shape.kind === 'leaf') return this.completeLeaf(field, shape.type, value);
     const { failures } = this.input;
-    if (!failures.isEmpty && typeof value === 'object') failures.moveBelow(container, key, value);
+    if (failures.isEmpty || typeof value !== 'object') return this.completeBelow(field, shape, value, owner);
+    failures.moveBelow(container, key, value);
+    const placed = failures.causesIn(value);
+    if (placed.length === 0) return this.completeBelow(field, shape, value, owner);
+    this.causes.push({ placed, depth: this.path.length, selection: field.selection });
+    const completed = this.completeBelow(field, shape, value, owner);
+    this.causes.pop();
+    return completed;
+  }
+
+  private completeBelow(
+    field: CompletedField,
+    shape: Exclude<ValueShape, { kind: 'leaf' }>,
+    value: NonNullable<unknown>,
+    owner: SelectionShape,
+  ): Value | undefined {
     if (shape.kind === 'list') return this.completeList(field, shape.item, value, owner);
     if (typeof value !== 'object' || Array.isArray(value)) {
       this.fail(`Expected an object for field ${field.coordinate}.`);
@@ -194,6 +209,8 @@ class Completion {
     owner: SelectionShape,
   ): boolean {
     const placed = this.input.failures.explain(container, key, value);
+    const isUnanswered = value === undefined && (!placed || placed.every(({ failure }) => failure.isOfUnanswered));
+    if (isUnanswered && this.reportCauses()) return true;
     if (!placed) return false;
     const parentPath = this.path.slice(0, -1);
     for (const { failure, path, isConsequence } of placed) {
@@ -210,6 +227,24 @@ class Completion {
           ? elsewhere
           : [...this.path.slice(-1), ...clientPath(field.selection, first === key ? rest : [])];
       this.report(failure, [...parentPath, ...tail]);
+    }
+    return true;
+  }
+
+  /** Reports why something may be missing here though nobody said so; false when nothing is known. */
+  private reportCauses(): boolean {
+    const causes = this.causes.at(-1);
+    if (!causes) return false;
+    for (const { failure, path, isConsequence } of causes.placed) {
+      if (isConsequence) {
+        this.consequences.push({ failure, path: [...this.path] });
+        continue;
+      }
+      this.told.add(failure);
+      // Where it happened, or here if the client did not ask for that.
+      const below = clientPath(causes.selection, path);
+      const isAsked = below.some((key) => typeof key === 'string');
+      this.report(failure, isAsked ? [...this.path.slice(0, causes.depth), ...below] : [...this.path]);
     }
     return true;
   }

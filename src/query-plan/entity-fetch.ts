@@ -74,7 +74,7 @@ function wantAll(wanted: Wanted, fetch: CompiledFetch, objects: readonly DataObj
     const value = readOwn(slot.container, slot.key);
     const [cause] = run.failures.explain(slot.container, slot.key, value) ?? [];
     // Beside each other in one object, it is told where it happened.
-    const origin = slot.container === target ? cause?.path : 'elsewhere';
+    const origin = slot.container === target && !cause?.isConsequence ? cause?.path : 'elsewhere';
     if (cause) run.failures.placeAtMissing(target, fetch.expected, cause.failure, origin);
     else if (value === undefined) {
       run.failures.placeAtMissing(target, fetch.expected, unidentified(fetch.subgraph));

@@ -32,7 +32,7 @@ export interface ExpectedField {
 
 export class Failures {
   private readonly byContainer = new Map<object, Map<string | number, PlacedFailure[]>>();
-  /** What happened below an object that was null because of it, until another subgraph answered with parts of it. */
+  /** What happened below a value that was null because of it, until another subgraph answered with parts of it. */
   private readonly filled = new Map<object, PlacedFailure[]>();
   /** Failures that left no null behind, by the object they happened below. */
   readonly notes = new Map<object, PlacedFailure[]>();
@@ -74,7 +74,7 @@ export class Failures {
     if (!placed) return;
     this.byContainer.get(container)?.delete(key);
     for (const { failure, path } of placed) {
-      if (path[0] !== key) this.addConsequence(value, failure);
+      if (path[0] !== key) this.addCause(value, { failure, path: [], isConsequence: true });
       else if (path.length > 1) {
         this.addCause(value, { failure, path: path.slice(1) });
         this.placeAtNull(value, path.slice(1), failure);
@@ -82,7 +82,7 @@ export class Failures {
     }
   }
 
-  /** Why something may be missing of an object though nobody said so. */
+  /** Why something may be missing of an object or a list, and of what is below it, though nobody said so. */
   causesIn(container: object): readonly PlacedFailure[] {
     return this.filled.get(container) ?? [];
   }
@@ -148,14 +148,6 @@ export class Failures {
       if (answered !== null && answered !== undefined) continue;
       if (index + 1 < path.length) this.addCause(value, { failure, path: path.slice(index + 1) });
       return;
-    }
-  }
-
-  /** What is missing of the value, or of the items of a list, is so because of what happened elsewhere. */
-  private addConsequence(value: unknown, failure: Failure): void {
-    if (Array.isArray(value)) for (const item of value) this.addConsequence(item, failure);
-    else if (typeof value === 'object' && value !== null) {
-      this.addCause(value, { failure, path: [], isConsequence: true });
     }
   }
 

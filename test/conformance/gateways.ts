@@ -62,7 +62,7 @@ export function ourGateway(planTimeoutMs = 10_000): GatewayUnderTest {
 async function executeAsText(gateway: Gateway, request: GatewayRequest): Promise<Answer> {
   const prepared = gateway.prepare(request.query, request.operationName);
   if (prepared.kind === 'refused') return plainAnswer({ errors: prepared.errors });
-  const { deadline, dispose } = openDeadline(Date.now() + 60_000, Date.now);
+  const { deadline, dispose } = openDeadline(Date.now() + 50_000, Date.now);
   const calls = { count: 0, failed: 0 };
   const context = { id: 'fuzz', identity: anonymous, deadline, log: silentLog, subgraphHeaders: {}, calls };
   const answer = await gateway.answer(prepared, request.variables ?? {}, context).finally(dispose);

@@ -67,7 +67,7 @@ export interface Summary {
   readonly kinds: Map<string, { readonly first: Mismatch; count: number }>;
 }
 
-const timeoutMs = 20_000;
+const timeoutMs = 60_000;
 
 /** Queries under way at once. */
 const atOnce = 6;

@@ -76,9 +76,9 @@ describe('a null because of what happened elsewhere that another subgraph has an
     const failures = new Failures();
     const root: Record<string, unknown> = {};
     failures.placeAtMissing(root, [{ name: 'stores', selection: undefined }], failure('failed'), ['result']);
-    const store = { score: 1 };
-    failures.moveBelow(root, 'stores', [store, null]);
-    expect(failures.causesIn(store)).toEqual([{ failure: failure('failed'), path: [], isConsequence: true }]);
+    const stores = [{ score: 1 }, null];
+    failures.moveBelow(root, 'stores', stores);
+    expect(failures.causesIn(stores)).toEqual([{ failure: failure('failed'), path: [], isConsequence: true }]);
     expect(failures.explain(root, 'stores', null)).toBeUndefined();
   });
 });
