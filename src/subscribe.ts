@@ -50,8 +50,8 @@ export interface SubscriptionsOptions {
   readonly schedule: (callback: () => void, delayMs: number) => () => void;
 }
 
-/** Events of one topic that are joined at a time, and that wait for it; and how long a new source may take. */
-const topicLimits = { maxJoiningEvents: 8, maxWaitingEvents: 256, establishMs: 5_000 };
+/** Events of one topic that are joined at a time, and that wait for it; how long a new source may take, and both are open. */
+const topicLimits = { maxJoiningEvents: 8, maxWaitingEvents: 256, establishMs: 5_000, overlapMs: 1_000 };
 
 /** All subscriptions of one gateway. */
 export function openSubscriptions(options: SubscriptionsOptions): LiveSubscriptions {

@@ -51,7 +51,10 @@ export interface SubscriptionObserver {
 
 export interface LiveSubscriptionsOptions {
   readonly plan: PlanSubscription;
-  readonly topics: Pick<TopicOptions, 'maxJoiningEvents' | 'maxWaitingEvents' | 'establishMs' | 'schedule'>;
+  readonly topics: Pick<
+    TopicOptions,
+    'maxJoiningEvents' | 'maxWaitingEvents' | 'establishMs' | 'overlapMs' | 'schedule'
+  >;
   readonly observer: SubscriptionObserver | undefined;
 }
 

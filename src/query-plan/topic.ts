@@ -8,6 +8,7 @@ import type { RequestContext } from '../context/request-context';
 import { InternalError } from '../errors';
 import type { EventVerdict } from './event-gate';
 import { EventQueue, type Gap } from './event-queue';
+import { Handover } from './handover';
 import type { SubgraphEvents, SubgraphResponse, SubgraphStreamEnd } from './subgraph-call';
 
 /** A subscription as one generation runs it. */
@@ -39,6 +40,8 @@ export interface TopicOptions {
   readonly maxWaitingEvents: number;
   /** How long a source may take to be established before the one that it follows is given up. */
   readonly establishMs: number;
+  /** How long both are listened to then, until an event is known to have come from both. */
+  readonly overlapMs: number;
   /** Returns what cancels it. */
   schedule(callback: () => void, delayMs: number): () => void;
   onDelivered(subgraph: string, count: number): void;
@@ -56,12 +59,18 @@ interface Event {
 /** A source that is open, and the plan that its events are joined by. */
 interface Feed {
   planned: PlannedSubscription;
-  stop: () => void;
+  readonly stop: () => void;
+  /** Tells that it has taken the place of the one before. */
+  readonly settle: () => void;
   /** Settled when its events are complete from now on, or it has ended. */
   readonly established: Promise<void>;
+  /** Settled when it has taken the place of the one before, or is stopped. */
+  readonly settled: Promise<void>;
   isEstablished: boolean;
   /** Its next event comes after some that may have been lost. */
   afterGap: boolean;
+  /** From the one before; absent for the first. */
+  readonly handover: Handover | undefined;
 }
 
 /** Others wait no longer than for the writing of so many. */
@@ -94,7 +103,7 @@ export class Topic {
       maxJoining: options.maxJoiningEvents,
       maxWaiting: options.maxWaitingEvents,
     });
-    this.feed = this.open(planned, false);
+    this.feed = this.open(planned, undefined);
   }
 
   /** By what events that come now are joined. */
@@ -156,14 +165,10 @@ export class Topic {
     } else {
       if (this.nextFeed?.planned.source !== planned.source) {
         this.nextFeed?.stop();
-        this.nextFeed = this.open(planned, true);
+        this.nextFeed = this.open(planned, new Handover());
       }
-      const next = this.nextFeed;
-      next.planned = planned;
-      const stopTimer = this.options.schedule(() => this.follow(next), this.options.establishMs);
-      await next.established;
-      stopTimer();
-      this.follow(next);
+      this.nextFeed.planned = planned;
+      await this.nextFeed.settled;
     }
     await this.queue.reached();
   }
@@ -175,42 +180,71 @@ export class Topic {
     this.feed.stop();
     this.feed = next;
     this.nextFeed = undefined;
+    next.settle();
+    for (const { response, afterGap } of next.handover?.release() ?? []) this.push(next, response, afterGap);
   }
 
-  private open(planned: PlannedSubscription, isPatient: boolean): Feed {
-    let settle = () => {};
-    const established = new Promise<void>((resolve) => {
-      settle = resolve;
-    });
-    const feed: Feed = { planned, stop: () => {}, established, isEstablished: false, afterGap: false };
+  private open(planned: PlannedSubscription, handover: Handover | undefined): Feed {
+    const [established, settled] = [openSignal(), openSignal()];
+    const { establishMs, overlapMs, schedule } = this.options;
+    let stopTimer = () => {};
     let isStopped = false;
+    let stop = () => {};
+    const finish = () => {
+      isStopped = true;
+      stopTimer();
+      established.settle();
+      settled.settle();
+    };
+    const feed: Feed = {
+      planned,
+      established: established.settled,
+      settled: settled.settled,
+      settle: () => {
+        stopTimer();
+        settled.settle();
+      },
+      stop: () => {
+        if (isStopped) return;
+        finish();
+        stop();
+      },
+      isEstablished: false,
+      afterGap: false,
+      handover,
+    };
     const events: SubgraphEvents = {
       onEstablished: () => {
         feed.isEstablished = true;
-        // At once: of an event that both send after this, only one is heard.
-        this.follow(feed);
-        settle();
+        established.settle();
+        stopTimer();
+        // That a subgraph has read a subscription does not tell that it sends events already.
+        if (feed === this.nextFeed) stopTimer = schedule(() => this.follow(feed), overlapMs);
       },
-      onEvent: (response, afterGap) => {
-        // Until a feed has taken the place of another, that one gives what both have.
-        if (this.feed !== feed) return;
-        this.queue.push({ response, planned: feed.planned }, afterGap || feed.afterGap ? 'RECONNECTED' : undefined);
-        feed.afterGap = false;
-      },
+      onEvent: (response, afterGap) => this.takeEvent(feed, response, afterGap),
       onEnd: (end) => {
-        isStopped = true;
-        settle();
+        finish();
         this.onFeedEnd(feed, end);
       },
     };
-    const stop = planned.open(() => this.whoAsks(), isPatient, events);
-    feed.stop = () => {
-      if (isStopped) return;
-      isStopped = true;
-      settle();
-      stop();
-    };
+    if (handover) stopTimer = schedule(() => this.follow(feed), establishMs);
+    stop = planned.open(() => this.whoAsks(), handover !== undefined, events);
     return feed;
+  }
+
+  private takeEvent(feed: Feed, response: SubgraphResponse, afterGap: boolean): void {
+    const { nextFeed } = this;
+    if (feed === nextFeed) {
+      if (feed.handover?.takeNext(response, afterGap)) this.follow(feed);
+    } else if (feed === this.feed && !feed.handover?.isRepeated(response)) {
+      if (nextFeed?.handover?.takeFormer(response)) this.follow(nextFeed);
+      else this.push(feed, response, afterGap);
+    }
+  }
+
+  private push(feed: Feed, response: SubgraphResponse, afterGap: boolean): void {
+    this.queue.push({ response, planned: feed.planned }, afterGap || feed.afterGap ? 'RECONNECTED' : undefined);
+    feed.afterGap = false;
   }
 
   private onFeedEnd(feed: Feed, end: SubgraphStreamEnd): void {
@@ -260,4 +294,12 @@ export class Topic {
       left = deliveredPerTurn;
     }
   }
+}
+
+function openSignal(): { readonly settled: Promise<void>; readonly settle: () => void } {
+  let settle = () => {};
+  const settled = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  return { settled, settle };
 }

@@ -104,6 +104,7 @@ beforeEach(() => {
       maxJoiningEvents: 8,
       maxWaitingEvents: 100,
       establishMs: 5_000,
+      overlapMs: 1_000,
       schedule: (callback) => {
         timers.add(callback);
         return () => timers.delete(callback);
@@ -269,33 +270,81 @@ describe('another generation', () => {
     expect(sources).toHaveLength(1);
   });
 
-  it('opens another source before it closes the first, and gives each event once', async () => {
+  /** A client whose source has been followed by another one, which is established. */
+  const openMoving = async () => {
     sourceOf = (name) => name;
     const client = await open('ada');
+    source(0).events.onEstablished();
     const reloaded = reload('two');
     await settled();
-    send(0, 'a');
-    send(1, 'a');
     expect(sources.map(({ isOpen }) => isOpen)).toEqual([true, true]);
     source(1).events.onEstablished();
+    return { client, reloaded };
+  };
+  const expectMoved = async (reloaded: Promise<void>) => {
     await reloaded;
     expect(sources.map(({ isOpen }) => isOpen)).toEqual([false, true]);
-    send(1, 'b');
     await settled();
+  };
+
+  it('listens to two sources until an event has come from both, and gives it once', async () => {
+    const { client, reloaded } = await openMoving();
+    send(0, 'a');
+    await settled();
+    expect(sources.map(({ isOpen }) => isOpen)).toEqual([true, true]);
+    send(1, 'a');
+    send(0, 'b');
+    send(1, 'b');
+    await expectMoved(reloaded);
     expect(client.told).toEqual(['a one', 'b two']);
   });
 
-  it('hears each event once that both sources send in the very turn in which the other one is established', async () => {
-    sourceOf = (name) => name;
-    const client = await open('ada');
-    const reloaded = reload('two');
+  it('repeats nothing of a source that is behind the one that it follows', async () => {
+    const { client, reloaded } = await openMoving();
+    send(0, 'a', 'b', 'c', 'd');
+    send(1, 'b', 'c', 'd', 'e', 'c');
+    await expectMoved(reloaded);
+    expect(client.told).toEqual(['a one', 'b one', 'c one', 'd one', 'e two', 'c two']);
+  });
+
+  it('loses nothing of a source that is behind the one that follows it', async () => {
+    const { client, reloaded } = await openMoving();
+    send(1, 'c', 'd');
+    send(0, 'a', 'b');
     await settled();
-    for (const index of [0, 1]) send(index, 'before');
-    source(1).events.onEstablished();
-    for (const index of [0, 1]) send(index, 'after');
-    await reloaded;
+    expect(client.told).toEqual(['a one', 'b one']);
+    send(0, 'c', 'd');
+    send(1, 'e');
+    await expectMoved(reloaded);
+    expect(client.told).toEqual(['a one', 'b one', 'c two', 'd two', 'e two']);
+  });
+
+  it('gives after a while what only the new source sends', async () => {
+    const { client, reloaded } = await openMoving();
+    send(1, 'a', 'b');
+    send(0, 'of another kind');
     await settled();
-    expect(client.told).toEqual(['before one', 'after two']);
+    expect(client.told).toEqual(['of another kind one']);
+    fireTimers();
+    await expectMoved(reloaded);
+    expect(client.told).toEqual(['of another kind one', 'a two', 'b two']);
+  });
+
+  it('leaves a source that sends nothing after a while', async () => {
+    const { client, reloaded } = await openMoving();
+    fireTimers();
+    await expectMoved(reloaded);
+    send(1, 'a');
+    await settled();
+    expect(client.told).toEqual(['a two']);
+  });
+
+  it('gives what the new source has sent when the first one ends', async () => {
+    const { client, reloaded } = await openMoving();
+    send(1, 'a', 'b');
+    source(0).events.onEnd({ kind: 'complete' });
+    await expectMoved(reloaded);
+    expect(client.told).toEqual(['a two', 'b two']);
   });
 
   it('gives up the first source after a while, and says that events may be missing', async () => {
@@ -397,6 +446,7 @@ describe('another generation', () => {
     const reloads = [reload('two'), reload('three'), reload('four')];
     await settled();
     for (const opened of sources) if (opened.isOpen) opened.events.onEstablished();
+    fireTimers();
     await Promise.all(reloads);
     expect(sources.filter(({ isOpen }) => isOpen).map(({ key }) => key)).toEqual(['four']);
     send(sources.length - 1, 'a');
