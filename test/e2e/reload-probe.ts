@@ -5,9 +5,7 @@
  * another, so that the figures are at worst too high. The supergraph is a file that is written anew.
  * `npm run build && node --import tsx test/e2e/reload-probe.ts [RELOADS] [SUBSCRIPTIONS] [REQUESTS A SECOND] [EVENT EVERY MS]`
  */
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,6 +14,7 @@ import { parse } from 'graphql';
 import { type Client, createClient } from 'graphql-ws';
 import { Agent } from 'undici';
 import { WebSocket } from 'ws';
+import { BuiltGateway, percentile } from '../support/built-gateway';
 import { createEventChannel } from '../support/event-channel';
 import { federation } from '../support/graph';
 import { createSubgraphServer } from '../support/subgraph-server';
@@ -95,10 +94,9 @@ class Load {
     await Promise.all([...this.open]);
     const sorted = this.waits.sort((a, b) => a - b);
     this.waits = [];
-    const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
-    const [half, most, longest] = [0.5, 0.99, 1].map((share) => at(share).toFixed(1));
+    const [half, most, longest] = [0.5, 0.99, 1].map((share) => percentile(sorted, share).toFixed(1));
     process.stdout.write(`${name}: ${sorted.length} answers; p50 ${half}, p99 ${most}, longest ${longest} ms\n`);
-    return at(0.99);
+    return percentile(sorted, 0.99);
   }
 
   async stop(): Promise<void> {
@@ -156,50 +154,12 @@ class Subscriber {
   }
 }
 
-/** The gateway's process: its address, and how often it has told that it serves another supergraph. */
-class Target {
-  url = '';
-  served = 0;
-  private output = '';
-
-  constructor(readonly process: ChildProcess) {
-    process.stdout?.on('data', (chunk) => this.read(chunk));
-  }
-
-  private read(chunk: Buffer): void {
-    this.output += chunk;
-    const lines = this.output.split('\n');
-    this.output = lines.pop() ?? '';
-    for (const line of lines) {
-      this.url ||= /ready at (http[^\s"]+)/.exec(line)?.[1] ?? '';
-      if (line.includes('Another supergraph is served')) this.served += 1;
-    }
-  }
-
-  async until(isReached: () => boolean): Promise<void> {
-    for (let waited = 0; !isReached(); waited += 10) {
-      if (waited > 60_000) throw new Error('the gateway did not come so far');
-      await sleep(10);
-    }
-  }
-
-  /** Heap and resident memory in MiB, after a collection. */
-  async memory(): Promise<{ readonly heap: number; readonly rss: number }> {
-    this.process.send('memory');
-    const [{ heapUsed, rss }] = (await once(this.process, 'message')) as [NodeJS.MemoryUsage];
-    return { heap: heapUsed / 2 ** 20, rss: rss / 2 ** 20 };
-  }
-
-  /** Seconds of processor time so far, and memory in MiB. */
-  spent(): string {
-    const { pid } = this.process;
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-    const rss = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-    return `gateway: ${(Number(fields[11]) + Number(fields[12])) / 100} s of processor, ${Math.round(Number(rss) / 1_024)} MiB`;
-  }
+/** What the process has spent so far. */
+function spent({ figures }: BuiltGateway): string {
+  return `gateway: ${figures.cpuSeconds} s of processor, ${Math.round(figures.rss)} MiB`;
 }
 
-async function measure(target: Target, write: (number: number) => void): Promise<boolean> {
+async function measure(target: BuiltGateway, write: (number: number) => void): Promise<boolean> {
   const subscribers: Subscriber[] = [];
   while (subscribers.length < subscriptions) {
     const subscriber = new Subscriber(target.url);
@@ -214,7 +174,7 @@ async function measure(target: Target, write: (number: number) => void): Promise
   await load.take('warm-up');
   await sleep(steadyMs);
   const steady = await load.take('steady');
-  process.stdout.write(`${target.spent()}\n`);
+  process.stdout.write(`${spent(target)}\n`);
   const before = await target.memory();
   let reloading = 0;
   for (let number = 1; number <= reloads; number++) {
@@ -223,7 +183,7 @@ async function measure(target: Target, write: (number: number) => void): Promise
     if (number % reportEvery === 0 || number === reloads)
       reloading = Math.max(reloading, await load.take(`${number} reloads`));
   }
-  process.stdout.write(`${target.spent()}\n`);
+  process.stdout.write(`${spent(target)}\n`);
   clearInterval(events);
   // Old supergraphs drain.
   await sleep(drainMs);
@@ -258,18 +218,13 @@ async function main(): Promise<void> {
     renameSync(`${file}.next`, file);
   };
   write(0);
-  const cli = join(__dirname, '../../dist/cli.js');
   const config = join(directory, 'gateway.yaml');
   writeFileSync(config, 'server: { port: 0 }\nsubscriptions: { maxConnectionsPerIp: 100000 }\n');
-  const options: SpawnOptions = { cwd: directory, stdio: ['ignore', 'pipe', 'inherit', 'ipc'] };
-  const flags = ['--expose-gc', '--require', join(__dirname, '../../bench/report-memory.js')];
-  const target = new Target(spawn(process.execPath, [...flags, cli, 'serve', file, '--config', config], options));
+  const target = await BuiltGateway.start([file, '--config', config]);
   try {
-    await target.until(() => target.url !== '');
     if (!(await measure(target, write))) process.exitCode = 1;
   } finally {
-    target.process.kill('SIGKILL');
-    await once(target.process, 'exit');
+    await target.end('SIGKILL');
     await server.close();
     rmSync(directory, { recursive: true });
   }
