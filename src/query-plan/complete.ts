@@ -98,6 +98,8 @@ class Completion {
         const value = this.completeValue(field, field.value, source[travellingName], source, travellingName, selection);
         this.path.pop();
         if (value === undefined) return undefined;
+        // Of which type the object is, nobody told; that the subgraph emptied it tells that this field is required there.
+        if (value === null && field.isRequiredOfSome && this.input.failures.emptied.has(source)) return undefined;
         result[field.responseName] = value;
       }
     }

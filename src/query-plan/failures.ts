@@ -34,6 +34,8 @@ export class Failures {
   private readonly byContainer = new Map<object, Map<string | number, PlacedFailure[]>>();
   /** What happened below a value that was null because of it, until another subgraph answered with parts of it. */
   private readonly filled = new Map<object, PlacedFailure[]>();
+  /** Objects of which a subgraph answered nothing, because a field that may not be null in their type failed. */
+  readonly emptied = new Set<object>();
   /** Failures that left no null behind, by the object they happened below. */
   readonly notes = new Map<object, PlacedFailure[]>();
   /** Failures that say nothing of where they happened and left no null behind. */

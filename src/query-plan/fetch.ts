@@ -234,6 +234,7 @@ export function placeErrors(
   }
   const [first] = placed;
   if (!answer && first && first.path.length > 0) {
+    failures.emptied.add(target);
     failures.placeAtMissing(target, fetch.expected, first.failure, first.path);
   }
 }

@@ -38,6 +38,8 @@ export type FieldShape =
       readonly value: ValueShape;
       /** What is selected below, when the field's type is composite. */
       readonly selection: SelectionShape | undefined;
+      /** Of an interface's nullable field: whether some of its objects forbid null there. */
+      readonly isRequiredOfSome?: true;
     };
 
 /** The type of a field as completion walks it: which values may stand there. */
@@ -143,7 +145,14 @@ export class SelectionShape {
       coordinate: `${type.name}.${fieldName}`,
       value: valueShapeOf(definition.type, selection),
       selection,
+      ...(this.isRequiredOfSome(type, fieldName) && { isRequiredOfSome: true }),
     };
+  }
+
+  private isRequiredOfSome(type: GraphQLObjectType | GraphQLInterfaceType, fieldName: string): boolean {
+    if (isObjectType(type)) return false;
+    const objects = this.options.reader.schema.getPossibleTypes(type);
+    return objects.some((object) => isNonNullType(object.getFields()[fieldName]?.type));
   }
 }
 

@@ -26,9 +26,9 @@ const subgraphs = [
     name: 'library',
     sdl: `
       type Query { media: [Media!]! books: [Book!]! things: [Thing!]! one(id: ID!): Media }
-      interface Media @key(fields: "id") { id: ID! title: String! author: Author! }
-      type Book implements Media @key(fields: "id") { id: ID! title: String! author: Author! pages: Int! }
-      type Film implements Media @key(fields: "id") { id: ID! title: String! author: Author! minutes: Int! }
+      interface Media @key(fields: "id") { id: ID! title: String! author: Author! note: String }
+      type Book implements Media @key(fields: "id") { id: ID! title: String! author: Author! note: String! pages: Int! }
+      type Film implements Media @key(fields: "id") { id: ID! title: String! author: Author! note: String minutes: Int! }
       type Author @key(fields: "id") { id: ID! name: String! }
       type Place { city: String! best: Media }
       union Thing = Book | Film | Place`,
@@ -180,6 +180,12 @@ describe('@interfaceObject', () => {
       '{"errors":[{"message":"A value of type \\"Media\\" is of a type that cannot stand here.","path":["lost"],' +
         '"extensions":{"code":"INVALID_SUBGRAPH_DATA"}}],"data":{"lost":null,"best":{"id":"b1"}}}',
     );
+  });
+
+  it('answers null for an object that a field required of its type alone has emptied', async () => {
+    const { data, errors } = JSON.parse(await graph.answer('{ best { related { id note } } }'));
+    expect(data).toEqual({ best: { related: [{ id: 'f1', note: null }, null, null] } });
+    expect(errors.map(({ path }: { path: unknown }) => path)).toEqual([['best', 'related', 2, 'note']]);
   });
 
   it('answers a field with requirements under a condition where only the object is known', async () => {
