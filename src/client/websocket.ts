@@ -224,6 +224,8 @@ class Sockets implements WebSocketDoor {
 const spreadShare = 0.7;
 /** Names and values. */
 const maxHeaderEntries = 400;
+/** Of a control frame, without its code. */
+const maxReasonBytes = 123;
 /** What may wait for a client that is sent a pong. */
 const maxPongBytes = 65_536;
 
@@ -240,9 +242,19 @@ function wireOf(socket: WebSocket, stream: Duplex): Wire {
       if (socket.readyState === WebSocket.OPEN) stream.write(frameHeader(message.length) + message, 'latin1');
     },
     onDrain: (callback) => stream.on('drain', callback),
-    close: (code, reason) => socket.close(code, reason),
+    close: (code, reason) => socket.close(code, fitReason(reason)),
     terminate: () => socket.terminate(),
   };
+}
+
+/** Cut to what a close frame holds (RFC 6455 section 5.5): it may quote the client, and a longer one is an exception. */
+function fitReason(reason: string): string {
+  const bytes = Buffer.from(reason);
+  if (bytes.length <= maxReasonBytes) return reason;
+  // Between two characters: the first byte that is left out begins one.
+  let end = maxReasonBytes;
+  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  return bytes.toString('utf8', 0, end);
 }
 
 /** Of an unmasked text frame that is the whole message (RFC 6455 section 5.2), as a byte string. */

@@ -247,6 +247,19 @@ describe('the protocol', () => {
     expect(server.door.subscriptions[0]?.stopped).toBe('client');
   });
 
+  it.each(['\u0001'.repeat(40), '漢'.repeat(40), '😀'.repeat(30)])(
+    'closes with 4409 for an id in use that does not fit into the reason: %j',
+    async (id) => {
+      const client = await ready();
+      client.send(subscribe(id));
+      client.send(subscribe(id));
+      const { code, reason } = await client.closed;
+      expect(code).toBe(4409);
+      expect(reason).toContain('There is an operation');
+      expect(reason).not.toContain('\ufffd');
+    },
+  );
+
   it.each([
     ['no JSON', 'hello'],
     ['no object', '[]'],
