@@ -32,7 +32,7 @@ const inAnswer = true;
 export const errorTable = {
   BAD_REQUEST: define(
     400,
-    'The request is not a GraphQL request: malformed JSON, wrong shape, missing query, batching.',
+    'The request is malformed: no valid HTTP, no valid JSON, the wrong shape, a missing query, batching.',
   ),
   GRAPHQL_PARSE_FAILED: define(400, 'The document is not GraphQL: a syntax error, with its position.'),
   GRAPHQL_VALIDATION_FAILED: define(400, 'The document does not fit the schema.'),

@@ -3,13 +3,22 @@
  * Clock: per connection. It knows nothing of GraphQL but the shape of an error.
  */
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import { Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import type { ErrorCode } from '../errors';
-import { bareRefusal } from './graphql-response';
+import { ClientError, type ErrorCode, errorTable } from '../errors';
+import { silentLog } from '../telemetry/log';
+import type { AnswerRefusal, HttpAnswer } from './graphql-response';
+import { requestIdOf } from './http-paths';
 import type { ServerCertificate } from './tls';
 
 export interface ConnectionLimits {
@@ -35,7 +44,9 @@ export interface Connections {
   readonly server: Server;
   readonly isClosing: () => boolean;
   /** For the `clientError` event: answers what is not HTTP, in full and well-formed, and ends the connection. */
-  refuse(error: NodeJS.ErrnoException, socket: Duplex): void;
+  refuse(error: ParseError, socket: Duplex): void;
+  /** What answers to this request, and lines of the log, name it by. */
+  idOf(request: IncomingMessage): string;
   /** The code with which `refuse` ended the connection of this response, if it did. */
   refusalOf(response: ServerResponse): ErrorCode | undefined;
   /** From now on it says that it closes; everything is served as before. */
@@ -47,10 +58,20 @@ export interface Connections {
   drain(options: DrainOptions): Promise<void>;
 }
 
+/** What Node's parser says: why, in its own fixed words, and what it was given last. */
+export interface ParseError extends NodeJS.ErrnoException {
+  readonly reason?: string;
+  readonly rawPacket?: unknown;
+}
+
+/** `id` will be the answer's `x-request-id`. */
+export type ServeRequest = (request: IncomingMessage, response: ServerResponse, id: string) => void;
+
 /** The latest request of a connection, and its response. */
 interface Passing {
   request: IncomingMessage | undefined;
   response: ServerResponse | undefined;
+  id: string;
 }
 
 const maxConnections = 100_000;
@@ -60,7 +81,8 @@ const maxCheckIntervalMs = 1_000;
 /** A server that is not listening yet. `onRefusal` hears of every connection that ended without being HTTP. */
 export function createConnections(
   limits: ConnectionLimits,
-  listener: RequestListener,
+  listener: ServeRequest,
+  answerRefusal: AnswerRefusal,
   onRefusal: (code: ErrorCode) => void,
 ): Connections {
   const passing = new Map<Duplex, Passing>();
@@ -71,21 +93,24 @@ export function createConnections(
   const hsts = certificate?.hsts;
   const options = serverOptions(limits);
   const serve: RequestListener = (request, response) => {
+    const id = requestIdOf(request);
     const last = passing.get(request.socket);
     if (last !== undefined) {
       last.request = request;
       last.response = response;
+      last.id = id;
     }
     if (phase === 'draining') response.shouldKeepAlive = false;
     if (hsts !== undefined) response.setHeader('strict-transport-security', hsts);
-    listener(request, response);
+    listener(request, response, id);
   };
   const server = certificate
     ? createHttps({ ...options, ...certificate.options }, serve)
     : createServer(options, serve);
   server.on(certificate ? 'secureConnection' : 'connection', (socket: Socket) => {
-    passing.set(socket, { request: undefined, response: undefined });
+    passing.set(socket, { request: undefined, response: undefined, id: '' });
     socket.once('close', () => passing.delete(socket));
+    lingerAtEnd(socket, () => passing.get(socket)?.request);
   });
   // Their number is checked per request, where the answer can be well-formed; Node would drop the rest in silence.
   server.maxHeadersCount = 0;
@@ -100,8 +125,12 @@ export function createConnections(
       phase = 'announced';
     },
     refusalOf: (response) => refused.get(response),
+    idOf(request) {
+      const last = passing.get(request.socket);
+      return last?.request === request ? last.id : requestIdOf(request);
+    },
     refuse(error, socket) {
-      const { request, response } = passing.get(socket) ?? {};
+      const { request, response, id: lastId = '' } = passing.get(socket) ?? {};
       const incomplete = request !== undefined && !request.complete;
       const answered = incomplete && response?.headersSent === true;
       // Who fails at TLS cannot read what would be said.
@@ -110,10 +139,13 @@ export function createConnections(
         socket.destroy();
         return;
       }
-      const code = refusalCodes.get(error.code ?? '') ?? 'BAD_REQUEST';
-      if (incomplete && response !== undefined) refused.set(response, code);
-      onRefusal(code);
-      endWith(socket, code);
+      const refusal = toRefusal(error);
+      if (incomplete && response !== undefined) refused.set(response, refusal.code);
+      onRefusal(refusal.code);
+      const id = incomplete ? lastId : randomUUID();
+      // Who sent one request before speaks the same language still.
+      const url = incomplete ? request.url : (urlIn(error.rawPacket) ?? request?.url);
+      endWith(socket, answerRefusal(refusal, url, { id, log: silentLog }), id);
     },
     drain(options) {
       phase = 'draining';
@@ -143,32 +175,70 @@ const refusalCodes: ReadonlyMap<string, ErrorCode> = new Map([
   ['ERR_HTTP_REQUEST_TIMEOUT', 'REQUEST_TIMEOUT'],
 ]);
 
-const reasons: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  408: 'Request Timeout',
-  413: 'Payload Too Large',
-  431: 'Request Header Fields Too Large',
-};
+const tlsHandshake = 0x16;
+
+function toRefusal({ code: cause = '', reason, rawPacket }: ParseError): ClientError {
+  const code = refusalCodes.get(cause);
+  if (code !== undefined) return new ClientError(code, errorTable[code].description);
+  if (Buffer.isBuffer(rawPacket) && rawPacket[0] === tlsHandshake)
+    return new ClientError('BAD_REQUEST', 'This port speaks plain HTTP, not TLS.');
+  return new ClientError('BAD_REQUEST', `The request is not valid HTTP${reason === undefined ? '' : `: ${reason}`}.`);
+}
+
+/** The target of a request whose line begins what was sent, however the rest went wrong. */
+function urlIn(packet: unknown): string | undefined {
+  return Buffer.isBuffer(packet) ? /^[A-Za-z]{1,20} (\S+)/.exec(packet.toString('latin1', 0, 1_024))?.[1] : undefined;
+}
 
 /** How long a refused client may take to read its answer. */
 const lingerMs = 1_000;
 
-function endWith(socket: Duplex, code: ErrorCode): void {
-  const { status, body } = bareRefusal(code);
-  const head = [
-    `HTTP/1.1 ${status} ${reasons[status] ?? 'Bad Request'}`,
-    'content-type: application/json; charset=utf-8',
-    `content-length: ${Buffer.byteLength(body)}`,
-    'cache-control: no-store',
-    `x-request-id: ${randomUUID()}`,
-    'connection: close',
-  ];
+/** Writes an answer where Node has no response for it, and ends the connection. */
+export function endWith(socket: Duplex, { status, headers, body }: HttpAnswer, id: string): void {
+  const own = ['x-request-id', id, 'content-length', String(Buffer.byteLength(body)), 'connection', 'close'];
+  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...headerLines([...headers, ...own])];
   // Destroying at once would reset the connection under a client that is still sending, and its answer would be lost.
   const linger = setTimeout(() => socket.destroy(), lingerMs);
   socket.once('close', () => clearTimeout(linger));
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
   socket.resume();
 }
+
+/**
+ * Node ends a connection for good with its last answer. While the client still sends, that would be a reset, and the
+ * answer would be lost: what comes is read and thrown away for a moment.
+ */
+function lingerAtEnd(socket: Socket, latest: () => IncomingMessage | undefined): void {
+  const destroySoon = socket.destroySoon.bind(socket);
+  socket.destroySoon = () => {
+    if (latest()?.complete !== false) {
+      destroySoon();
+      return;
+    }
+    socket.end();
+    const linger = setTimeout(() => socket.destroy(), lingerMs);
+    socket.once('close', () => clearTimeout(linger));
+  };
+}
+
+function headerLines(list: readonly string[]): string[] {
+  return list.flatMap((name, index) => (index % 2 === 0 ? [`${name}: ${list[index + 1]}`] : []));
+}
+
+/**
+ * Serves a request as if it had not asked for another protocol (RFC 9110, section 7.8): some clients offer HTTP/2 with
+ * their first request. Node has let go of the connection by then, so it gets it anew, with the request before what follows.
+ */
+export function ignoreUpgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const { method, url, httpVersion, rawHeaders } = request;
+  const kept = rawHeaders.filter((_item, index) => !ofUpgrade.has((rawHeaders[index & ~1] ?? '').toLowerCase()));
+  const lines = [`${method} ${url} HTTP/${httpVersion}`, ...headerLines(kept)];
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
+  server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket);
+}
+
+/** `Connection` names them still, which means nothing without them. */
+const ofUpgrade: ReadonlySet<string> = new Set(['upgrade', 'http2-settings']);
 
 async function untilGone(server: Server, { idleGraceMs, timeoutMs }: DrainOptions): Promise<void> {
   const timers: NodeJS.Timeout[] = [];

@@ -19,6 +19,7 @@ import {
 import type { Exchange } from './exchange';
 import { checkHeaders, readGet, readPost } from './graphql-request';
 import { answerErrors, answerExecution, answerRefusal, type HttpAnswer, withHeaders } from './graphql-response';
+import { checkHeaderList } from './http-paths';
 import { executeOnce, type Idempotency } from './idempotency';
 import type { LoadShedder } from './load-shedding';
 import { negotiate, negotiateStream } from './negotiation';
@@ -53,26 +54,18 @@ export interface GraphQLHandlerOptions {
   readonly streams?: StreamDeps | undefined;
 }
 
-/** Far above what clients and proxies send. Node counts bytes alone, and thousands of tiny headers fit. */
-const maxHeaderCount = 200;
-
 /**
  * Refuses a request by its headers, before its body is read, and notes the media type of the answer on the exchange.
  * Throws NOT_ACCEPTABLE, REQUEST_HEADERS_TOO_LARGE, CSRF_PREVENTED, UNSUPPORTED_MEDIA_TYPE.
  */
 export function admitHeaders(request: IncomingMessage, exchange: Exchange): void {
-  const { method, headers, rawHeaders } = request;
+  const { method, headers } = request;
   exchange.negotiated = negotiate(headers.accept);
   exchange.stream = negotiateStream(headers.accept);
   if (exchange.negotiated === undefined && exchange.stream === undefined) {
     throw new ClientError('NOT_ACCEPTABLE', 'Accept application/graphql-response+json or application/json.');
   }
-  if (rawHeaders.length > 2 * maxHeaderCount) {
-    throw new ClientError('REQUEST_HEADERS_TOO_LARGE', `The request has more than ${maxHeaderCount} headers.`);
-  }
-  if (headers.host === undefined && request.httpVersion === '1.1') {
-    throw new ClientError('BAD_REQUEST', 'The request has no Host header.');
-  }
+  checkHeaderList(request);
   checkHeaders(method === 'POST' ? 'POST' : 'GET', headers);
 }
 

@@ -23,7 +23,7 @@ export function checkHeaders(method: 'GET' | 'POST', headers: IncomingHttpHeader
   // A GET has no body to type, and a type that browsers misjudge has been a way around CSRF prevention.
   if (method === 'GET' && headers['content-type'] !== undefined) checkJsonType(headers['content-type'], 'GET');
   preventCsrf(headers);
-  if (method === 'POST') checkBodyHeaders(headers);
+  if (method === 'POST') checkBodyHeaders(headers, method);
 }
 
 /** The same for requests that do nothing without rights: a page of another site can lend them its reader's cookies alone. */

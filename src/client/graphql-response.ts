@@ -3,7 +3,7 @@
  * An answer is a value: whoever made it, one place (`http.ts`) sends it. Both lanes use this file, so their bytes agree.
  */
 import type { ExecutionResult, FormattedExecutionResult } from 'graphql';
-import { type ErrorCode, errorTable } from '../errors';
+import type { ErrorCode } from '../errors';
 import type { Execution } from './door';
 import { codeOf, type ErrorSink, formatErrors, headersOf, statusOf } from './error-format';
 import type { Negotiated, ResponseMediaType } from './negotiation';
@@ -98,8 +98,5 @@ export function answerErrors(errors: readonly unknown[], mediaType: ResponseMedi
   };
 }
 
-/** The JSON text and status of a refusal for which no request exists: the bytes on the socket were not HTTP. */
-export function bareRefusal(code: ErrorCode): { status: number; body: string } {
-  const { httpStatus, description } = errorTable[code];
-  return { status: httpStatus, body: stringifyResult({ errors: [{ message: description, extensions: { code } }] }) };
-}
+/** What whoever asks at a URL reads of an error; undefined: what was sent does not tell where it was for. */
+export type AnswerRefusal = (error: unknown, url: string | undefined, sink: ErrorSink) => HttpAnswer;

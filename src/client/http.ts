@@ -9,31 +9,46 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server as SecureServer } from 'node:tls';
 import compress from '@fastify/compress';
 import cors from '@fastify/cors';
-import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import fastify, { type FastifyInstance } from 'fastify';
 import type { ServerTls } from '../config/tls';
+import type { ErrorCode } from '../errors';
 import type { Log } from '../telemetry/log';
 import type { Metrics } from '../telemetry/metrics';
 import type { Tracer } from '../telemetry/traces';
 import { type ApolloServerPlugin, createApolloLane } from './apollo-lane';
 import { createClientAddress } from './client-address';
 import type { ConnectionCountLimits } from './connection-counts';
-import { type ConnectionLimits, type Connections, createConnections, type DrainOptions } from './connections';
+import {
+  type ConnectionLimits,
+  type Connections,
+  createConnections,
+  type DrainOptions,
+  type ServeRequest,
+} from './connections';
 import type { TrustedDocuments } from './document-choice';
-import type { CreateContext, GraphQLDoor, RequestScope, Rights, SocketContexts } from './door';
+import type { GraphQLDoor, RequestScope, Rights, SocketContexts } from './door';
 import { type StreamDeps, StreamRegistry } from './event-streams';
 import { createExchangeObserver } from './exchange';
 import { scheduleTimer } from './expiry';
-import { createFrameworkErrorHandler, createNotFoundHandler, sendError } from './fastify-replies';
+import { createFrameworkErrorHandler, createNotFoundHandler, handOver, sendError } from './fastify-replies';
 import { createGraphQLHandler, type GraphQLHandler } from './graphql-handler';
+import { type AnswerRefusal, answerErrors } from './graphql-response';
 import { addHealthRoutes, type HealthSource } from './health';
 import { allowedMethods, corsOptions, requestIdOf, urlOf } from './http-paths';
 import type { Idempotency } from './idempotency';
-import { addPageRoutes, type PageGuard, renderSandboxPage, sendPage } from './landing-pages';
+import {
+  addPageRoutes,
+  createPageGuard,
+  type PageGuard,
+  type PageGuardDeps,
+  renderSandboxPage,
+  sendPage,
+} from './landing-pages';
 import { type LoadShedder, openLoadShedder } from './load-shedding';
 import { prefersHtml } from './negotiation';
 import type { OutboxLimits, SlowConsumerPolicy } from './outbox';
 import { addRestPages, type RestPagesOptions } from './rest/pages';
-import { restMethods } from './rest/routes';
+import { problemOf } from './rest/respond';
 import { createRestDoor, type RestDoor, type RestOptions } from './rest/serve-rest';
 import { RightsWatch } from './rights-watch';
 import { readSecurityHeaders } from './security-headers';
@@ -76,11 +91,8 @@ export interface SubscriptionsConfig extends ConnectionCountLimits {
   readonly maxQueuedBytes: number;
 }
 
-export interface HttpDeps {
+export interface HttpDeps extends PageGuardDeps {
   readonly door: GraphQLDoor;
-  readonly createContext: CreateContext;
-  /** Whether whoever asks is shown the explorer's pages; without it, everybody is. */
-  readonly mayExplore?: (context: RequestScope) => boolean;
   readonly sockets: SocketContexts;
   /** What a caller has paid for. */
   readonly tierOf: (context: RequestScope) => string | undefined;
@@ -282,35 +294,41 @@ function createApp(
   let connections: Connections | undefined;
   const observer = createExchangeObserver(metrics);
   const clientAddress = createClientAddress(config.trustedProxies);
-  const shared = { shedder, observer, log, maxBodyBytes, compression, clientAddress, tracer: deps.tracer };
   const refusalOf = (response: ServerResponse) => connections?.refusalOf(response);
-  const serve = createServeGraphQL({ ...shared, handle, refusalOf, streams, callerOf: deps.rights.callerOf });
+  const shared = { shedder, observer, log, maxBodyBytes, compression, clientAddress, refusalOf, tracer: deps.tracer };
+  const serve = createServeGraphQL({ ...shared, handle, streams, callerOf: deps.rights.callerOf });
   const { door, createContext, idempotency } = deps;
   const rest = deps.rest && createRestDoor({ ...shared, ...deps.rest, door, createContext, idempotency });
+  const answerRefusal: AnswerRefusal = (error, url, sink) =>
+    url !== undefined && rest?.pathOf(url) !== undefined
+      ? problemOf([error], sink, false)
+      : answerErrors([error], 'application/json', sink);
+  const failures = { answerRefusal, log, maxBodyBytes };
   const app = fastify({
     bodyLimit: maxBodyBytes,
     requestIdHeader: false,
-    genReqId: requestIdOf,
+    genReqId: (request) => connections?.idOf(request) ?? requestIdOf(request),
     // A server that closes still answers what it accepted.
     return503OnClosing: false,
-    frameworkErrors: createFrameworkErrorHandler(log, securityHeaders, maxBodyBytes),
+    frameworkErrors: createFrameworkErrorHandler(securityHeaders, failures),
     serverFactory: (listener) => {
       const route = createRouter(config, serve, rest, listener as RequestListener);
-      connections = createConnections({ ...config, certificate }, route, (code) => metrics.connectionRefused(code));
+      const onRefusal = (code: ErrorCode) => metrics.connectionRefused(code);
+      connections = createConnections({ ...config, certificate }, route, answerRefusal, onRefusal);
       return connections.server;
     },
     clientErrorHandler: (error, socket) => connections?.refuse(error, socket),
   });
   if (connections === undefined) throw new Error('fastify did not make its server');
 
-  const notFound = createNotFoundHandler(allowedMethods(config, deps), log, maxBodyBytes);
+  const notFound = createNotFoundHandler(allowedMethods(config, deps), failures);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id).headers(securityHeaders);
     // Here, and not only after the body: fastify would read and judge it first.
     if (request.is404) notFound(request, reply);
     else done();
   });
-  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, log, maxBodyBytes));
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, failures));
   app.setNotFoundHandler(notFound);
   return { app, connections, serve, rest };
 }
@@ -321,14 +339,14 @@ function createRouter(
   serve: ServeGraphQL,
   rest: RestDoor | undefined,
   fastifyListener: RequestListener,
-): RequestListener {
+): ServeRequest {
   const { graphqlPath } = config;
   const hasCors = config.cors.origins.length > 0;
-  return (request, response) => {
+  return (request, response, id) => {
     const { method, url = '', headers } = request;
     if (hasCors && headers.origin !== undefined) fastifyListener(request, response);
-    else if (method === 'POST' && url === graphqlPath) serve(request, response, requestIdOf(request));
-    else if (rest?.pathOf(url) !== undefined) rest.serve(request, response, requestIdOf(request));
+    else if (method === 'POST' && url === graphqlPath) serve(request, response, id);
+    else if (rest?.pathOf(url) !== undefined) rest.serve(request, response, id);
     else fastifyListener(request, response);
   };
 }
@@ -340,10 +358,10 @@ function addRestRoutes(
   securityHeaders: Readonly<Record<string, string>>,
   rest: RestDoor,
 ): void {
-  for (const prefix of prefixes) {
+  for (const url of prefixes.flatMap((prefix) => [prefix, `${prefix}/*`])) {
     app.route({
-      method: [...restMethods],
-      url: `${prefix}/*`,
+      method: app.supportedMethods,
+      url,
       onRequest(request, reply) {
         handOver(reply, securityHeaders);
         rest.serve(request.raw, reply.raw, request.id);
@@ -374,26 +392,4 @@ function addGraphQLRoute(
     },
     handler: (_request, reply) => reply,
   });
-}
-
-/** To others it is as if there were no pages: credentials that are refused are told by whatever stands there instead. */
-function createPageGuard({ createContext, mayExplore }: HttpDeps): PageGuard {
-  if (mayExplore === undefined) return async () => true;
-  return async ({ id, headers, raw, ip }) => {
-    try {
-      const context = await createContext({ id, headers, rawHeaders: raw.rawHeaders, ip, extensions: undefined });
-      context.dispose();
-      return mayExplore(context);
-    } catch {
-      return false;
-    }
-  };
-}
-
-/** Takes the response from fastify, with the headers that its hooks (CORS) have set. */
-function handOver(reply: FastifyReply, securityHeaders: Readonly<Record<string, string>>): void {
-  for (const [name, value] of Object.entries(reply.getHeaders())) {
-    if (value !== undefined && !Object.hasOwn(securityHeaders, name)) reply.raw.setHeader(name, value);
-  }
-  reply.hijack();
 }

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ClientError } from '../errors';
+import type { CreateContext, RequestScope } from './door';
 import { negotiateCoding } from './negotiation';
 import { hashSource, pagePolicy } from './security-headers';
 
@@ -147,6 +148,26 @@ export function sendPage(reply: FastifyReply, page: Page): FastifyReply {
 
 /** Whether a page is shown to whoever asks. Never rejects. */
 export type PageGuard = (request: FastifyRequest) => Promise<boolean>;
+
+export interface PageGuardDeps {
+  readonly createContext: CreateContext;
+  /** Whether whoever asks is shown the explorer's pages; without it, everybody is. */
+  readonly mayExplore?: (context: RequestScope) => boolean;
+}
+
+/** To others it is as if there were no pages: credentials that are refused are told by whatever stands there instead. */
+export function createPageGuard({ createContext, mayExplore }: PageGuardDeps): PageGuard {
+  if (mayExplore === undefined) return async () => true;
+  return async ({ id, headers, raw, ip }) => {
+    try {
+      const context = await createContext({ id, headers, rawHeaders: raw.rawHeaders, ip, extensions: undefined });
+      context.dispose();
+      return mayExplore(context);
+    } catch {
+      return false;
+    }
+  };
+}
 
 /** Adds the offline explorer, and sends a browser at `/` to the GraphQL path. The first visitor waits for the rendering. */
 export function addPageRoutes(app: FastifyInstance, graphqlPath: string, isShown: PageGuard): void {

@@ -39,19 +39,19 @@ export function parseContentType(header: string): ContentType {
  * Throws UNSUPPORTED_MEDIA_TYPE for another type than JSON, another charset than UTF-8 (GraphQL over HTTP, section 4.1),
  * or a content coding that is not one of ours.
  */
-export function checkBodyHeaders(headers: IncomingHttpHeaders): void {
-  checkJsonType(headers['content-type'], 'POST');
+export function checkBodyHeaders(headers: IncomingHttpHeaders, method: string): void {
+  checkJsonType(headers['content-type'], method);
   codingOf(headers['content-encoding']);
 }
 
 /** Refuses a content type that is not JSON in UTF-8. Throws UNSUPPORTED_MEDIA_TYPE. */
-export function checkJsonType(header: string | undefined, method: 'GET' | 'POST'): void {
+export function checkJsonType(header: string | undefined, method: string): void {
   const type = parseContentType(header ?? '');
   if (type.essence !== 'application/json') {
     throw new ClientError('UNSUPPORTED_MEDIA_TYPE', `A ${method} needs the content type application/json.`);
   }
   if (type.charset !== undefined && type.charset !== 'utf-8' && type.charset !== 'utf8') {
-    throw new ClientError('UNSUPPORTED_MEDIA_TYPE', 'The charset of a GraphQL request is UTF-8.');
+    throw new ClientError('UNSUPPORTED_MEDIA_TYPE', 'The charset of JSON is UTF-8.');
   }
 }
 
@@ -106,11 +106,16 @@ const parameters: readonly string[] = ['query', 'documentId', 'operationName', '
 /** The JSON object that a body holds. Throws BAD_REQUEST for anything else, and for a parameter that is given twice. */
 export function parseJsonBody(body: Buffer | undefined): Readonly<Record<string, unknown>> {
   if (body === undefined || body.length === 0) throw badRequest('The body is empty.');
-  if (!isUtf8(body)) throw badRequest('The body is not valid UTF-8.');
-  const value = parseJson(withoutByteOrderMark(body.toString('utf8')), 'The body', parameters);
+  const value = parseJsonText(body, parameters);
   if (Array.isArray(value)) throw badRequest('Batching is off: the body is an array, but must be one object.');
   if (typeof value !== 'object' || value === null) throw badRequest('The body must be a JSON object.');
   return value as Readonly<Record<string, unknown>>;
+}
+
+/** The value of a body of JSON. Throws BAD_REQUEST for what is none, and for a name of `once` that is given twice. */
+export function parseJsonText(body: Buffer, once: readonly string[]): unknown {
+  if (!isUtf8(body)) throw badRequest('The body is not valid UTF-8.');
+  return parseJson(withoutByteOrderMark(body.toString('utf8')), 'The body', once);
 }
 
 function badRequest(message: string): ClientError {

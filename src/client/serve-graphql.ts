@@ -45,7 +45,7 @@ export function createServeGraphQL(options: ServeOptions): ServeGraphQL {
   return (request, response, id) => {
     const verdict = options.shedder?.judge(request.rawHeaders) ?? 'admit';
     if (verdict === 'refuse') {
-      refuseOverloaded(response, id);
+      refuseOverloaded(response, id, overloadedAnswer);
       return;
     }
     const leave = options.shedder?.begin();
@@ -94,8 +94,8 @@ const overloadedAnswer = answerErrors([overloaded()], 'application/json', { id: 
  * At the cost of a few microseconds, for there is no time: no body is read, no line is logged. What the client still sends
  * is read by node and thrown away.
  */
-export function refuseOverloaded(response: ServerResponse, id: string): void {
-  const { status, headers, body } = overloadedAnswer;
+export function refuseOverloaded(response: ServerResponse, id: string, answer: HttpAnswer): void {
+  const { status, headers, body } = answer;
   response.writeHead(status, headers.concat('x-request-id', id, 'content-length', String(body.length)));
   response.end(body, 'latin1');
 }

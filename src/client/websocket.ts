@@ -7,15 +7,17 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
-import type { ErrorCode } from '../errors';
-import type { Log } from '../telemetry/log';
+import { ClientError, type ErrorCode, errorTable } from '../errors';
+import { type Log, silentLog } from '../telemetry/log';
 import type { ClientMetrics } from '../telemetry/metrics';
 import { type ConnectionCountLimits, ConnectionCounts } from './connection-counts';
+import { endWith, ignoreUpgrade } from './connections';
 import type { TrustedDocuments } from './document-choice';
 import type { GraphQLDoor, SocketContexts } from './door';
 import { toByteString } from './event-text';
 import { scheduleTimer } from './expiry';
-import { bareRefusal } from './graphql-response';
+import { answerErrors } from './graphql-response';
+import { requestIdOf } from './http-paths';
 import type { LoadShedder } from './load-shedding';
 import type { RightsWatch } from './rights-watch';
 import { SocketConnection, type SocketDeps, type SocketLimits, type Wire } from './socket-connection';
@@ -51,7 +53,7 @@ export interface WebSocketDoor {
 
 const protocol = 'graphql-transport-ws';
 
-/** Serves upgrades of the GraphQL path on `server`; those of any other path are answered 404. */
+/** Serves upgrades of the GraphQL path on `server`; any other request that offers one is served as if it had not. */
 export function openWebSocketDoor(server: Server, config: WebSocketConfig, deps: WebSocketDeps): WebSocketDoor {
   return new Sockets(server, config, deps);
 }
@@ -73,7 +75,7 @@ class Sockets implements WebSocketDoor {
   private settleClosed: () => void = () => {};
 
   constructor(
-    server: Server,
+    private readonly server: Server,
     private readonly config: WebSocketConfig,
     private readonly deps: WebSocketDeps,
   ) {
@@ -119,21 +121,24 @@ class Sockets implements WebSocketDoor {
   }
 
   private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const [path] = (request.url ?? '').split('?');
+    if (path !== this.config.graphqlPath || request.headers.upgrade?.toLowerCase() !== 'websocket') {
+      ignoreUpgrade(this.server, request, socket, head);
+      return;
+    }
     socket.on('error', destroy);
     const ip = this.deps.ipOf(request);
     const refusal = this.refusalOf(request, ip);
     if (refusal !== undefined) {
-      refuseUpgrade(socket, refusal);
+      const error = new ClientError(refusal, errorTable[refusal].description);
+      const id = requestIdOf(request);
+      endWith(socket, answerErrors([error], 'application/json', { id, log: silentLog }), id);
       return;
     }
     this.webSockets.handleUpgrade(request, socket, head, (webSocket) => this.connect(webSocket, socket, request, ip));
   }
 
   private refusalOf(request: IncomingMessage, ip: string): ErrorCode | undefined {
-    const { graphqlPath } = this.config;
-    const [path] = (request.url ?? '').split('?');
-    if (path !== graphqlPath) return 'NOT_FOUND';
-    if (request.headers.upgrade?.toLowerCase() !== 'websocket') return 'BAD_REQUEST';
     if (request.rawHeaders.length > maxHeaderEntries) return 'REQUEST_HEADERS_TOO_LARGE';
     if (!this.isOriginAllowed(request)) return 'FORBIDDEN_ORIGIN';
     return this.isClosing || !this.counts.hasRoom(ip) ? 'TOO_MANY_CONNECTIONS' : undefined;
@@ -277,12 +282,4 @@ function createEventEncoder(): SocketDeps['encodeEvent'] {
 /** Not a closure: it would keep the whole request as long as the socket lives. */
 function destroy(this: Duplex): void {
   this.destroy();
-}
-
-function refuseUpgrade(socket: Duplex, code: ErrorCode): void {
-  const { status, body } = bareRefusal(code);
-  socket.end(
-    `HTTP/1.1 ${status} Refused\r\nconnection: close\r\ncontent-type: application/json; charset=utf-8\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
 }

@@ -3,7 +3,6 @@
  * In: raw headers (HTTP), or an identity that a door settled before (WebSocket). Out: the context and its two ends.
  * Clock: per request. It must never know anything of the operation, nor trust a header beyond its shape.
  */
-import { randomUUID } from 'node:crypto';
 import { ClientError } from '../errors';
 import type { Log } from '../telemetry/log';
 import { type RequestTrace, traceHeaderNames } from '../telemetry/traces';
@@ -150,14 +149,6 @@ function clientTimeoutOf(rawHeaders: readonly string[], { clientTimeout }: Reque
   if (others.length > 0 || !/^[1-9]\d{0,9}$/.test(value.trim()))
     throw new ClientError('BAD_REQUEST', `The header "${header}" must be a number of milliseconds above 0.`);
   return Math.min(Number(value), maxMs);
-}
-
-const acceptableId = /^[A-Za-z0-9._-]{1,64}$/;
-
-/** The id that the client or a proxy gave, if there is one and it can be written anywhere; else a new one. */
-export function requestIdFrom(rawHeaders: readonly string[], newId: () => string = randomUUID): string {
-  const [given, ...others] = headerValues(rawHeaders, requestIdHeader);
-  return given !== undefined && others.length === 0 && acceptableId.test(given) ? given : newId();
 }
 
 const printable = /^[\x21-\x7e][\x20-\x7e]{0,59}$/;

@@ -5,6 +5,8 @@
 import {
   type GraphQLInputType,
   type GraphQLSchema,
+  getNullableType,
+  isInputObjectType,
   Kind,
   type OperationDefinitionNode,
   parse,
@@ -93,6 +95,7 @@ function toRoute(
   rest: NonNullable<FileOperation['rest']>,
   schema: GraphQLSchema,
 ): RestRoute {
+  const variables = readVariables(node, schema);
   return {
     ...rest,
     kind: 'operation',
@@ -103,7 +106,8 @@ function toRoute(
     document: parse(source, { noLocation: true }),
     description,
     isSole: isSole(node, rest.unwrap),
-    variables: readVariables(node, schema),
+    variables,
+    bodyNames: bodyNamesOf(variables, rest.body),
   };
 }
 
@@ -113,6 +117,12 @@ function readVariables(node: OperationDefinitionNode, schema: GraphQLSchema): Re
     const inputType = typeFromAST(schema, type) as GraphQLInputType | undefined;
     return inputType ? [{ name: variable.name.value, type: inputType, hasDefault: defaultValue !== undefined }] : [];
   });
+}
+
+function bodyNamesOf(variables: readonly RestVariable[], body: string | undefined): string[] {
+  if (body === undefined) return variables.map(({ name }) => name);
+  const type = getNullableType(variables.find(({ name }) => name === body)?.type);
+  return isInputObjectType(type) ? Object.keys(type.getFields()) : [];
 }
 
 function isSole(node: OperationDefinitionNode, path: readonly string[]): boolean {

@@ -3,9 +3,17 @@
  * Observed: who is refused, how, and who is not.
  */
 import { WebSocket } from 'ws';
+import { RestRoutes } from '../../src/client/rest/routes';
 import { createFakeDoor } from './fake-door';
 import { sendOver, startTestServer, stopTestServer, type TestServer } from './http-server';
 
+const nothing = () => Promise.reject(new Error('nothing is asked'));
+const rest = {
+  routes: () => new RestRoutes([]),
+  prefixes: ['/api/v1'],
+  proxy: { forward: nothing, limit: nothing, isOfAudience: () => false },
+  pages: undefined,
+};
 let server: TestServer;
 let url: string;
 let first: Promise<{ statusCode: number }>;
@@ -16,7 +24,7 @@ beforeEach(async () => {
   const overload = { shedding: true, maxEventLoopDelayMs: 60_000, maxInFlight: 1, priority };
   server = await startTestServer(
     { overload, expressLane: true, cors: { origins: ['https://a.test'], credentials: false } },
-    { door },
+    { door, rest },
   );
   url = await server.http.listen(0, '127.0.0.1');
   first = post('{ gated }');
@@ -116,4 +124,24 @@ describe('a gateway with more to do than it can', () => {
     while (answer.statusCode === 503) answer = await post('{ hello }');
     expect(answer.statusCode).toBe(200);
   });
+});
+
+it('refuses REST with a problem document that has the id of the request', async () => {
+  const overload = {
+    shedding: true,
+    maxEventLoopDelayMs: 60_000,
+    maxInFlight: 0,
+    priority: { operations: [], tiers: [] },
+  };
+  const busy = await startTestServer({ overload }, { rest });
+  const headers = { 'x-request-id': 'request-42' };
+  const answer = await sendOver(await busy.http.listen(0, '127.0.0.1'))({ url: '/api/v1/things', headers });
+  await stopTestServer(busy);
+  const { statusCode, headers: told } = answer;
+  expect([statusCode, told['content-type'], told['retry-after']]).toEqual([
+    503,
+    'application/problem+json; charset=utf-8',
+    '1',
+  ]);
+  expect(answer.json()).toMatchObject({ status: 503, code: 'OVERLOADED', requestId: 'request-42' });
 });

@@ -5,7 +5,7 @@
 import { createSecretKey } from 'node:crypto';
 import jsonwebtoken from 'jsonwebtoken';
 import { createAuthenticator } from '../../src/context/authenticate';
-import { createRequestContexts, requestIdFrom } from '../../src/context/create-request-context';
+import { createRequestContexts } from '../../src/context/create-request-context';
 import { createCredentialReader } from '../../src/context/credentials';
 import { limitTime, openDeadline, startNodeTimer } from '../../src/context/deadline';
 import type { RequestContext } from '../../src/context/request-context';
@@ -167,37 +167,6 @@ describe('the identity that subgraphs read', () => {
     ['a lifetime of nothing', { lifetimeMs: 0 }, /between/],
   ])('is not signed with %s', (_name, options, message) => {
     expect(() => signer(options)).toThrow(message);
-  });
-});
-
-describe('the id of a request', () => {
-  const newId = () => 'made-here';
-
-  it.each(['a', 'A-b.c_9', 'x'.repeat(64), '0193c5e1-7f6a-7cc0-8c5c-2b5b1a0f8a11'])(
-    'is the one that came: %s',
-    (id) => {
-      expect(requestIdFrom(['Host', 'a', 'X-Request-Id', id], newId)).toBe(id);
-    },
-  );
-
-  it.each([
-    ['absent', []],
-    ['empty', ['x-request-id', '']],
-    ['longer than 64', ['x-request-id', 'x'.repeat(65)]],
-    ['with a space', ['x-request-id', 'a b']],
-    ['with a line break', ['x-request-id', 'a\nb']],
-    ['with a line break behind', ['x-request-id', 'a\n']],
-    ['with a quote', ['x-request-id', 'a"b']],
-    ['markup', ['x-request-id', '<script>']],
-    ['in another script', ['x-request-id', 'ид']],
-    ['given twice', ['x-request-id', 'a', 'X-Request-ID', 'b']],
-  ])('is made here when the one that came is %s', (_name, rawHeaders) => {
-    expect(requestIdFrom(rawHeaders, newId)).toBe('made-here');
-  });
-
-  it('is a random UUID when it is made here', () => {
-    expect(requestIdFrom([])).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4/);
-    expect(requestIdFrom([])).not.toBe(requestIdFrom([]));
   });
 });
 

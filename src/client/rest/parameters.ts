@@ -45,7 +45,7 @@ export function readParameters(route: RestRoute, request: RestRequest): Paramete
     const value = request.headers[header];
     if (value !== undefined) reading.text(name, header, [String(value)]);
   }
-  reading.search(new URLSearchParams(request.search));
+  reading.search(request.search);
   reading.body(request.body);
   reading.missing();
   return reading.result();
@@ -73,15 +73,12 @@ class Reading {
   }
 
   /** Without a body, whatever is left of the variables comes from here; with one, what the body does not give. */
-  search(given: URLSearchParams): void {
-    const names = new Set(given.keys());
-    if (given.size > maxParameters) {
-      this.problems.push({ field: '?', message: `more than ${maxParameters} parameters are given` });
-      return;
-    }
-    for (const name of names) {
-      if (this.isFree(name)) this.text(name, name, given.getAll(name));
-      else this.problems.push({ field: shorten(name), message: 'there is no such parameter' });
+  search(search: string): void {
+    const { given, problems } = readSearch(search);
+    this.problems.push(...problems);
+    for (const [name, texts] of given) {
+      if (this.isFree(name)) this.text(name, name, texts);
+      else this.problems.push({ field: shorten(name), message: 'is no parameter of this route' });
     }
   }
 
@@ -89,7 +86,8 @@ class Reading {
     if (body === undefined) return;
     const { body: whole } = this.route;
     if (whole !== undefined) {
-      this.variables[whole] = body;
+      // What must be there is missing, whatever was sent in its place.
+      if (body !== null || !isNonNullType(this.byName.get(whole)?.type)) this.variables[whole] = body;
       return;
     }
     if (typeof body !== 'object' || body === null || Array.isArray(body)) {
@@ -97,7 +95,7 @@ class Reading {
       return;
     }
     for (const [name, value] of Object.entries(body)) {
-      if (!this.isFree(name)) this.problems.push({ field: shorten(name), message: 'there is no such field' });
+      if (!this.isFree(name)) this.problems.push({ field: shorten(name), message: 'is no field of this body' });
       else if (name in this.variables) this.problems.push({ field: name, message: 'is given in the URL already' });
       else this.variables[name] = value;
     }
@@ -175,6 +173,38 @@ function readText(type: GraphQLInputType, text: string): Read {
       return text === 'true' || text === 'false' ? value(text === 'true') : wrong('true or false');
     default:
       return value(text);
+  }
+}
+
+/** The parameters of a query string, without its `?`, and those that cannot be read. */
+export function readSearch(search: string): {
+  readonly given: ReadonlyMap<string, readonly string[]>;
+  readonly problems: readonly FieldProblem[];
+} {
+  const given = new Map<string, string[]>();
+  const problems: FieldProblem[] = [];
+  const parts = search.split('&').filter((part) => part !== '');
+  if (parts.length > maxParameters)
+    return { given, problems: [{ field: '?', message: `has more than ${maxParameters} parameters` }] };
+  for (const part of parts) {
+    const equals = part.indexOf('=');
+    const name = decodeText(equals < 0 ? part : part.slice(0, equals));
+    const text = equals < 0 ? '' : decodeText(part.slice(equals + 1));
+    if (name === undefined || text === undefined)
+      problems.push({ field: shorten(name ?? part), message: 'is not well encoded' });
+    else given.set(name, [...(given.get(name) ?? []), text]);
+  }
+  return { given, problems };
+}
+
+/** A part of a query string as a form writes it (`+` is a blank); undefined for what is no UTF-8, and for NUL. */
+function decodeText(text: string): string | undefined {
+  if (!/[%+]/.test(text)) return text;
+  try {
+    const decoded = decodeURIComponent(text.replaceAll('+', ' '));
+    return decoded.includes('\0') ? undefined : decoded;
+  } catch {
+    return undefined;
   }
 }
 

@@ -15,6 +15,7 @@ import { rateLimitHeaders } from '../rate-limit-headers';
 import { checkAnnouncedLength, parseContentType, tooLarge } from '../request-body';
 import { dataSecurityHeaders } from '../security-headers';
 import { needsSignIn } from './openapi-proxy';
+import { readSearch } from './parameters';
 import { problemOf, subgraphProblem } from './respond';
 import type { ProxyRoute } from './routes';
 
@@ -127,10 +128,13 @@ function targetOf({ route: { targetParts, parameters }, values, search }: ProxyP
   const parts = targetParts.map((part) =>
     part.kind === 'literal' ? part.text : encodeURIComponent(values.get(part.name) ?? ''),
   );
-  const given = new URLSearchParams(search);
+  const { given, problems } = readSearch(search);
+  const [problem] = problems;
+  if (problem) throw new ClientError('BAD_REQUEST', `"${problem.field}" ${problem.message}.`);
   const unknown = [...given.keys()].find((name) => !parameters.includes(name));
   if (unknown !== undefined) throw new ClientError('BAD_REQUEST', `There is no parameter "${unknown.slice(0, 60)}".`);
-  return `/${parts.join('/')}${given.size > 0 ? `?${given}` : ''}`;
+  const pairs = [...given].flatMap(([name, texts]) => texts.map((text) => [name, text]));
+  return `/${parts.join('/')}${pairs.length > 0 ? `?${new URLSearchParams(pairs)}` : ''}`;
 }
 
 function headersFor(route: ProxyRoute, given: IncomingHttpHeaders): Record<string, string> {

@@ -53,7 +53,7 @@ export function answerRoute(execution: Execution, options: RestAnswerOptions): H
   if (known) return known;
   if (execution.kind === 'text') return answerData(dataOf(execution.body, route), options);
   const { data, errors = [] } = execution.result;
-  if (errors.length > 0 && !(route.partial && data)) return problemOf(errors, sink, isAnonymous);
+  if (errors.length > 0 && !(route.partial && data)) return problemOf(errors, sink, isAnonymous, route);
   const value = unwrap(data, route.unwrap);
   const answer = answerData({ text: value === undefined ? 'null' : JSON.stringify(value), value }, options);
   if (errors.length === 0) return answer;
@@ -131,10 +131,10 @@ function answerData({ text, value }: Unwrapped, options: RestAnswerOptions): Htt
 function nextPage(value: unknown, url: string): string | undefined {
   const { pageInfo } = (value ?? {}) as { pageInfo?: { hasNextPage?: unknown; endCursor?: unknown } };
   if (pageInfo?.hasNextPage !== true || typeof pageInfo.endCursor !== 'string') return undefined;
-  const [path = '', search = ''] = url.split('?');
-  const parameters = new URLSearchParams(search);
+  const start = url.indexOf('?');
+  const parameters = new URLSearchParams(start < 0 ? '' : url.slice(start + 1));
   parameters.set('after', pageInfo.endCursor);
-  return `${path}?${parameters}`;
+  return `${start < 0 ? url : url.slice(0, start)}?${parameters}`;
 }
 
 /** The status of an error as a REST client understands it. */
@@ -146,13 +146,21 @@ function restStatus(error: unknown, isAnonymous: boolean): number {
   return errorTable[code].httpStatus;
 }
 
-/** The problem document of a request that failed: of its first error, with the fields that all of them name. */
-export function problemOf(errors: readonly unknown[], sink: ErrorSink, isAnonymous: boolean): HttpAnswer {
+/**
+ * The problem document of a request that failed: of its first error, with the fields that all of them name. `route`: where
+ * the variables of its operation came from.
+ */
+export function problemOf(
+  errors: readonly unknown[],
+  sink: ErrorSink,
+  isAnonymous: boolean,
+  route?: VariableSources,
+): HttpAnswer {
   const [first] = errors;
   const status = restStatus(first, isAnonymous);
   const formatted = formatErrors(errors, sink);
   const [told] = formatted;
-  const fields = formatted.flatMap((error) => fieldOf(error.message) ?? []);
+  const fields = formatted.flatMap((error) => fieldOf(error.message, route) ?? []);
   const challenge = status === 401 ? { 'www-authenticate': 'Bearer' } : {};
   return problem(status, {
     code: String(told?.extensions?.code ?? codeOf(first)),
@@ -164,11 +172,22 @@ export function problemOf(errors: readonly unknown[], sink: ErrorSink, isAnonymo
   });
 }
 
-/** `Variable "$input" got invalid value … at "input.title"; …` names a field. */
-function fieldOf(message: string): FieldProblem | undefined {
-  const [, variable, path] = /^Variable "\$(\w+)" (?:got invalid value .*? at "([^"]+)"|)/.exec(message) ?? [];
+type VariableSources = Pick<RestRoute, 'body' | 'headers'>;
+
+/** `Variable "$input" got invalid value 1 at "input.title"; String cannot …` tells of the field `title` of the body. */
+function fieldOf(message: string, route: VariableSources | undefined): FieldProblem | undefined {
+  const [, variable] = /^Variable "\$(\w+)" /.exec(message) ?? [];
   if (variable === undefined) return undefined;
-  return { field: (path ?? variable).replace(/^input\./, ''), message };
+  const [, path = variable, reason = message] =
+    /^\S+ \S+ got invalid value .*?(?: at "([^"]+)")?; (.*)$/s.exec(message) ?? [];
+  return { field: fieldAt(path, variable, route), message: reason };
+}
+
+/** As the client wrote it: a member of the body, a header, or the parameter that is called like the variable. */
+function fieldAt(path: string, variable: string, route: VariableSources | undefined): string {
+  if (variable === route?.body) return path === variable ? 'body' : path.slice(variable.length).replace(/^\./, '');
+  for (const [header, name] of route?.headers ?? []) if (name === variable) return header;
+  return path;
 }
 
 /** Of a subgraph that answers a route itself: what its refusals are called when it does not say. */

@@ -51,6 +51,8 @@ export interface RestRoute extends RestBinding {
   /** Whether each level of the way selects one field and nothing else. */
   readonly isSole: boolean;
   readonly variables: readonly RestVariable[];
+  /** What the JSON body may name, each once. */
+  readonly bodyNames: readonly string[];
 }
 
 /** A route that a subgraph answers itself. */

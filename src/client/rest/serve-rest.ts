@@ -3,10 +3,9 @@
  * as GraphQL, one answer. Clock: per request. Every failure is a problem document; nothing is executed before every
  * parameter is right.
  */
-import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ClientError } from '../../errors';
-import type { Log } from '../../telemetry/log';
+import { ClientError, type ErrorCode } from '../../errors';
+import { type Log, silentLog } from '../../telemetry/log';
 import type { Tracer } from '../../telemetry/traces';
 import { personal } from '../caching-headers';
 import type { ClientAddress } from '../client-address';
@@ -14,11 +13,11 @@ import type { CreateContext, GraphQLDoor, RequestScope } from '../door';
 import { Exchange, type ExchangeObserver } from '../exchange';
 import { preventCookieCsrf } from '../graphql-request';
 import { type HttpAnswer, withHeaders } from '../graphql-response';
+import { checkHeaderList, targetOf } from '../http-paths';
 import { executeOnce, type Idempotency } from '../idempotency';
-import { parseJson } from '../json-text';
-import type { LoadShedder } from '../load-shedding';
+import { type LoadShedder, overloaded } from '../load-shedding';
 import { rateLimitHeaders } from '../rate-limit-headers';
-import { checkAnnouncedLength, checkBodyHeaders, inflateBody } from '../request-body';
+import { checkAnnouncedLength, checkBodyHeaders, inflateBody, parseJsonText } from '../request-body';
 import { readBody, refuseOverloaded, sendAnswer } from '../serve-graphql';
 import { readParameters } from './parameters';
 import { type ProxyDeps, proxyRequest } from './proxy';
@@ -39,6 +38,8 @@ export interface RestOptions {
   readonly tracer?: Tracer | undefined;
   readonly maxBodyBytes: number;
   readonly compression: boolean;
+  /** The code with which the connection of a response was ended beside it, if it was. */
+  readonly refusalOf: (response: ServerResponse) => ErrorCode | undefined;
   readonly clientAddress: ClientAddress;
   /** Absent: nobody is refused for there being too much to do. */
   readonly shedder?: LoadShedder | undefined;
@@ -53,16 +54,18 @@ export interface RestDoor {
 export function createRestDoor(options: RestOptions): RestDoor {
   const prefixes = [...options.prefixes].sort((one, other) => other.length - one.length);
   const pathOf = (url: string): string | undefined => {
-    const end = url.indexOf('?');
-    const path = end < 0 ? url : url.slice(0, end);
-    const prefix = prefixes.find((known) => path.startsWith(known) && path.charCodeAt(known.length) === 47);
+    const target = targetOf(url);
+    const end = target.indexOf('?');
+    const path = end < 0 ? target : target.slice(0, end);
+    const prefix = prefixes.find((known) => path === known || (path.startsWith(known) && path[known.length] === '/'));
     return prefix === undefined ? undefined : path.slice(prefix.length);
   };
   return {
     pathOf,
     serve: (request, response, id) => {
       const verdict = options.shedder?.judge(request.rawHeaders) ?? 'admit';
-      if (verdict === 'refuse') refuseOverloaded(response, id);
+      if (verdict === 'refuse')
+        refuseOverloaded(response, id, problemOf([overloaded()], { id, log: silentLog }, false));
       else void new RestExchange(options, request, response, id, pathOf).run(verdict === 'ask');
     },
   };
@@ -81,14 +84,14 @@ class RestExchange {
     id: string,
     private readonly pathOf: RestDoor['pathOf'],
   ) {
-    this.url = request.url ?? '';
+    this.url = targetOf(request.url);
     this.exchange = new Exchange(id, options.log, options.tracer?.start(request.headers));
     options.observer.started();
     const leave = options.shedder?.begin();
     response.once('close', () => {
       leave?.();
       this.exchange.closed();
-      options.observer.ended(this.exchange, undefined);
+      options.observer.ended(this.exchange, options.refusalOf(response));
     });
   }
 
@@ -115,6 +118,7 @@ class RestExchange {
   /** Undefined when it was sent already. */
   private async answer(): Promise<HttpAnswer | undefined> {
     const { method = 'GET', headers } = this.request;
+    checkHeaderList(this.request);
     const found = this.options.routes().find(method, this.pathOf(this.url) ?? '');
     if (found.kind === 'none') throw new ClientError('NOT_FOUND', 'There is nothing at this path.');
     if (found.kind === 'malformed') throw new ClientError('BAD_REQUEST', found.message);
@@ -140,8 +144,8 @@ class RestExchange {
   }
 
   private get search(): string {
-    const [, search = ''] = this.url.split('?', 2);
-    return search;
+    const start = this.url.indexOf('?');
+    return start < 0 ? '' : this.url.slice(start + 1);
   }
 
   private async openContext({ name }: AnyRoute): Promise<RequestScope> {
@@ -175,18 +179,12 @@ class RestExchange {
       return undefined;
     }
     // JSON is no type that a page of another site could send.
-    checkBodyHeaders(headers);
+    checkBodyHeaders(headers, method);
     checkAnnouncedLength(headers, maxBodyBytes);
     const bytes = await new Promise<Buffer>((resolve, reject) => readBody(this.request, maxBodyBytes, resolve, reject));
     const coding = headers['content-encoding'];
     const plain = coding === undefined ? bytes : await inflateBody(bytes, coding, maxBodyBytes);
-    if (plain.length === 0) return undefined;
-    if (!isUtf8(plain)) throw new ClientError('BAD_REQUEST', 'The body is not valid UTF-8.');
-    return parseJson(
-      plain.toString('utf8'),
-      'The body',
-      route.variables.map(({ name }) => name),
-    );
+    return plain.length === 0 ? undefined : parseJsonText(plain, route.bodyNames);
   }
 
   private async execute(

@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -55,7 +56,7 @@ beforeAll(async () => {
   writeFileSync(
     join(directory, 'gateway.yaml'),
     `
-server: { port: 0, maxBodyBytes: 100000 }
+server: { port: 0, maxBodyBytes: 100000, cors: { origins: [https://a.test] }, requestTimeoutMs: 700 }
 authentication: { issuers: [${issuer}] }
 rest:
   operations: ./operations
@@ -115,6 +116,7 @@ const json = { 'content-type': 'application/json' };
 type Case = readonly [name: string, bad: Bad, status: number, code: string];
 
 const paths = [
+  '',
   '/nothing',
   '/things/1/2',
   '/thing',
@@ -211,6 +213,11 @@ const searches = [
   'first[]=1',
   'id=1',
   '=1',
+  'first=%ff',
+  'first=%zz',
+  'first%00=1',
+  '%c0%ae=1',
+  '?first=1',
   `${'colors=RED&'.repeat(201)}`,
 ].map((search): Case => [search.slice(0, 30), { path: `/things?${search}` }, 400, 'BAD_USER_INPUT']);
 const elsewhere: Case[] = [
@@ -306,6 +313,8 @@ const bodies: readonly (readonly [string | Buffer, string])[] = [
   ['{"name":"a","__proto__":{"size":1}}', 'BAD_USER_INPUT'],
   ['{"name":"a","constructor":1}', 'BAD_USER_INPUT'],
   ['{"input":{"name":"a"}}', 'BAD_USER_INPUT'],
+  ['{"name":"a","name":"b"}', 'BAD_REQUEST'],
+  ['{"name":"a","n\\u0061me":"b"}', 'BAD_REQUEST'],
 ];
 const bodied = bodies.map(([body, code]): Case => {
   return [`the body ${String(body).slice(0, 40)}`, { method: 'POST', path: '/things', headers: json, body }, 400, code];
@@ -375,6 +384,36 @@ const rights: Case[] = [
     'CSRF_PREVENTED',
   ],
 ];
+const origin = 'https://a.test';
+const heads: Case[] = [
+  ['many headers', { path: '/things', headers: { 'x-many': Array(201).fill('1') } }, 431, 'REQUEST_HEADERS_TOO_LARGE'],
+  [
+    'two types',
+    {
+      method: 'POST',
+      path: '/things',
+      headers: { 'content-type': ['application/json', 'text/plain'] },
+      body: '{"name":"a"}',
+    },
+    400,
+    'BAD_REQUEST',
+  ],
+  ['another origin at no route', { path: '/nothing', headers: { origin } }, 404, 'NOT_FOUND'],
+  ['another origin at the prefix', { path: '', headers: { origin } }, 404, 'NOT_FOUND'],
+  ['another origin, badly encoded', { path: '/things/%zz', headers: { origin } }, 400, 'BAD_REQUEST'],
+  [
+    'another origin, with no method of ours',
+    { method: 'TRACE', path: '/things', headers: { origin } },
+    405,
+    'METHOD_NOT_ALLOWED',
+  ],
+  [
+    'another origin, with a strange method',
+    { method: 'PROPFIND', path: '/things', headers: { origin } },
+    404,
+    'NOT_FOUND',
+  ],
+].map(([name, bad, status, code]): Case => [name as string, bad as Bad, status as number, code as string]);
 const keys: Case[] = ['a b', 'x'.repeat(256), ''].map((key) => {
   const bad = { method: 'POST', path: '/things', headers: { ...json, 'idempotency-key': key }, body: '{"name":"a"}' };
   return [`the key "${key.slice(0, 5)}"`, bad, 400, 'BAD_REQUEST'];
@@ -394,7 +433,56 @@ const cases: Case[] = [
   ...credentials,
   ...rights,
   ...keys,
+  ...heads,
 ];
+
+const post =
+  'POST /api/v1/things HTTP/1.1\r\nhost: x\r\nx-request-id: request-42\r\ncontent-type: application/json\r\n';
+const upload = 'POST /api/v1/hook HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
+const rawCases: (readonly [name: string, bytes: string, status: number, code: string])[] = [
+  ['no such method', 'FROB /api/v1/things HTTP/1.1\r\nhost: x\r\n\r\n', 400, 'BAD_REQUEST'],
+  ['a blank in the path', 'GET /api/v1/things/a b HTTP/1.1\r\nhost: x\r\n\r\n', 400, 'BAD_REQUEST'],
+  ['a byte beyond ASCII in the path', 'GET /api/v1/things/\xe9 HTTP/1.1\r\nhost: x\r\n\r\n', 400, 'BAD_REQUEST'],
+  ['a NUL in a header', 'GET /api/v1/things HTTP/1.1\r\nhost: x\r\na: b\x00\r\n\r\n', 400, 'BAD_REQUEST'],
+  ['no host', 'GET /api/v1/things HTTP/1.1\r\n\r\n', 400, 'BAD_REQUEST'],
+  ['two hosts', 'GET /api/v1/things HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n', 400, 'BAD_REQUEST'],
+  [
+    'a long header',
+    `GET /api/v1/things HTTP/1.1\r\nhost: x\r\na: ${'x'.repeat(40_000)}\r\n\r\n`,
+    431,
+    'REQUEST_HEADERS_TOO_LARGE',
+  ],
+  [
+    'a long URL',
+    `GET /api/v1/things?${'x'.repeat(40_000)} HTTP/1.1\r\nhost: x\r\n\r\n`,
+    431,
+    'REQUEST_HEADERS_TOO_LARGE',
+  ],
+  ['two lengths', `${upload}content-length: 1\r\ncontent-length: 2\r\n\r\n{}`, 400, 'BAD_REQUEST'],
+  ['a bad chunk', `${post}transfer-encoding: chunked\r\n\r\nzz\r\n`, 400, 'BAD_REQUEST'],
+  ['a bad chunk for a subgraph', `${upload}transfer-encoding: chunked\r\n\r\n2\r\n{}\r\nzz\r\n`, 400, 'BAD_REQUEST'],
+  ['a body that does not come', `${post}content-length: 9\r\n\r\n{`, 408, 'REQUEST_TIMEOUT'],
+  ['noise after a request', 'GET /api/v1/nothing HTTP/1.1\r\nhost: x\r\n\r\n', 404, 'NOT_FOUND'],
+];
+
+/** Sends bytes as they are, and resolves with the last answer when the connection is over, or idle. */
+function sendBytes(bytes: string): Promise<{ head: string; body: string }> {
+  return new Promise((resolve) => {
+    const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
+    let text = '';
+    socket.setEncoding('utf8');
+    socket.on('data', (chunk) => {
+      text += chunk;
+      const [, length] = /content-length: (\d+)/.exec(text) ?? [];
+      const [head = '', body = ''] = text.split('\r\n\r\n');
+      if (length === undefined || Buffer.byteLength(body) < Number(length)) return;
+      socket.destroy();
+      resolve({ head, body });
+    });
+    socket.on('error', () => resolve({ head: 'RESET', body: '' }));
+    socket.write(bytes, 'latin1');
+  });
+}
 
 describe('a bad REST request', () => {
   it.each(cases)('is a problem document: %s', async (_name, bad, status, code) => {
@@ -412,6 +500,39 @@ describe('a bad REST request', () => {
     expect(answer.body.length).toBeLessThan(3_000);
     expect(answer.body).not.toMatch(/127\.0\.0\.1|node_modules|\bat .*\.ts/);
     expect(subgraph.requests.length).toBe(before);
+  });
+
+  it.each(rawCases)('is a problem document where the path is known: %s', async (_name, bytes, status, code) => {
+    const before = subgraph.requests.length;
+    const { head, body } = await sendBytes(bytes);
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(head).toContain('content-type: application/problem+json; charset=utf-8');
+    const told = JSON.parse(body) as { status: number; code: string; requestId: string };
+    expect([told.status, told.code]).toEqual([status, code]);
+    expect(head).toContain(`x-request-id: ${bytes.includes('request-42') ? 'request-42' : told.requestId}`);
+    expect(told.requestId).toHaveLength(bytes.includes('request-42') ? 10 : 36);
+    expect(subgraph.requests.length).toBe(before);
+  });
+
+  it('is an answer of GraphQL where nobody knows of a path', async () => {
+    for (const bytes of ['\x16\x03\x01\x02\x00\x01', 'GET /graphql HTTP/1.1\r\nhost: x\r\na: \x01\r\n\r\n']) {
+      const { head, body } = await sendBytes(bytes);
+      expect(head).toContain('content-type: application/json');
+      expect(JSON.parse(body)).toMatchObject({ errors: [{ extensions: { code: 'BAD_REQUEST' } }] });
+    }
+  });
+
+  it('is read to its end, so that a client that leaves with its answer has it', async () => {
+    const large = `POST /api/v1/things HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n`;
+    const { head } = await sendBytes(`${large}content-length: 9000000\r\n\r\n${'x'.repeat(9_000_000)}`);
+    expect(head).toMatch(/^HTTP\/1.1 413 /);
+  });
+
+  it('is not one that offers another protocol, or names the whole URL', async () => {
+    const upgrade = 'connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n';
+    const add = `POST /api/v1/things HTTP/1.1\r\nhost: x\r\n${upgrade}content-type: application/json\r\ncontent-length: 12\r\n\r\n`;
+    expect((await sendBytes(`${add}{"name":"a"}`)).head).toMatch(/^HTTP\/1.1 201 /);
+    expect((await sendBytes('GET http://x/api/v1/things HTTP/1.1\r\nhost: x\r\n\r\n')).head).toMatch(/^HTTP\/1.1 200 /);
   });
 
   it('is told from a good one of the same kind', async () => {

@@ -180,6 +180,13 @@ describe('a route', () => {
     expect(Object.values(variables ?? {})).toEqual(expect.arrayContaining([1, ['RED', 'GREEN'], true, -1500]));
   });
 
+  it('takes a query string as it is: what stands after a second question mark belongs to it', async () => {
+    const first = await get('/whole/7?text=a?b+c%2Bd');
+    expect(await first.json()).toMatchObject({ echo: 'a?b c+d' });
+    const page = await get('/things?first=1&big=true&colors=RED&after=a?b');
+    expect((await page.json()) as object).toMatchObject({ nodes: [{ id: 'a?b0' }] });
+  });
+
   it('links to the next page of a connection, and not beyond the last', async () => {
     const first = await get('/things?first=1');
     expect(first.headers.get('link')).toBe('</api/v1/things?first=1&after=c%261>; rel="next"');
@@ -329,19 +336,19 @@ describe('a failure', () => {
       'a parameter that there is not',
       () => get('/things?x=1&__proto__=2'),
       [
-        { field: 'x', message: 'there is no such parameter' },
-        { field: '__proto__', message: 'there is no such parameter' },
+        { field: 'x', message: 'is no parameter of this route' },
+        { field: '__proto__', message: 'is no parameter of this route' },
       ],
     ],
     [
       'a path variable in the query',
       () => get('/things/1?id=2'),
-      [{ field: 'id', message: 'there is no such parameter' }],
+      [{ field: 'id', message: 'is no parameter of this route' }],
     ],
     [
       'a field that there is not',
       () => send('PATCH', '/things/1', { name: 'a', nope: 1 }),
-      [{ field: 'nope', message: 'there is no such field' }],
+      [{ field: 'nope', message: 'is no field of this body' }],
     ],
     ['a field that is missing', () => send('PATCH', '/things/1', {}), [{ field: 'name', message: 'is required' }]],
     ['a body that is missing', () => send('POST', '/things'), [{ field: 'body', message: 'is required' }]],
@@ -370,6 +377,22 @@ describe('a failure', () => {
       () => send('POST', '/things', { name: 'a', part: {} }),
       [{ field: 'part', message: expect.stringContaining('weight') }],
     ],
+    [
+      'a body that is null',
+      () => send('POST', '/things', null as never, json),
+      [{ field: 'body', message: 'is required' }],
+    ],
+    [
+      'a body of another type',
+      () => send('POST', '/things', []),
+      [{ field: 'body', message: expect.not.stringContaining('$') }],
+    ],
+    [
+      'a value deep in a body',
+      () => send('POST', '/things', { name: 'a', tags: ['b', 1] }),
+      [{ field: 'tags[1]', message: expect.stringMatching(/^String/) }],
+    ],
+    ['what is no UTF-8', () => get('/things?after=%ff'), [{ field: 'after', message: 'is not well encoded' }]],
   ])('names the field of %s, and executes nothing', async (_name, ask, errors) => {
     const before = subgraph.requests.length;
     const { status, errors: told } = await problem(ask());
