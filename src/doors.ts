@@ -189,7 +189,7 @@ function socketContextsOf(contexts: RequestContexts, hooks: HookRunner | undefin
     },
     async open(given, { rawHeaders, ip, log }, extensions) {
       const identity = await contexts.connections.operate(of(given), { ip, log, extensions });
-      const opened = contexts.open({ id: randomUUID(), identity, ip, rawHeaders });
+      const opened = contexts.open({ id: randomUUID(), identity, ip, rawHeaders, extensions });
       return afterOnRequest(hooks, opened, rawHeaders);
     },
   };

@@ -5,13 +5,15 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { ExecutionResult, GraphQLError } from 'graphql';
+import type { RateLimitReport } from './client/rate-limit-headers';
 import type { Config } from './config';
+import type { TrailAsker } from './context/create-request-context';
 import { headerValues } from './context/credentials';
-import type { Identity, RequestContext } from './context/request-context';
+import type { RequestContext } from './context/request-context';
 import { isOfAudience } from './policy/requirements';
 import type { ExecutableOperation } from './query-plan/engine';
 import type { FetchOutline } from './query-plan/plan-steps';
-import { type FetchRecord, Trail } from './telemetry/trail';
+import { type FetchRecord, Trail, type UnknownEntity } from './telemetry/trail';
 
 type Explain = NonNullable<Config['telemetry']['explain']>;
 
@@ -19,19 +21,26 @@ type Explain = NonNullable<Config['telemetry']['explain']>;
 export function createTrails({
   slowOperationMs: slowMs,
   explain,
-}: Config['telemetry']): ((rawHeaders: readonly string[], identity: Identity) => Trail | undefined) | undefined {
+}: Config['telemetry']): ((asker: TrailAsker) => Trail | undefined) | undefined {
   if (slowMs === undefined && !explain) return undefined;
-  return (rawHeaders, identity) => {
-    const isExplained = explain !== undefined && mayExplain(explain, rawHeaders, identity);
+  return (asker) => {
+    const isExplained = explain !== undefined && mayExplain(explain, asker);
     return isExplained || slowMs !== undefined ? new Trail(isExplained, slowMs) : undefined;
   };
 }
 
-function mayExplain({ header, token, audience }: Explain, rawHeaders: readonly string[], identity: Identity): boolean {
-  const [asked] = headerValues(rawHeaders, header);
+function mayExplain({ header, token, audience }: Explain, { rawHeaders, extensions, identity }: TrailAsker): boolean {
+  const asked = headerValues(rawHeaders, header)[0] ?? readExtension(extensions, header);
   if (asked === undefined) return false;
   if (token !== undefined && timingSafeEqual(digest(asked), digest(token))) return true;
   return audience !== undefined && isOfAudience(identity, audience);
+}
+
+/** For clients that cannot set headers: browsers on a WebSocket. */
+function readExtension(extensions: unknown, name: string): string | undefined {
+  if (typeof extensions !== 'object' || extensions === null || !Object.hasOwn(extensions, name)) return undefined;
+  const value = (extensions as Readonly<Record<string, unknown>>)[name];
+  return typeof value === 'string' ? value : undefined;
 }
 
 function digest(text: string): Buffer {
@@ -41,20 +50,30 @@ function digest(text: string): Buffer {
 /** The same result, explained. */
 export function explainResult(
   result: ExecutionResult,
-  { steps }: ExecutableOperation,
+  executable: ExecutableOperation,
   { trail, told }: RequestContext,
 ): ExecutionResult {
   if (!trail) return result;
+  const trace = traceOf(result, trail, told?.rateLimits);
+  return { ...result, extensions: { ...result.extensions, queryPlan: queryPlanOf(executable), trace } };
+}
+
+/** `extensions.queryPlan`. */
+export function queryPlanOf({ steps }: ExecutableOperation) {
   const plans = steps.map(({ plan }) => plan.outline);
-  const trace = {
+  return { text: planText(plans), steps: plans };
+}
+
+/** `extensions.trace`. */
+export function traceOf(result: ExecutionResult, trail: Trail, limits?: RateLimitReport) {
+  return {
     durationMs: round(trail.ageMs),
     fetches: trail.fetches.map(tellFetch),
     entities: trail.entities,
-    ...(told?.rateLimits && { limits: told.rateLimits }),
+    ...(trail.caching && { cache: trail.caching }),
+    ...(limits && { limits }),
     whyNull: explainNulls(result, trail),
   };
-  const queryPlan = { text: planText(plans), steps: plans };
-  return { ...result, extensions: { ...result.extensions, queryPlan, trace } };
 }
 
 function tellFetch(call: FetchRecord, index: number) {
@@ -86,7 +105,10 @@ export interface NullCause {
   /** Of the null: at or above the place where it was caused. */
   readonly path: readonly (string | number)[];
   readonly causedAt: readonly (string | number)[];
-  readonly code: string;
+  /** Absent: no error says it. */
+  readonly code?: string;
+  /** In the words of its error. */
+  readonly message?: string;
   /** What made it null, in words. */
   readonly rule: string;
   readonly subgraph: string | undefined;
@@ -95,18 +117,38 @@ export interface NullCause {
   readonly status: number | undefined;
 }
 
-/** One cause for each error that has a path. */
+/** One cause for each error that has a path, and for each null that stands for an entity which a subgraph does not know. */
 export function explainNulls({ data, errors = [] }: ExecutionResult, trail: Trail): readonly NullCause[] {
-  return errors.flatMap((error) => (error.path ? explainNull(error, error.path, data, trail) : []));
+  const unknown = new Map(trail.unknownEntities.map((entity) => [JSON.stringify(entity.path), entity]));
+  const told = errors.flatMap((error) => {
+    if (!error.path) return [];
+    const key = JSON.stringify(error.path);
+    const entity = unknown.get(key);
+    unknown.delete(key);
+    return explainNull(error, error.path, data, trail, entity);
+  });
+  const quiet = [...unknown.values()].flatMap((entity) => explainUnknown(entity, data, trail));
+  return [...told, ...quiet];
+}
+
+const unknownRule = 'the subgraph does not know the entity';
+
+function explainUnknown({ path, subgraph }: UnknownEntity, data: unknown, { fetches }: Trail): NullCause[] {
+  // Another error took it, or its parents.
+  if (pathOfNull(data, path)?.length !== path.length) return [];
+  const asked = [...fetches.entries()].filter(([, call]) => call.subgraph === subgraph && call.entities !== undefined);
+  const status = asked.at(-1)?.[1].status;
+  return [{ path, causedAt: path, rule: unknownRule, subgraph, fetches: asked.map(([index]) => index), status }];
 }
 
 function explainNull(
-  { extensions }: GraphQLError,
+  { message, extensions }: GraphQLError,
   causedAt: readonly (string | number)[],
   data: unknown,
   { fetches }: Trail,
+  entity: UnknownEntity | undefined,
 ): NullCause[] {
-  const { code = 'INTERNAL_SERVER_ERROR', serviceName: subgraph } = extensions as {
+  const { code = 'INTERNAL_SERVER_ERROR', serviceName: subgraph = entity?.subgraph } = extensions as {
     code?: string;
     serviceName?: string;
   };
@@ -114,13 +156,14 @@ function explainNull(
   const path = pathOfNull(data, causedAt);
   // An error beside a value that is there explains no null.
   if (!path) return [];
-  const rule = rules[code] ?? 'an error of the subgraph';
+  const rule = entity ? unknownRule : (rules[code] ?? 'an error of the subgraph');
   const isBubbled = path.length < causedAt.length;
   return [
     {
       path,
       causedAt,
       code,
+      message,
       rule: isBubbled ? `${rule}; a value that may not be null is below, and takes its parents with it` : rule,
       subgraph,
       fetches: failed.map(([index]) => index),

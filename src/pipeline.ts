@@ -152,6 +152,8 @@ function answerKept(
   { context, execute, share }: Running,
 ): Promise<Answer> {
   const { variables, exclusions, extensions, overrideLabels = [] } = admitted;
+  if (context.trail?.isExplained)
+    context.trail.caching = { maxAgeMs: policy.maxAgeMs, scope: policy.isPrivate ? 'private' : 'public' };
   // What is excluded, and what is told beside the answer, is about one request.
   if (exclusions || extensions || context.asksCost || context.trail?.isExplained) return share(admitted, context);
   return responses.answer({

@@ -3,13 +3,14 @@
  * this way. In: what a client asks, and the generation that serves. Out: the same as one topic can run it.
  * Clock: per subscription (plan), per event (join).
  */
-import { GraphQLError } from 'graphql';
+import { type ExecutionResult, GraphQLError } from 'graphql';
 import type { RefusedOperation } from './client/door';
 import { formatErrors } from './client/error-format';
 import { stringifyResult } from './client/graphql-response';
 import type { RequestContext } from './context/request-context';
 import type { SubscriptionContexts } from './context/subscription-contexts';
 import { ClientError, InternalError } from './errors';
+import { queryPlanOf, traceOf } from './explain';
 import type { Refused } from './operation/document';
 import { checkVariables } from './operation/variables';
 import {
@@ -38,6 +39,7 @@ import {
 import type { SubgraphEvents, SubgraphResponse, SubgraphSource } from './query-plan/subgraph-call';
 import type { PlannedSubscription } from './query-plan/topic';
 import type { Generation } from './supergraph/generation';
+import { Trail } from './telemetry/trail';
 
 export interface SubscriptionsOptions {
   /** The generation that serves. */
@@ -87,7 +89,9 @@ export async function planSubscription(
     if (admitted.kind === 'refused') return admitted;
     const primary = primaryFetchOf(admitted.executable);
     if (!primary) return { kind: 'refused', errors: nothingLeft(admitted) };
-    return new PlannedOperation(prepared, request, admitted, primary, options, options.contexts.scopeOf(context));
+    const explainedFor = context.trail?.isExplained ? context.id : undefined;
+    const scope = options.contexts.scopeOf(context);
+    return new PlannedOperation(prepared, request, admitted, primary, { ...options, scope, explainedFor });
   } catch (error) {
     if (error instanceof ClientError) return refusal(error);
     context.log.error({ error: describe(error) }, 'A subscription could not be planned for a reason that is ours');
@@ -95,6 +99,12 @@ export async function planSubscription(
   } finally {
     generation.release();
   }
+}
+
+interface PlannedOptions extends Pick<SubscriptionsOptions, 'contexts' | 'admitEvents'> {
+  readonly scope: string;
+  /** The request that is told how each event was joined: it shares them with nobody. */
+  readonly explainedFor: string | undefined;
 }
 
 /** A subscription under the generation that admitted it. */
@@ -107,14 +117,14 @@ class PlannedOperation implements PlannedSubscription {
   private readonly generation: Generation;
   private readonly contexts: SubscriptionContexts;
   readonly admitEvent: PlannedSubscription['admitEvent'];
+  readonly isExplained: boolean;
 
   constructor(
     prepared: PreparedRequest,
     request: SubscriptionRequest,
     private readonly admitted: Admitted,
     primary: CompiledFetch,
-    { contexts, admitEvents }: Pick<SubscriptionsOptions, 'contexts' | 'admitEvents'>,
-    scope: string,
+    { contexts, admitEvents, scope, explainedFor }: PlannedOptions,
   ) {
     const { generation } = prepared;
     this.generation = generation;
@@ -122,14 +132,16 @@ class PlannedOperation implements PlannedSubscription {
     if (admitEvents && generation.policies) this.admitEvent = (whoAsks) => this.admitNext(prepared, whoAsks);
     const { source, operationName, variables } = request;
     const exclusions = textOfExclusions(admitted.exclusions);
-    this.topic = JSON.stringify([scope, exclusions, operationName, variables, source]);
+    this.isExplained = explainedFor !== undefined;
+    this.topic = JSON.stringify([scope, exclusions, operationName, variables, source, explainedFor]);
     this.subgraph = primary.subgraph;
     const body = rootBody(primary, variables);
     this.subgraphSource = generation.transport.findSource({ subgraph: primary.subgraph, body, scope });
   }
 
   get extensions(): PlannedSubscription['extensions'] {
-    return this.admitted.extensions;
+    const { extensions, executable } = this.admitted;
+    return this.isExplained ? { ...extensions, queryPlan: queryPlanOf(executable) } : extensions;
   }
 
   get source(): string {
@@ -146,18 +158,24 @@ class PlannedOperation implements PlannedSubscription {
   }
 
   async join(event: SubgraphResponse, whoAsks: RequestContext, gap: Gap | undefined): Promise<string> {
-    const context = this.contexts.reopen(whoAsks);
-    const extensions = gap && { gap: { reason: gap } };
+    const trail = this.isExplained ? new Trail(true) : undefined;
+    const context = this.contexts.reopen(whoAsks, trail);
+    const extensionsOf = (result: ExecutionResult) => {
+      const told = { ...(gap && { gap: { reason: gap } }), ...(trail && { trace: traceOf(result, trail) }) };
+      return gap || trail ? { extensions: told } : {};
+    };
     try {
       const answer = await this.answer(event, context);
-      if (typeof answer === 'string')
+      if (typeof answer === 'string') {
+        const { extensions } = extensionsOf({});
         return `{"data":${answer}${extensions ? `,"extensions":${JSON.stringify(extensions)}` : ''}}`;
+      }
       const errors = answer.errors.length > 0 ? formatErrors(answer.errors, context) : undefined;
-      return stringifyResult({ ...(errors && { errors }), data: answer.data, ...(extensions && { extensions }) });
+      return stringifyResult({ ...(errors && { errors }), data: answer.data, ...extensionsOf(answer) });
     } catch (error) {
       context.log.error({ error: describe(error) }, 'An event could not be joined for a reason that is ours');
       const errors = formatErrors([maskedError(context.id)], context);
-      return stringifyResult({ errors, data: null, ...(extensions && { extensions }) });
+      return stringifyResult({ errors, data: null, ...extensionsOf({ data: null }) });
     } finally {
       context.dispose();
     }
@@ -183,7 +201,9 @@ class PlannedOperation implements PlannedSubscription {
     const { engine, transport } = generation;
     generation.acquire();
     try {
-      return await engine.executeToText(executable, variables, context, transport.call, reasonsOf(admitted), event);
+      // What is explained is completed value by value, for each null to be met.
+      const asked = this.isExplained ? { ...executable, write: undefined } : executable;
+      return await engine.executeToText(asked, variables, context, transport.call, reasonsOf(admitted), event);
     } finally {
       generation.release();
     }

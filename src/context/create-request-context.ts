@@ -19,6 +19,13 @@ import { type SubgraphIdentity, subgraphIdentityHeader } from './subgraph-identi
 
 export const requestIdHeader = 'x-request-id';
 
+/** Who may ask for a trail, by which headers and `extensions`. */
+export interface TrailAsker {
+  readonly rawHeaders: readonly string[];
+  readonly extensions?: unknown;
+  readonly identity: Identity;
+}
+
 export interface RequestContextOptions {
   readonly authenticator: Authenticator;
   readonly credentials: CredentialReader;
@@ -31,7 +38,7 @@ export interface RequestContextOptions {
   /** The header by which a client asks to be told of costs (lower case). Absent: nobody is told. */
   readonly costHeader?: string;
   /** Absent: what requests do at subgraphs is not noted. */
-  readonly createTrail?: ((rawHeaders: readonly string[], identity: Identity) => Trail | undefined) | undefined;
+  readonly createTrail?: ((asker: TrailAsker) => Trail | undefined) | undefined;
   /** Whether clients are counted by their names. */
   readonly readsClients?: boolean;
   readonly log: Log;
@@ -64,6 +71,8 @@ export interface RequestContexts {
     readonly ip?: string;
     /** Of the request that the connection began with: headers for subgraphs are made of them. */
     readonly rawHeaders?: readonly string[];
+    /** Of the operation. */
+    readonly extensions?: unknown;
   }): OpenRequest;
   /**
    * For what lives longer than a request: undefined while its credential gives what it gave, else the same request as
@@ -101,14 +110,12 @@ export function createRequestContexts(options: RequestContextOptions): RequestCo
       const identity = await authenticator.authenticate(credentials.ofRequest(rawHeaders, extensions), { log, ip });
       const headers = options.createClientHeaders?.(identity.kind !== 'anonymous');
       const settled = { id, identity, arrivedAt, log, clientAddress: ip ?? '', trace, headers, route };
-      return openRequest(options, withClientHeaders(settled, rawHeaders, options));
+      return openRequest(options, withClientHeaders(settled, { rawHeaders, extensions }, options));
     },
-    open({ id, identity, arrivedAt = now(), ip: clientAddress = '', rawHeaders = [] }) {
+    open({ id, identity, arrivedAt = now(), ip: clientAddress = '', rawHeaders = [], extensions }) {
       const log = new RequestLog(options.log, id, undefined);
-      return openRequest(
-        options,
-        withClientHeaders({ id, identity, arrivedAt, log, clientAddress }, rawHeaders, options),
-      );
+      const settled = { id, identity, arrivedAt, log, clientAddress };
+      return openRequest(options, withClientHeaders(settled, { rawHeaders, extensions }, options));
     },
     async renew({ id, identity, log, subgraphHeaders, clientAddress = '', asksCost = false }) {
       const next = await authenticator.renew(identity, { log, ip: clientAddress });
@@ -122,7 +129,7 @@ export function createRequestContexts(options: RequestContextOptions): RequestCo
 /** The rest of what is settled: what the client's headers say. Throws BAD_REQUEST for those that say nothing. */
 function withClientHeaders<T extends Omit<SettledRequest, 'forwarded'>>(
   settled: T,
-  rawHeaders: readonly string[],
+  { rawHeaders, extensions }: Pick<TrailAsker, 'rawHeaders' | 'extensions'>,
   options: RequestContextOptions,
 ) {
   const { id, identity, clientAddress } = settled;
@@ -130,7 +137,7 @@ function withClientHeaders<T extends Omit<SettledRequest, 'forwarded'>>(
     ...settled,
     forwarded: options.readHeaderSources?.({ id, identity, clientAddress, rawHeaders }) ?? noSources,
     asksCost: asksForCost(rawHeaders, options),
-    trail: options.createTrail?.(rawHeaders, identity),
+    trail: options.createTrail?.({ rawHeaders, extensions, identity }),
     client: options.readsClients ? readClient(rawHeaders) : undefined,
     clientTimeoutMs: clientTimeoutOf(rawHeaders, options),
   };

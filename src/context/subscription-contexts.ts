@@ -2,13 +2,14 @@
  * The context of each event of a subscription: that of its request, which is long over, opened again.
  * In: the context that began it. Out: one with a deadline of its own and headers that are fresh. Clock: per event.
  */
+import type { Trail } from '../telemetry/trail';
 import { headersWithoutSay, type OpenRequest, openRequest } from './create-request-context';
 import type { RequestContext } from './request-context';
 import { type SubgraphIdentity, subgraphIdentityHeader } from './subgraph-identity';
 
 export interface SubscriptionContexts {
-  /** The same request again. Who opens it disposes of it. */
-  reopen(context: RequestContext): OpenRequest;
+  /** The same request again, with this trail. Who opens it disposes of it. */
+  reopen(context: RequestContext, trail?: Trail): OpenRequest;
   /** The same text for requests that subgraphs cannot tell apart. */
   scopeOf(context: RequestContext): string;
 }
@@ -24,7 +25,7 @@ export interface SubscriptionContextOptions {
 export function createSubscriptionContexts(options: SubscriptionContextOptions): SubscriptionContexts {
   const { subgraphIdentity, now } = options;
   return {
-    reopen({ id, identity, log, subgraphHeaders, clientAddress = '' }) {
+    reopen({ id, identity, log, subgraphHeaders, clientAddress = '' }, trail) {
       const settings = { now, timeoutMs: options.timeoutMs(), ...(subgraphIdentity && { subgraphIdentity }) };
       return openRequest(settings, {
         id,
@@ -33,6 +34,7 @@ export function createSubscriptionContexts(options: SubscriptionContextOptions):
         log,
         forwarded: subgraphHeaders,
         clientAddress,
+        trail,
       });
     },
     scopeOf({ identity, subgraphHeaders }) {

@@ -13,6 +13,7 @@ import {
 } from 'graphql';
 import { type ErrorCode, InternalError } from '../errors';
 import type { Reason } from '../policy/admission';
+import type { Trail } from '../telemetry/trail';
 import type { DataPath, Failure, Failures, PlacedFailure } from './failures';
 import type { FieldShape, SelectionShape, ValueShape } from './response-shape';
 
@@ -28,6 +29,8 @@ export interface CompletionInput {
   readonly reasons: readonly Reason[];
   /** Errors after this many are counted as nulls only. */
   readonly maxErrors: number;
+  /** Told of nulls that no failure explains. */
+  readonly trail?: Trail | undefined;
 }
 
 export interface Completed {
@@ -136,7 +139,9 @@ class Completion {
     owner: SelectionShape,
   ): Value | undefined {
     if (value === null || value === undefined) {
-      return this.reportFailures(field, value, container, key, owner) ? undefined : null;
+      if (this.reportFailures(field, value, container, key, owner)) return undefined;
+      this.input.trail?.metNull(container, key, this.path);
+      return null;
     }
     if (shape.kind === 'leaf') return this.completeLeaf(field, shape.type, value);
     const { failures } = this.input;

@@ -232,7 +232,7 @@ export class Engine {
   ): Promise<Completed> {
     const introspected = executable.introspection && (await this.introspect(executable.introspection, variables));
     const gathered = await this.gather(executable, variables, context, call, reasons);
-    return this.complete(executable, gathered, introspected, reasons);
+    return this.complete(executable, gathered, introspected, reasons, context);
   }
 
   /**
@@ -254,7 +254,7 @@ export class Engine {
     }
     const gathered = await this.gather(executable, variables, context, call, reasons, event);
     const text = gathered.failures.isEmpty ? executable.write?.(gathered.data) : undefined;
-    return text ?? this.complete(executable, gathered, introspected, reasons);
+    return text ?? this.complete(executable, gathered, introspected, reasons, context);
   }
 
   /** Before anything is asked of subgraphs: what asks too much of the schema changes nothing there. */
@@ -299,11 +299,12 @@ export class Engine {
     { data, failures }: Gathered,
     introspected: Introspected | undefined,
     reasons: readonly Reason[],
+    { trail }: RequestContext,
   ): Completed {
     const { maxErrors } = this.options.limits;
     const introspection = new Map<string, unknown>();
     for (const [name, text] of introspected?.texts ?? []) introspection.set(name, JSON.parse(text));
-    const completed = complete({ shape, data: data.root, failures, introspection, reasons, maxErrors });
+    const completed = complete({ shape, data: data.root, failures, introspection, reasons, maxErrors, trail });
     if (!introspected || introspected.errors.length === 0) return completed;
     const errors = [...completed.errors, ...introspected.errors].slice(0, maxErrors);
     return { data: introspected.texts ? completed.data : null, errors };

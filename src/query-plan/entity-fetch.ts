@@ -3,6 +3,7 @@
  * back is merged into the objects they stand for. Clock: per document (compiled), per request (run).
  */
 import type { ErrorCode } from '../errors';
+import type { Trail } from '../telemetry/trail';
 import type { ContextArguments } from './context-arguments';
 import { collectObjects, type DataObject, isDataObject, mergeObject, noteShared, readOwn } from './data';
 import { type EntityPart, type EntitySlot, malformedEntities } from './entity-loader';
@@ -93,7 +94,7 @@ function unidentified(subgraph: string): Failure {
 
 function mergeSlot(
   { fetch, types, isCopied }: EntityStepOptions,
-  { data, failures }: Run,
+  { data, failures, context }: Run,
   slot: EntitySlot,
   target: DataObject,
 ): void {
@@ -108,8 +109,17 @@ function mergeSlot(
     mergeObject(target, isCopied ? structuredClone(entity) : entity, types);
     slot.uses += 1;
     if (slot.uses === 2 && !isCopied) noteShared(entity, data.shared);
-  } else if (entity !== null && !errors) {
-    failures.placeAtMissing(target, fetch.expected, malformedEntities(fetch.subgraph));
+  } else if (!errors) {
+    if (entity !== null) failures.placeAtMissing(target, fetch.expected, malformedEntities(fetch.subgraph));
+    else if (context.trail) noteUnknown(context.trail, fetch, target);
   }
   if (errors) placeErrors(fetch, failures, target, errors, 2, isDataObject(entity) ? entity : undefined);
+}
+
+function noteUnknown(trail: Trail, { subgraph, expected }: CompiledFetch, target: DataObject): void {
+  trail.doesNotKnow(
+    subgraph,
+    target,
+    expected.map(({ name }) => name),
+  );
 }

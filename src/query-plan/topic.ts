@@ -19,8 +19,10 @@ export interface PlannedSubscription {
   readonly subgraph: string;
   /** Equal sources send the same events. */
   readonly source: string;
-  /** What policies tell of its beginning. */
+  /** What is told of its beginning, to whoever it was planned for alone. */
   readonly extensions?: Readonly<Record<string, unknown>> | undefined;
+  /** Every payload has `extensions`. */
+  readonly isExplained?: boolean;
   /** Whether the next event may go to who asks as `context` does; absent: nobody has to ask. Never rejects. */
   readonly admitEvent?: ((context: RequestContext) => Promise<EventVerdict>) | undefined;
   /** As `SubgraphSource.open`. */
@@ -278,8 +280,9 @@ export class Topic {
   private deliver(payload: string, gap: Gap | undefined): Promise<void> | undefined {
     if (gap) this.options.onGap(this.subgraph, gap);
     this.options.onDelivered(this.subgraph, this.members.size);
-    if (this.members.size > deliveredPerTurn) return this.deliverInTurns(payload, gap !== undefined);
-    for (const member of this.members.keys()) member.take(this, payload, gap !== undefined);
+    const hasExtensions = gap !== undefined || this.planned.isExplained === true;
+    if (this.members.size > deliveredPerTurn) return this.deliverInTurns(payload, hasExtensions);
+    for (const member of this.members.keys()) member.take(this, payload, hasExtensions);
     return undefined;
   }
 

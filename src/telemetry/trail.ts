@@ -27,8 +27,29 @@ export interface FetchRecord {
   readonly entities: number | undefined;
 }
 
+/** A null without an error: the subgraph does not know the entity of which the value was asked. */
+export interface UnknownEntity {
+  /** In the client's names. */
+  readonly path: readonly (string | number)[];
+  readonly subgraph: string;
+}
+
+/** How long an answer may be kept, and for whom. */
+export interface CachingNote {
+  readonly maxAgeMs: number;
+  readonly scope: 'public' | 'private';
+}
+
+const maxUnknown = 100;
+
 export class Trail {
   readonly fetches: FetchRecord[] = [];
+  /** The first hundred. */
+  readonly unknownEntities: UnknownEntity[] = [];
+  /** Undefined: the answer is nobody's to keep. */
+  caching: CachingNote | undefined;
+  /** By the object of the data that stands for the entity: who does not know it, and which values it was asked for. */
+  private readonly unknown = new Map<object, { readonly subgraph: string; readonly names: ReadonlySet<string> }[]>();
   /** Entities that the answer needed, by subgraph: more than were asked for, when some stand for several places. */
   readonly wanted = new Map<string, number>();
   private readonly startedAt: number;
@@ -50,6 +71,21 @@ export class Trail {
 
   wants(subgraph: string, entities: number): void {
     this.wanted.set(subgraph, (this.wanted.get(subgraph) ?? 0) + entities);
+  }
+
+  /** `subgraph` does not know the entity that `target` stands for, of which it was asked for these values. */
+  doesNotKnow(subgraph: string, target: object, names: readonly string[]): void {
+    if (!this.isExplained) return;
+    const absent = this.unknown.get(target) ?? [];
+    absent.push({ subgraph, names: new Set(names) });
+    this.unknown.set(target, absent);
+  }
+
+  /** A value of the answer is null, and no error says why. */
+  metNull(container: object, key: string | number, path: readonly (string | number)[]): void {
+    if (this.unknown.size === 0 || this.unknownEntities.length >= maxUnknown) return;
+    const absent = this.unknown.get(container)?.find(({ names }) => names.has(String(key)));
+    if (absent) this.unknownEntities.push({ path: [...path], subgraph: absent.subgraph });
   }
 
   /** By subgraph: how many entities were asked for, and how many more places were answered by the same. */

@@ -9,15 +9,21 @@ import { createTrails } from '../../src/explain';
 import { logSlowOperation } from '../../src/observe-operations';
 import { type Log, silentLog } from '../../src/telemetry/log';
 import { Trail } from '../../src/telemetry/trail';
+import { createEventChannel } from '../support/event-channel';
 import { type Graph, startGraph } from '../support/graph';
 import { someone } from '../support/identities';
+import { subscribe } from '../support/live-client';
 
 jest.setTimeout(60_000);
 
 const itself = (reference: object) => reference;
+const changes = createEventChannel<string>();
+let added = 0;
 const users = {
   name: 'users',
-  sdl: 'type Query { users: [User!]! me: User broken: Int sure: Sure } type User @key(fields: "id") { id: ID! name: String } type Sure { value: Int! }',
+  sdl: `type Query { users: [User!]! me: User broken: Int sure: Sure } type Mutation { add: Int }
+    type Subscription { changed: User }
+    type User @key(fields: "id") { id: ID! name: String } type Sure { value: Int! }`,
   resolvers: {
     Query: {
       users: () => [{ id: '1' }, { id: '2' }, { id: '1' }],
@@ -27,6 +33,8 @@ const users = {
       },
       sure: () => ({ value: null }),
     },
+    Mutation: { add: () => ++added },
+    Subscription: { changed: { subscribe: () => changes.listen(), resolve: (id: string) => ({ id }) } },
     User: { __resolveReference: itself, name: () => 'Ada' },
   },
 };
@@ -127,11 +135,64 @@ describe('an explained request', () => {
   });
 });
 
+describe('an explained mutation', () => {
+  it('is told each step, and runs once', async () => {
+    graph.requests.length = 0;
+    const { data, extensions } = await run('mutation { one: add add }', new Trail(true));
+    expect(data).toEqual({ one: 1, add: 2 });
+    expect(extensions?.queryPlan).toMatchObject({ steps: [[{ id: 1, subgraph: 'users' }]] });
+    expect(extensions?.trace).toMatchObject({ fetches: [{ kind: 'mutation', outcome: 'ok' }] });
+  });
+});
+
+describe('an explained subscription', () => {
+  const ofUser = 'subscription { changed { name posts } }';
+
+  it('is told its plan with the first event, and with each event how it was joined; others are told nothing', async () => {
+    const explained = await listen(new Trail(true));
+    const other = await listen(undefined);
+    // What is explained is joined for itself, from the same events.
+    await changes.whenListening(1);
+    failing = true;
+    changes.publish('1');
+    await Promise.all([explained.received(1), other.received(1)]);
+    failing = false;
+    changes.publish('2');
+    await Promise.all([explained.received(2), other.received(2)]);
+    expect(explained.subscription.extensions?.queryPlan).toMatchObject({
+      steps: [[{ subgraph: 'users' }, { subgraph: 'posts' }]],
+    });
+    expect(explained.results).toMatchObject([
+      {
+        data: { changed: { name: 'Ada', posts: null } },
+        extensions: { trace: { fetches: [{ status: 503 }], whyNull: [{ path: ['changed', 'posts'] }] } },
+      },
+      { data: { changed: { posts: 3 } }, extensions: { trace: { fetches: [{ outcome: 'ok' }], whyNull: [] } } },
+    ]);
+    expect(other.subscription.extensions).toBeUndefined();
+    expect(other.results).toMatchObject([{ data: { changed: { posts: null } } }, { data: { changed: { posts: 3 } } }]);
+    expect(other.payloads.join()).not.toContain('trace');
+    for (const { subscription } of [explained, other]) subscription.stop('client');
+  });
+
+  function listen(trail: Trail | undefined) {
+    return subscribe(graph.gateway, { query: ofUser, trail });
+  }
+});
+
 describe('who may be told', () => {
   const token = 'a-token-of-thirty-two-bytes-or-more';
-  const trailFor = (explain: object | undefined, headers: readonly string[], identity = anonymous) =>
-    createTrails(createConfig({ telemetry: { explain: explain as never } }).telemetry)?.(headers, identity)
-      ?.isExplained;
+  const trailFor = (
+    explain: object | undefined,
+    rawHeaders: readonly string[],
+    identity = anonymous,
+    extensions = {},
+  ) =>
+    createTrails(createConfig({ telemetry: { explain: explain as never } }).telemetry)?.({
+      rawHeaders,
+      extensions,
+      identity,
+    })?.isExplained;
 
   it('is nobody, but who gives the token, or has the role and asks', () => {
     expect(trailFor(undefined, ['x-supergate-explain', token])).toBeUndefined();
@@ -144,6 +205,12 @@ describe('who may be told', () => {
     expect(trailFor({ audience }, [], admin as never)).toBeUndefined();
     expect(trailFor({ audience }, ['x-supergate-explain', '1'])).toBeUndefined();
     expect(() => createConfig({ telemetry: { explain: {} } })).toThrow('say who may');
+  });
+
+  it('is who says the same in the extensions of the operation, where headers cannot be set', () => {
+    expect(trailFor({ token }, [], anonymous, { 'x-supergate-explain': token })).toBe(true);
+    expect(trailFor({ token }, [], anonymous, { 'x-supergate-explain': 'x' })).toBeUndefined();
+    expect(trailFor({ token }, [], anonymous, { 'x-supergate-explain': [token] })).toBeUndefined();
   });
 });
 

@@ -7,6 +7,7 @@ import { anonymous, type Identity, type RequestContext } from '../../src/context
 import type { Gateway } from '../../src/gateway';
 import type { ClientSubscription } from '../../src/query-plan/live-subscriptions';
 import { silentLog } from '../../src/telemetry/log';
+import type { Trail } from '../../src/telemetry/trail';
 
 export interface LiveClient {
   readonly payloads: string[];
@@ -24,14 +25,15 @@ export interface LiveRequest {
   readonly variables?: Readonly<Record<string, unknown>>;
   readonly identity?: Identity;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly trail?: Trail | undefined;
 }
 
-export function liveContext({ identity = anonymous, headers = {} }: Partial<LiveRequest> = {}): RequestContext {
+export function liveContext({ identity = anonymous, headers = {}, trail }: Partial<LiveRequest> = {}): RequestContext {
   const { deadline, dispose } = openDeadline(Date.now() + 10_000, Date.now);
   // Events have deadlines of their own.
   dispose();
   const calls = { count: 0, failed: 0 };
-  return { id: 'r1', identity, deadline, log: silentLog, subgraphHeaders: headers, calls };
+  return { id: 'r1', identity, deadline, log: silentLog, subgraphHeaders: headers, calls, trail };
 }
 
 /** Subscribes; rejects with the first error of a refusal. */
