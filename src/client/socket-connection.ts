@@ -39,6 +39,7 @@ export class SocketConnection implements ErrorSink {
   readonly id: string;
   readonly log: Log;
   private phase: Phase = 'opened';
+  private refreshing: Promise<void> = Promise.resolve();
   private identity: SocketIdentity = { expiresAt: Number.POSITIVE_INFINITY };
   private readonly operations: SocketOperations;
   private readonly outbox: Outbox;
@@ -90,7 +91,7 @@ export class SocketConnection implements ErrorSink {
         void this.initialise(message.payload);
         return;
       case 'ping':
-        void this.ping(message.payload);
+        this.ping(message.payload);
         return;
       case 'pong':
         return;
@@ -129,11 +130,18 @@ export class SocketConnection implements ErrorSink {
   }
 
   /** A `ping` may carry the next token: then every subscription goes on as whom that one names, if he may. */
-  private async ping(payload: unknown): Promise<void> {
+  private ping(payload: unknown): void {
     if (this.phase !== 'ready' || payload === undefined) {
       this.outbox.sendControl('{"type":"pong"}');
       return;
     }
+    // One after the other: the last one that is sent counts, however long each takes to be checked.
+    this.refreshing = this.refreshing.then(() => this.refresh(payload));
+  }
+
+  /** Never rejects. */
+  private async refresh(payload: unknown): Promise<void> {
+    if (this.hasClosed()) return;
     try {
       const last = this.identity;
       const next = await this.deps.contexts.refresh(last, this.upgrade, payload);

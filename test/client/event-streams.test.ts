@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import type { HttpConfig } from '../../src/client/http';
 import { ClientError } from '../../src/errors';
 import { httpDefaults, startTestServer, stopTestServer, type TestServer } from './http-server';
@@ -171,6 +172,35 @@ describe('an event stream', () => {
     await waitFor(() => server.door.subscriptions[0]?.stopped === 'client');
   });
 
+  it.each([sse, multipart])('stops for a client that leaves in the middle of an event (%s)', async (accept) => {
+    await start();
+    const { port } = new URL(url);
+    const body = JSON.stringify({ query: subscription });
+    const raw = connect(Number(port), '127.0.0.1');
+    raw.write(
+      `POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\naccept: ${accept}\r\n` +
+        `content-length: ${body.length}\r\n\r\n${body}`,
+    );
+    await server.door.subscribed(1);
+    raw.pause();
+    const [live] = server.door.subscriptions;
+    // More than the network takes at once: the rest of the event is on its way when the client has gone.
+    live?.sink.next(JSON.stringify({ data: { ticks: 1, large: 'x'.repeat(20_000_000) } }), false);
+    raw.resetAndDestroy();
+    await waitFor(() => live?.stopped === 'client');
+    expect((await (await ask('{ hello }', sse)).text).includes('hello world')).toBe(true);
+  });
+
+  it('begins anew for a client that names the last event that it had: events have no ids', async () => {
+    await start();
+    const headers = { 'content-type': 'application/json', accept: sse, 'last-event-id': '7' };
+    const stream = await ask(subscription, sse, { headers });
+    expect(stream.response.status).toBe(200);
+    await server.door.subscribed(1);
+    server.door.subscriptions[0]?.sink.next(tick(1), false);
+    expect(await stream.until(tick(1))).toBe(`:\n\nevent: next\ndata: ${tick(1)}\n\n`);
+  });
+
   it('beats its heart, so that nobody between takes it for dead', async () => {
     await start({ pingIntervalMs: 20 });
     const stream = await ask(subscription, sse);
@@ -238,6 +268,20 @@ describe('a multipart subscription', () => {
     const text = await stream.text;
     expect(partsOf(text)).toEqual([{}, { payload: { data: { ticks: 1 } } }]);
     expect(text).toMatch(/--graphql--\r\n$/);
+  });
+
+  it('beats its heart with parts that say nothing, between events that are whole', async () => {
+    await start({ pingIntervalMs: 20 });
+    const stream = await ask(subscription, multipart);
+    await server.door.subscribed(1);
+    const { sink } = server.door.subscriptions[0]!;
+    const heartbeat = `\r\n\r\n{}\r\n--graphql`;
+    while (partsOf(await stream.until(heartbeat)).length < 4) await new Promise((resolve) => setTimeout(resolve, 5));
+    sink.next(tick(1), false);
+    await stream.until(tick(1));
+    sink.end({ kind: 'complete' });
+    const parts = partsOf(await stream.text);
+    expect(parts.filter((part) => JSON.stringify(part) !== '{}')).toEqual([{ payload: { data: { ticks: 1 } } }]);
   });
 
   it('tells an error that ends it beside an empty payload', async () => {

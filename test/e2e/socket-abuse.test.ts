@@ -1,6 +1,6 @@
 /**
  * Clients of every bad manner at once, against a whole gateway. Real: the gateway as `supergate serve` starts it, a
- * subgraph over graphql-transport-ws, sockets. Observed: who still listens at the subgraph when all of them have gone,
+ * subgraph over graphql-transport-ws, sockets and event streams. Observed: who still listens at the subgraph when all of them have gone,
  * what the gateway counts, and that a good client is served all the time.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ import { createSubgraphServer, type SubgraphServer } from '../support/subgraph-s
 jest.setTimeout(120_000);
 
 const rounds = 6;
-const socketsPerRound = 30;
+const clientsPerRound = 45;
 const ticks = createEventChannel<number>();
 const directory = mkdtempSync(join(tmpdir(), 'supergate-abuse-'));
 let subgraph: SubgraphServer;
@@ -115,6 +115,28 @@ async function misbehave(url: string, dice: (sides: number) => number): Promise<
   await closed;
 }
 
+const streamTypes = ['text/event-stream', 'multipart/mixed;subscriptionSpec=1.0,application/json'];
+
+/** What one event stream does: it is left before it has begun, while it goes on, or in the middle of an event. */
+async function abandon(dice: (sides: number) => number): Promise<void> {
+  const client = new AbortController();
+  const query = dice(6) === 0 ? 'subscription { nope' : `subscription { tick(room: ${dice(3)}) }`;
+  const leave = () => client.abort();
+  if (dice(3) === 0) setTimeout(leave, dice(20));
+  try {
+    const { body } = await fetch(gateway.graphqlUrl, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: streamTypes[dice(2)] ?? '', 'last-event-id': '3' },
+      body: JSON.stringify({ query }),
+      signal: client.signal,
+    });
+    setTimeout(leave, dice(40));
+    for await (const _chunk of body ?? []) if (dice(3) === 0) leave();
+  } catch {
+    // It has left.
+  }
+}
+
 const active = async (): Promise<string | undefined> => {
   const text = await (await fetch(gateway.graphqlUrl.replace('/graphql', '/metrics'))).text();
   return /^supergate_websocket_connections(?:\{[^}]*\})? (\d+)/m.exec(text)?.[1];
@@ -135,7 +157,10 @@ it('leaves no subscription at the subgraph, and serves a good client all the tim
   await ticks.whenListening(1);
   for (let round = 1; round <= rounds; round++) {
     await Promise.all(
-      Array.from({ length: socketsPerRound }, (_, index) => misbehave(url, createDice(round * 1_000 + index))),
+      Array.from({ length: clientsPerRound }, (_, index) => {
+        const dice = createDice(round * 1_000 + index);
+        return index % 3 === 0 ? abandon(dice) : misbehave(url, dice);
+      }),
     );
     ticks.publish(round);
   }
