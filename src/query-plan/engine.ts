@@ -34,6 +34,7 @@ import {
   textOfSchemaAnswer,
   writeIntrospection,
 } from './introspection';
+import { omitKnownTypes } from './known-types';
 import { OperationPlanner, type Planner, planKey } from './operation-planner';
 import { type CompiledPlan, outlineOf, planSteps, type SerialStep } from './plan-steps';
 import { PreparedOperations, type PreparedVariant } from './prepared-operations';
@@ -208,6 +209,7 @@ export class Engine {
       const startedAt = performance.now();
       const fetches = await operation.plan(this.options.planner, rootFields);
       this.options.onPhase?.('plan', (performance.now() - startedAt) / 1_000);
+      omitKnownTypes(fetches, this.options.types.schema);
       return {
         ...compileProgram(fetches, this.options.types),
         outline: outlineOf(fetches),

@@ -15,8 +15,8 @@ export interface PlannedFetch {
   node: FetchNode;
   /** Where its objects are: travelling names, and `@` for the items of a list or nothing. */
   readonly path: readonly string[];
-  /** The type of all its objects, where that is known: the planner may leave out `__typename` there. */
-  readonly typeName: string | undefined;
+  /** The type of all its objects, where that is known: `__typename` may not have been asked there. */
+  typeName: string | undefined;
   /** What representations are made of; undefined for root fields. */
   requires: readonly RequiredSelection[] | undefined;
   /** What must be there first, and what it brings: `users.name`, whatever lists lie between. */

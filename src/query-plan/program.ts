@@ -10,7 +10,7 @@ import { EntityLoader } from './entity-loader';
 import type { Failures } from './failures';
 import { type CompiledFetch, compileFetch, rootStep } from './fetch';
 import type { PlannedFetch } from './fetch-list';
-import { compileRepresentation, findTyped } from './representations';
+import { compileRepresentation } from './representations';
 import { compileRewrites } from './rewrites';
 import type { SubgraphCall } from './subgraph-call';
 import type { SupergraphTypes } from './supergraph-types';
@@ -97,8 +97,7 @@ class FetchCompiler {
     const fetch = compileFetch(node, types);
     if (!requires) return rootStep(fetch, path, types, this.isAlone);
     const rewriteInput = compileRewrites(node.inputRewrites, types);
-    const represent = compileRepresentation(fetch.subgraph, requires, rewriteInput, types);
-    const find = typeName === undefined ? represent : findTyped(typeName, represent);
+    const find = compileRepresentation(fetch.subgraph, requires, { rewrite: rewriteInput, typeName }, types);
     const common = { path, find, types, isCopied: this.hasContexts };
     if (node.contextRewrites?.length) {
       this.contextCount += 1;

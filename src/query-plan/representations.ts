@@ -69,6 +69,12 @@ export type FindSlot = <Slot extends object>(object: DataObject, slots: SlotTabl
 
 type Select = (source: DataObject, into: DataObject) => Missing | undefined;
 
+export interface RepresentationOptions {
+  readonly rewrite: Rewrite | undefined;
+  /** The type of all objects, where that is known: they need not name it. */
+  readonly typeName: string | undefined;
+}
+
 /**
  * Compiles `requires` for a fetch from `subgraph`. An entity whose keys are all null has no representation; one part of
  * a key may well be null.
@@ -76,12 +82,13 @@ type Select = (source: DataObject, into: DataObject) => Missing | undefined;
 export function compileRepresentation(
   subgraph: string,
   requires: readonly RequiredSelection[],
-  rewrite: Rewrite | undefined,
+  { rewrite, typeName }: RepresentationOptions,
   types: SupergraphTypes,
 ): FindSlot {
-  if (!rewrite && requires.every(isFlat)) return compileFlat(subgraph, requires, types);
+  if (!rewrite && requires.every(isFlat)) return compileFlat(subgraph, requires, typeName, types);
   const select = compileSelections(requires, types);
   return (object, slots) => {
+    if (typeName !== undefined) object.__typename ??= typeName;
     const value: DataObject = {};
     const missing = select(object, value);
     if (missing) return missing;
@@ -94,14 +101,6 @@ export function compileRepresentation(
     const identifies = keys.some((key) => key.some((field) => value[field] !== null));
     if (!identifies) return new Missing(object, first[0] ?? '');
     return slots.ofText(JSON.stringify(value));
-  };
-}
-
-/** The same for objects that are all of one type, and may not have been asked for it. */
-export function findTyped(typeName: string, find: FindSlot): FindSlot {
-  return (object, slots) => {
-    object.__typename ??= typeName;
-    return find(object, slots);
   };
 }
 
@@ -135,12 +134,17 @@ interface FlatField {
 }
 
 /** The same as the general way, but for objects that were asked about before nothing is put together. */
-function compileFlat(subgraph: string, requires: readonly RequiredSelection[], types: SupergraphTypes): FindSlot {
+function compileFlat(
+  subgraph: string,
+  requires: readonly RequiredSelection[],
+  knownName: string | undefined,
+  types: SupergraphTypes,
+): FindSlot {
   const byType = new Map<string, FlatType | undefined>();
   let lastName: string | undefined;
   let last: FlatType | undefined;
   return (object, slots) => {
-    const typeName = object.__typename;
+    const typeName = knownName ?? object.__typename;
     if (typeof typeName !== 'string') return undefined;
     if (typeName !== lastName) {
       last = byType.get(typeName);
