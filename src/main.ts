@@ -28,6 +28,7 @@ import type { MetricSamples } from './telemetry/exposition';
 import { type AdjustableLog, createLog, type Log } from './telemetry/log';
 import { createMetrics, type Metrics } from './telemetry/metrics';
 import type { Tracer, TracingOptions } from './telemetry/traces';
+import type { PrimaryLink } from './worker';
 
 export interface ServeOptions {
   /** A `supergraph.yaml`, a composed supergraph as `.graphql`, or the URL of one. */
@@ -39,8 +40,8 @@ export interface ServeOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Whether `config` is read anew when the file changes. */
   readonly watchConfig?: boolean;
-  /** What it has of its primary, where it is one of several workers: the metrics of all. */
-  readonly worker?: { readonly renderMetrics: Metrics['render'] };
+  /** What it has of its primary, where it is one of several workers: the metrics of all, and who writes their files. */
+  readonly worker?: Pick<PrimaryLink, 'renderMetrics' | 'appendTo'>;
   /** Ends the process as the first SIGTERM does, when an operator asks for it. Without it, the server closes. */
   readonly drain?: () => void;
 }
@@ -116,7 +117,7 @@ async function open(
     identityHeaders: () => identityHeaders(identity),
     log,
   });
-  const observer = observeOperations(config.telemetry, { metrics, log });
+  const observer = observeOperations(config.telemetry, { metrics, log, appendTo: options.worker?.appendTo });
   const redis = config.redis && openRedis({ ...config.redis, log });
   const gateway = createGateway(
     { supergraph, config },

@@ -56,17 +56,24 @@ export interface OperationObserver {
   close(): Promise<void>;
 }
 
+interface ObserverParts {
+  readonly metrics: Metrics;
+  readonly log: Log;
+  /** What adds text to a file; one of several workers leaves that to its primary. */
+  readonly appendTo?: typeof createRotatingFile | undefined;
+}
+
 /** Logs slow operations, and counts what is used where that is configured. */
 export function observeOperations(
   { usage: config }: Config['telemetry'],
-  { metrics, log }: { readonly metrics: Metrics; readonly log: Log },
+  { metrics, log, appendTo = createRotatingFile }: ObserverParts,
 ): OperationObserver {
   if (!config) return { ended: logSlowOperation, close: async () => {} };
   const generations = new WeakMap<Operation, Generation>();
   const usage = new Usage<Operation>({
     ...config,
     describe: (operation) => describeUse(operation, generations.get(operation)),
-    write: config.file === undefined ? writeToOutput : createRotatingFile(rotationOf(config.file, config)),
+    write: config.file === undefined ? writeToOutput : appendTo({ ...config, file: config.file }),
     metrics: metrics.usage,
     now: Date.now,
   });
@@ -84,10 +91,6 @@ export function observeOperations(
       await flush();
     },
   };
-}
-
-function rotationOf(file: string, { maxFileBytes, maxFiles }: NonNullable<Config['telemetry']['usage']>) {
-  return { file, maxBytes: maxFileBytes, maxFiles };
 }
 
 function writeToOutput(lines: string): Promise<void> {

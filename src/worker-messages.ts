@@ -4,9 +4,10 @@
  */
 import type { AdminAnswer, AdminRequest } from './client/admin';
 import type { MetricSamples } from './telemetry/exposition';
+import type { RotatingFileOptions } from './telemetry/rotating-file';
 
 export type FromPrimary =
-  | { readonly kind: 'samples' | 'rendered'; readonly id: number; readonly value?: unknown }
+  | { readonly kind: 'samples' | 'rendered' | 'appended'; readonly id: number; readonly value?: unknown }
   | ({ readonly kind: 'admin'; readonly id: number; readonly method: string; readonly path: string } & AskedOfAdmin)
   /** Another worker has taken its place. */
   | { readonly kind: 'retire' };
@@ -19,6 +20,8 @@ export interface AskedOfAdmin {
 export type FromWorker =
   | { readonly kind: 'ready'; readonly url: string }
   | { readonly kind: 'answer'; readonly id: number; readonly value: MetricSamples | AdminAnswer }
+  /** It wants text added to a file that all of them write. `appended` tells what went wrong, or an empty text. */
+  | { readonly kind: 'append'; readonly id: number; readonly to: RotatingFileOptions; readonly text: string }
   /** It wants the metrics of all. */
   | { readonly kind: 'render'; readonly id: number }
   /** It takes more memory than it may. */

@@ -6,11 +6,14 @@ import type { AdminAnswer, AdminRoute } from './client/admin';
 import type { RunningGateway } from './main';
 import { renderAll } from './telemetry/exposition';
 import type { Metrics } from './telemetry/metrics';
+import type { RotatingFileOptions } from './telemetry/rotating-file';
 import { type FromPrimary, type FromWorker, Questions } from './worker-messages';
 
 export interface PrimaryLink {
   /** The metrics of all workers; of none when the primary does not answer. */
   readonly renderMetrics: Metrics['render'];
+  /** Adds text to a file that the primary writes for all workers. Rejects when it cannot be written. */
+  appendTo(options: RotatingFileOptions): (text: string) => Promise<void>;
   /** Whether another worker has taken its place already: then balancers need not look away. */
   isReplaced(): boolean;
   /** From now on it serves. `end` lets everything finish and ends the process. */
@@ -31,10 +34,15 @@ export function linkToPrimary(process: NodeJS.Process): PrimaryLink {
       const rendered = await questions.ask((id) => send({ kind: 'render', id }));
       return (rendered as Awaited<ReturnType<Metrics['render']>> | undefined) ?? renderAll([]);
     },
+    appendTo: (to) => async (text) => {
+      const problem =
+        (await questions.ask((id) => send({ kind: 'append', id, to, text }))) ?? 'the primary did not answer';
+      if (problem !== '') throw new Error(String(problem));
+    },
     isReplaced: () => isReplaced,
     attach(server, end, maxMemoryBytes) {
       process.on('message', (message: FromPrimary) => {
-        if (message.kind === 'rendered') questions.answer(message.id, message.value);
+        if (message.kind === 'rendered' || message.kind === 'appended') questions.answer(message.id, message.value);
         else if (message.kind === 'samples') {
           void server.samples().then((value) => send({ kind: 'answer', id: message.id, value }));
         } else if (message.kind === 'admin') {

@@ -7,6 +7,7 @@ import cluster, { type Worker } from 'node:cluster';
 import type { AdminAnswer, AdminRoute } from './client/admin';
 import { type MetricSamples, renderAll } from './telemetry/exposition';
 import type { Log } from './telemetry/log';
+import { createRotatingFile } from './telemetry/rotating-file';
 import { type FromPrimary, type FromWorker, Questions } from './worker-messages';
 
 export interface WorkersOptions {
@@ -39,6 +40,8 @@ const stableMs = 60_000;
 export class Workers {
   private readonly states = new Set<WorkerState>();
   private readonly questions = new Questions();
+  /** That workers write, by their settings: one writer, or what one adds is lost when another one puts the file aside. */
+  private readonly files = new Map<string, (text: string) => Promise<void>>();
   private url = '';
   private losses = 0;
   private isClosing = false;
@@ -88,6 +91,8 @@ export class Workers {
     if (message.kind === 'answer') this.questions.answer(message.id, message.value);
     else if (message.kind === 'render') {
       void this.renderMetrics().then((value) => send(state, { kind: 'rendered', id: message.id, value }));
+    } else if (message.kind === 'append') {
+      void this.append(message).then((value) => send(state, { kind: 'appended', id: message.id, value }));
     } else {
       const { log } = this.options;
       log.warn(
@@ -96,6 +101,15 @@ export class Workers {
       );
       void this.restart([state]);
     }
+  }
+
+  /** Resolves to what went wrong, or an empty text. */
+  private append({ to, text }: Extract<FromWorker, { kind: 'append' }>): Promise<string> {
+    // Settings may change with a restart of the workers.
+    const key = JSON.stringify(to);
+    const append = this.files.get(key) ?? createRotatingFile(to);
+    this.files.set(key, append);
+    return append(text).then(() => '', String);
   }
 
   private replaceLost({ worker, startedAt }: WorkerState, end: { status: number | null; signal: string | null }): void {

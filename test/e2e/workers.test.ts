@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
@@ -17,15 +17,26 @@ let subgraphs: SubgraphServer;
 let directory: string;
 let gateway: GatewayProcess;
 let adminUrl = '';
+const maxMemoryBytes = 800_000_000;
 
 beforeAll(async () => {
   subgraphs = await createSubgraphServer();
   directory = writeGraph(subgraphs, '{}');
   writeFileSync(
     join(directory, 'gateway.yaml'),
-    'server: { port: 0 }\nadmin: { port: 0 }\ntelemetry: { logLevel: info }\ntimeouts: { readinessMs: 0, drainMs: 10000 }\n',
+    `server: { port: 0, workerMaxMemoryBytes: ${maxMemoryBytes} }
+admin: { port: 0 }
+telemetry: { logLevel: info, usage: { file: ./usage.ndjson, intervalMs: 200, maxFileBytes: 500, maxFiles: 1000 } }
+timeouts: { readinessMs: 0, drainMs: 10000 }
+`,
   );
-  gateway = await startGatewayProcess(directory, [], ['--workers', '2']);
+  // Loaded in each worker: one that is told so takes much memory; all count as having run for long.
+  const appetite = join(directory, 'appetite.cjs');
+  writeFileSync(
+    appetite,
+    `process.uptime = () => 1_000; process.on('SIGUSR1', () => { process.kept = Buffer.alloc(${maxMemoryBytes}, 1); });`,
+  );
+  gateway = await startGatewayProcess(directory, [appetite], ['--workers', '2']);
   while (adminUrl === '') {
     adminUrl = /"url":"(\S+?)","msg":"The endpoints for operators are open"/.exec(gateway.output())?.[1] ?? '';
     await sleep(20);
@@ -42,7 +53,7 @@ const admin = async (path: string) => (await fetch(adminUrl + path)).json() as P
 const pids = async () => Object.keys(await admin('/log-level')).map(Number);
 
 /** Clients that keep their connections, and ask until they are told to end. `lost`: what they got instead of an answer. */
-function startClients(count: number) {
+function startClients(count: number, query = '{ hello }') {
   let isOver = false;
   const seen = { answered: 0, lost: [] as string[] };
   const client = async () => {
@@ -50,7 +61,7 @@ function startClients(count: number) {
     const options = { method: 'POST', headers: { 'content-type': 'application/json' }, dispatcher } as const;
     while (!isOver) {
       try {
-        const answer = await request(gateway.graphqlUrl, { ...options, body: '{"query":"{ hello }"}' });
+        const answer = await request(gateway.graphqlUrl, { ...options, body: JSON.stringify({ query }) });
         const text = await answer.body.text();
         if (text === '{"data":{"hello":"world"}}') seen.answered += 1;
         else seen.lost.push(text);
@@ -102,6 +113,39 @@ describe('two workers', () => {
     }
     await clients.answeredMore(50);
     expect((await clients.end()).lost).toEqual([]);
+  });
+
+  it('write usage into one file, which is put aside when it is full, and lose no line', async () => {
+    const clients = startClients(6, 'query Counted { hello }');
+    await clients.answeredMore(300);
+    const { answered, lost } = await clients.end();
+    expect(lost).toEqual([]);
+    const names = () => readdirSync(directory).filter((name) => name.startsWith('usage.ndjson'));
+    const written = () =>
+      names()
+        .flatMap((name) => readFileSync(join(directory, name), 'utf8').trimEnd().split('\n'))
+        .map((line) => JSON.parse(line) as { operation: string; requests: number })
+        .filter(({ operation }) => operation === 'Counted')
+        .reduce((sum, { requests }) => sum + requests, 0);
+    while (written() < answered) await sleep(100);
+    expect(written()).toBe(answered);
+    expect(names().length).toBeGreaterThan(2);
+  });
+
+  it('are replaced when they take too much memory, and nobody loses an answer', async () => {
+    const [heavy = 0, other = 0] = await pids();
+    const clients = startClients(6);
+    await clients.answeredMore(50);
+    process.kill(heavy, 'SIGUSR1');
+    let now = [heavy];
+    while (now.length !== 2 || now.includes(heavy)) {
+      await sleep(100);
+      now = await pids();
+    }
+    await clients.answeredMore(50);
+    expect((await clients.end()).lost).toEqual([]);
+    expect(now).toContain(other);
+    expect(gateway.output()).toContain(`"worker":${heavy},"bytes"`);
   });
 
   it('go on when one is killed, and another one takes its place', async () => {

@@ -126,7 +126,7 @@ describe('a file of lines', () => {
   it('is put aside when it is full, and the oldest is deleted', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'supergate-usage-'));
     const file = join(directory, 'usage.ndjson');
-    const write = createRotatingFile({ file, maxBytes: 10, maxFiles: 3 });
+    const write = createRotatingFile({ file, maxFileBytes: 10, maxFiles: 3 });
     for (const text of ['one 1\n', 'two\n', 'three\n', 'four and more\n', 'five\n']) await write(text);
     expect(readdirSync(directory).sort()).toEqual(['usage.ndjson', 'usage.ndjson.1', 'usage.ndjson.2']);
     expect(['', '.1', '.2'].map((end) => readFileSync(file + end, 'utf8'))).toEqual([
