@@ -30,13 +30,20 @@ telemetry: { logLevel: info, usage: { file: ./usage.ndjson, intervalMs: 200, max
 timeouts: { readinessMs: 0, drainMs: 10000 }
 `,
   );
-  // Loaded in each worker: one that is told so takes much memory; all count as having run for long.
-  const appetite = join(directory, 'appetite.cjs');
+  // Loaded in each process: one that is told so takes much memory, all count as having run for long, and who adds to a
+  // file is noted.
+  const preloaded = join(directory, 'preloaded.cjs');
   writeFileSync(
-    appetite,
-    `process.uptime = () => 1_000; process.on('SIGUSR1', () => { process.kept = Buffer.alloc(${maxMemoryBytes}, 1); });`,
+    preloaded,
+    `process.uptime = () => 1_000; process.on('SIGUSR1', () => { process.kept = Buffer.alloc(${maxMemoryBytes}, 1); });
+const files = require('node:fs/promises');
+const { appendFile } = files;
+files.appendFile = (...given) => {
+  require('node:fs').appendFileSync(${JSON.stringify(join(directory, 'writers'))}, process.pid + ' ');
+  return appendFile(...given);
+};`,
   );
-  gateway = await startGatewayProcess(directory, [appetite], ['--workers', '2']);
+  gateway = await startGatewayProcess(directory, [preloaded], ['--workers', '2']);
   while (adminUrl === '') {
     adminUrl = /"url":"(\S+?)","msg":"The endpoints for operators are open"/.exec(gateway.output())?.[1] ?? '';
     await sleep(20);
@@ -130,6 +137,9 @@ describe('two workers', () => {
     while (written() < answered) await sleep(100);
     expect(written()).toBe(answered);
     expect(names().length).toBeGreaterThan(2);
+    // Two who put it aside at a time could lose lines.
+    const writers = readFileSync(join(directory, 'writers'), 'utf8').trim().split(' ').map(Number);
+    expect([...new Set(writers)]).toEqual([gateway.child.pid]);
   });
 
   it('are replaced when they take too much memory, and nobody loses an answer', async () => {
