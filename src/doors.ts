@@ -30,7 +30,7 @@ import { createTrails } from './explain';
 import type { Gateway } from './gateway';
 import { afterOnRequest } from './hooks';
 import type { KnownOperations } from './open-operations';
-import { notReady, type PreparedRequest } from './pipeline';
+import { inParts, notReady, type PreparedRequest } from './pipeline';
 import { isOfAudience } from './policy/requirements';
 import type { RedisConnection } from './redis';
 import type { RestRouteTable } from './supergraph/rest-routes';
@@ -217,8 +217,10 @@ function doorOf(gateway: Gateway): GraphQLDoor {
         scope as RequestScope & RequestContext,
         sink,
       ) as Promise<LiveSubscription | RefusedOperation>,
-    execute: (prepared, { variables = {} }, scope) =>
-      gateway.answer(prepared as PreparedRequest, variables, scope as RequestScope & RequestContext),
+    execute: (prepared, { variables = {} }, scope, takesParts = false) => {
+      const [asked, context] = [prepared as PreparedRequest, scope as RequestScope & RequestContext];
+      return gateway.answer(takesParts ? inParts(asked, context) : asked, variables, context);
+    },
   };
 }
 

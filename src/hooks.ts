@@ -145,6 +145,7 @@ function codesOf({ errors = [] }: ExecutionResult): readonly string[] {
 }
 
 function withExtensions(answer: Answer, extensions: Readonly<Record<string, unknown>>): Answer {
-  const result = answer.kind === 'text' ? (JSON.parse(answer.body) as ExecutionResult) : answer.result;
-  return { kind: 'result', result: { ...result, extensions: { ...result.extensions, ...extensions } } };
+  const { result, later }: Extract<Answer, { kind: 'result' }> =
+    answer.kind === 'text' ? { kind: 'result', result: JSON.parse(answer.body) as ExecutionResult } : answer;
+  return { kind: 'result', result: { ...result, extensions: { ...result.extensions, ...extensions } }, later };
 }

@@ -29,6 +29,8 @@ export interface PreparedRequest {
   readonly kind: 'prepared';
   readonly operation: Operation['type'];
   readonly operationName: string | undefined;
+  /** Whether parts of its answer may come later. */
+  readonly defers: boolean;
   readonly target: Operation;
   readonly generation: Generation;
 }
@@ -73,7 +75,8 @@ function pickOperation(
   if (document.kind === 'refused') return document;
   const target = selectOperation(document, operationName);
   if (target instanceof ClientError) return { kind: 'refused', errors: [target] };
-  return { kind: 'prepared', operation: target.type, operationName: target.name, target, generation };
+  const { type: operation, name, inParts } = target;
+  return { kind: 'prepared', operation, operationName: name, defers: inParts !== undefined, target, generation };
 }
 
 /** What an operation was admitted to run. */
@@ -155,7 +158,8 @@ function answerKept(
   if (context.trail?.isExplained)
     context.trail.caching = { maxAgeMs: policy.maxAgeMs, scope: policy.isPrivate ? 'private' : 'public' };
   // What is excluded, and what is told beside the answer, is about one request.
-  if (exclusions || extensions || context.asksCost || context.trail?.isExplained) return share(admitted, context);
+  const isOwn = exclusions || extensions || admitted.executable.deferral;
+  if (isOwn || context.asksCost || context.trail?.isExplained) return share(admitted, context);
   return responses.answer({
     policy,
     varying: policies.varying,
@@ -171,6 +175,12 @@ function answerKept(
   });
 }
 
+/** The same, to be answered in parts where it defers any. What is told of the whole answer needs it in one piece. */
+export function inParts(prepared: PreparedRequest, { asksCost, trail }: RequestContext): PreparedRequest {
+  const target = prepared.target.inParts;
+  return target && !asksCost && !trail?.isExplained ? { ...prepared, target } : prepared;
+}
+
 /** Answers a prepared query or mutation in the cheapest form. */
 export function answerOperation(
   prepared: PreparedRequest,
@@ -180,6 +190,7 @@ export function answerOperation(
   const { engine, transport, sharedQueries, caching } = prepared.generation;
   const execute = async (admitted: Admitted, asker: RequestContext): Promise<Answer> => {
     const { executable, variables: checked } = admitted;
+    if (executable.deferral) return beginParts(prepared, admitted, asker);
     if (admitted.count || asker.trail?.isExplained) {
       const completed = await engine.execute(executable, checked, asker, transport.call, reasonsOf(admitted));
       return { kind: 'result', result: toResult(completed, admitted, asker) };
@@ -193,13 +204,29 @@ export function answerOperation(
     if (prepared.operation === 'mutation')
       return execute(admitted, asker).finally(() => sharedQueries?.mutationEnded());
     // What is told beside the answer is about one request.
-    if (!sharedQueries || admitted.extensions || asker.trail?.isExplained) return execute(admitted, asker);
-    const { variables: checked, exclusions } = admitted;
-    return sharedQueries.share(admitted.executable, checked, asker, exclusions, () => execute(admitted, asker));
+    const { executable, variables: checked, exclusions } = admitted;
+    const isOwn = admitted.extensions || executable.deferral || asker.trail?.isExplained;
+    if (!sharedQueries || isOwn) return execute(admitted, asker);
+    return sharedQueries.share(executable, checked, asker, exclusions, () => execute(admitted, asker));
   };
   const run = (admitted: Admitted): Promise<Answer> =>
     caching ? answerOrKept(prepared, admitted, { context, execute, share }) : share(admitted, context);
   return refuseOr(prepared, variables, context, run, (result) => ({ kind: 'result', result }));
+}
+
+/** The beginning of an answer; its generation stays open until the last fetch is done. */
+async function beginParts(
+  { generation }: PreparedRequest,
+  { executable, variables, extensions }: Admitted,
+  context: RequestContext,
+): Promise<Answer> {
+  const { engine, transport } = generation;
+  const parts = engine.executeInParts(executable, variables, context, transport.call);
+  generation.acquire();
+  void parts.whenDone.then(() => generation.release());
+  const { data, errors } = await parts.begin();
+  const result = { ...(errors.length > 0 && { errors }), data, ...(extensions && { extensions }) };
+  return { kind: 'result', result, later: parts.hasNext ? parts : undefined };
 }
 
 export function reasonsOf({ exclusions }: Pick<Admitted, 'exclusions'>): readonly Reason[] | undefined {

@@ -29,6 +29,8 @@ export interface PreparedOperation {
   readonly kind: 'prepared';
   readonly operation: OperationType;
   readonly operationName?: string | undefined;
+  /** Whether parts of its answer may come later. */
+  readonly defers?: boolean;
 }
 
 export interface RefusedOperation {
@@ -77,7 +79,23 @@ export type CreateContext = (request: IncomingRequest) => Promise<RequestScope>;
 /** An executed operation: the finished JSON text of an answer without errors (`{"data":...}`), or a result to print. */
 export type Execution =
   | { readonly kind: 'text'; readonly body: string }
-  | { readonly kind: 'result'; readonly result: ExecutionResult };
+  | { readonly kind: 'result'; readonly result: ExecutionResult; readonly later?: LaterAnswer | undefined };
+
+/** What comes after the beginning of an answer. Asked as long as there is more, once at a time; rejects for defects. */
+export interface LaterAnswer {
+  readonly hasNext: boolean;
+  next(): Promise<LaterParts>;
+}
+
+export interface LaterParts {
+  readonly parts: readonly {
+    /** Of the object that it is a part of. */
+    readonly path: readonly (string | number)[];
+    readonly label: string | undefined;
+    readonly completed: { readonly data: unknown; readonly errors: readonly GraphQLError[] };
+  }[];
+  readonly hasNext: boolean;
+}
 
 /** Where the events of one subscription go. May be told before `subscribe` has resolved. None may throw. */
 export interface SubscriptionSink {
@@ -125,8 +143,16 @@ export interface GraphQLDoor {
     source: string,
     operationName: string | undefined,
   ): PreparedOperation | RefusedOperation | Promise<PreparedOperation | RefusedOperation>;
-  /** Never rejects for what a client or a subgraph did: those are errors in the result. */
-  execute(prepared: PreparedOperation, params: GraphQLParams, context: RequestScope): Promise<Execution>;
+  /**
+   * Never rejects for what a client or a subgraph did: those are errors in the result. `inParts`: the client takes what
+   * it defers later.
+   */
+  execute(
+    prepared: PreparedOperation,
+    params: GraphQLParams,
+    context: RequestScope,
+    inParts?: boolean,
+  ): Promise<Execution>;
   /**
    * Begins a subscription; what befalls it later is told to `sink`. `context` is kept as who asks, and may be disposed
    * of at once: each event gets a deadline of its own. Never rejects.

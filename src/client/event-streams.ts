@@ -6,15 +6,16 @@
 import type { ErrorCode } from '../errors';
 import type { ClientMetrics } from '../telemetry/metrics';
 import { type ConnectionCountLimits, ConnectionCounts } from './connection-counts';
-import type { GraphQLDoor, GraphQLParams, LiveSubscription, PreparedOperation, RequestScope } from './door';
+import type { Execution, GraphQLDoor, GraphQLParams, LiveSubscription, PreparedOperation, RequestScope } from './door';
 import { codeOf, type ErrorSink, formatErrors } from './error-format';
-import { type Aside, asideOf, errorCodeOf, eventText, textOf } from './event-text';
+import { type Aside, asideOf, errorCodeOf, eventText, textsOf } from './event-text';
 import { stringifyResult } from './graphql-response';
 import { Outbox, type OutboxConnection, type OutboxLimits } from './outbox';
 import type { RightsWatch, Watched } from './rights-watch';
 import { dataSecurityHeaders } from './security-headers';
 
-export type StreamProtocol = 'sse' | 'multipart';
+/** `parts`: one answer whose deferred parts come later (incremental delivery, as of 2022-08-24). */
+export type StreamProtocol = 'sse' | 'multipart' | 'parts';
 
 /** The response below. */
 export interface StreamWire extends OutboxConnection {
@@ -57,7 +58,8 @@ interface Framing {
   /** Errors that end the stream. */
   failure(errors: string, execution: string): string;
   readonly ending: string;
-  readonly heartbeat: string;
+  /** Undefined where a client would take it for something else. */
+  readonly heartbeat: string | undefined;
 }
 
 const common = ['cache-control', 'no-store', 'x-accel-buffering', 'no', ...Object.entries(dataSecurityHeaders).flat()];
@@ -72,7 +74,10 @@ const sse: Framing = {
   heartbeat: ':\n\n',
 };
 
-const part = (json: string) => `\r\ncontent-type: application/json; charset=utf-8\r\n\r\n${json}\r\n--graphql`;
+const partOf = (boundary: string) => (json: string) =>
+  `\r\ncontent-type: application/json; charset=utf-8\r\n\r\n${json}\r\n--${boundary}`;
+const part = partOf('graphql');
+const deferredPart = partOf('-');
 
 /** Each part ends with the boundary of the next, so that a client reads it at once. */
 const multipart: Framing = {
@@ -84,7 +89,16 @@ const multipart: Framing = {
   heartbeat: part('{}'),
 };
 
-const framings: Readonly<Record<StreamProtocol, Framing>> = { sse, multipart };
+const parts: Framing = {
+  headers: ['content-type', 'multipart/mixed;boundary="-";deferSpec=20220824', ...common],
+  opening: '---',
+  next: deferredPart,
+  failure: (errors) => deferredPart(`{"errors":${errors},"hasNext":false}`),
+  ending: '--\r\n',
+  heartbeat: undefined,
+};
+
+const framings: Readonly<Record<StreamProtocol, Framing>> = { sse, multipart, parts };
 
 /** A stream of one refusal: clients of event streams do not read the body of an HTTP error. */
 export function streamRefusal(protocol: StreamProtocol, errors: readonly unknown[], sink: ErrorSink): HttpStream {
@@ -99,20 +113,22 @@ export function streamRefusal(protocol: StreamProtocol, errors: readonly unknown
   };
 }
 
-/** The stream of an operation; a query or mutation is a stream of one result. */
-export function streamOperation(
-  protocol: StreamProtocol,
-  request: { readonly prepared: PreparedOperation; readonly params: GraphQLParams; readonly context: RequestScope },
-  deps: StreamDeps,
-): HttpStream {
+export interface StreamRequest {
+  readonly prepared: PreparedOperation;
+  readonly params: GraphQLParams;
+  readonly context: RequestScope;
+  /** The beginning of the answer, where it is there already. */
+  readonly execution?: Execution;
+}
+
+/** The stream of an operation; a query or mutation is a stream of one result, or of its parts. */
+export function streamOperation(protocol: StreamProtocol, request: StreamRequest, deps: StreamDeps): HttpStream {
   return {
     kind: 'stream',
     headers: framings[protocol].headers,
     start: (wire) => new OperationStream(protocol, request, wire, deps),
   };
 }
-
-type StreamRequest = Parameters<typeof streamOperation>[1];
 
 /** One stream has one operation; the outbox wants names. */
 const onlyId = '';
@@ -134,18 +150,20 @@ class OperationStream implements RunningStream {
     private readonly deps: StreamDeps,
   ) {
     this.framing = framings[protocol];
+    const transport = protocol === 'sse' ? 'sse' : 'multipart';
     this.outbox = new Outbox(wire, deps.limits, {
-      onDropped: (events) => deps.metrics.eventsDropped(protocol, events),
+      onDropped: (events) => deps.metrics.eventsDropped(transport, events),
       onOverflow: () => this.abandon('slow'),
     });
     this.outbox.sendControl(this.framing.opening);
+    const { heartbeat } = this.framing;
     // Where events wait, nobody needs a sign of life.
     const beat = () => {
-      if (this.outbox.depth === 0) this.outbox.sendControl(this.framing.heartbeat);
+      if (heartbeat !== undefined && this.outbox.depth === 0) this.outbox.sendControl(heartbeat);
     };
     this.heartbeat = setInterval(beat, deps.heartbeatMs).unref();
-    deps.metrics.operationStarted(protocol, request.prepared.operation);
-    void this.run().then((code) => deps.metrics.operationEnded(protocol, request.prepared.operation, code));
+    deps.metrics.operationStarted(transport, request.prepared.operation);
+    void this.run().then((code) => deps.metrics.operationEnded(transport, request.prepared.operation, code));
   }
 
   get queueDepth(): number {
@@ -158,8 +176,13 @@ class OperationStream implements RunningStream {
     const { door } = this.deps;
     try {
       if (prepared.operation === 'subscription') return await this.follow();
-      const execution = await door.execute(prepared, params, context);
-      this.finish(this.framing.next(textOf(execution, context)));
+      const execution = this.request.execution ?? (await door.execute(prepared, params, context, true));
+      for await (const text of textsOf(execution, context)) {
+        if (this.isOver) break;
+        // Not an event that could be dropped.
+        this.outbox.sendControl(this.framing.next(text));
+      }
+      this.finish('');
       return errorCodeOf(execution);
     } catch (error) {
       return this.fail([error]);
@@ -234,7 +257,8 @@ class OperationStream implements RunningStream {
   }
 
   shutDown(): void {
-    if (this.isOver) return;
+    // An answer ends by itself.
+    if (this.isOver || this.request.prepared.operation !== 'subscription') return;
     this.finish('');
     this.live?.stop('shutdown');
     this.onOver(undefined);

@@ -18,6 +18,27 @@ export function toByteString(text: string): string {
   return Buffer.byteLength(text) === text.length ? text : Buffer.from(text).toString('latin1');
 }
 
+/** The parts of an answer as finished texts (incremental delivery, as of 2022-08-24); one where nothing is deferred. */
+export async function* textsOf(execution: Execution, scope: RequestScope): AsyncGenerator<string, void> {
+  const later = execution.kind === 'result' ? execution.later : undefined;
+  const beginning = textOf(execution, scope);
+  if (!later) {
+    yield beginning;
+    return;
+  }
+  yield `${beginning.slice(0, -1)},"hasNext":true}`;
+  while (later.hasNext) {
+    const { parts, hasNext } = await later.next();
+    const incremental = parts.map(({ path, label, completed: { data, errors } }) => ({
+      data,
+      path,
+      label,
+      errors: errors.length > 0 ? formatErrors(errors, scope) : undefined,
+    }));
+    yield JSON.stringify({ incremental, hasNext });
+  }
+}
+
 /** An executed operation as finished text: what HTTP would say in headers is in `extensions`. */
 export function textOf(execution: Execution, scope: RequestScope): string {
   const rateLimits = scope.told?.rateLimits;

@@ -19,6 +19,8 @@ export class Exchange {
   readonly startedAt = performance.now();
   negotiated: Negotiated | undefined = undefined;
   stream: 'sse' | 'multipart' | undefined = undefined;
+  /** Whether what is deferred may come later, where the answer is no stream. */
+  takesParts = false;
   operation: MeasuredOperation = 'unknown';
   operationName: string | undefined = undefined;
   /** Of a REST route: `GET /users/{id}`. */

@@ -22,7 +22,7 @@ import { answerErrors, answerExecution, answerRefusal, type HttpAnswer, withHead
 import { checkHeaderList } from './http-paths';
 import { executeOnce, type Idempotency } from './idempotency';
 import type { LoadShedder } from './load-shedding';
-import { negotiate, negotiateStream } from './negotiation';
+import { negotiate, negotiateParts, negotiateStream } from './negotiation';
 import { rateLimitHeaders } from './rate-limit-headers';
 
 export interface GraphQLHttpRequest {
@@ -62,7 +62,8 @@ export function admitHeaders(request: IncomingMessage, exchange: Exchange): void
   const { method, headers } = request;
   exchange.negotiated = negotiate(headers.accept);
   exchange.stream = negotiateStream(headers.accept);
-  if (exchange.negotiated === undefined && exchange.stream === undefined) {
+  exchange.takesParts = negotiateParts(headers.accept);
+  if (exchange.negotiated === undefined && exchange.stream === undefined && !exchange.takesParts) {
     throw new ClientError('NOT_ACCEPTABLE', 'Accept application/graphql-response+json or application/json.');
   }
   checkHeaderList(request);
@@ -151,6 +152,7 @@ async function answer(options: GraphQLHandlerOptions, request: GraphQLHttpReques
   const key = prepared.operation === 'mutation' ? headers['idempotency-key'] : undefined;
   if (key === undefined) {
     if (streams && stream) return streamOperation(stream, { prepared, params, context }, streams);
+    if (streams && exchange.takesParts && prepared.defers) return executeInParts(prepared, laneRequest, streams);
     return execute(options, prepared, laneRequest, hash);
   }
   if (exchange.negotiated === undefined) {
@@ -174,6 +176,17 @@ async function execute(
   if (!expressLane || (hash !== undefined && request.params.query)) return apolloLane.answer(request);
   const { params, context, negotiated, sink } = request;
   return answerExecution(await door.execute(prepared, params, context), negotiated, sink);
+}
+
+/** The answer as a stream, where something of it comes later. Apollo Server cannot: its plugins are not asked. */
+async function executeInParts(
+  prepared: PreparedOperation,
+  { params, context, negotiated, sink }: LaneRequest,
+  streams: StreamDeps,
+): Promise<HttpAnswer | HttpStream> {
+  const execution = await streams.door.execute(prepared, params, context, true);
+  if (execution.kind === 'text' || !execution.later) return answerExecution(execution, negotiated, sink);
+  return streamOperation('parts', { prepared, params, context, execution }, streams);
 }
 
 function refused(error: ClientError): RefusedOperation {

@@ -55,6 +55,11 @@ export function negotiateStream(accept: string | undefined): 'sse' | 'multipart'
   return /multipart\/mixed\s*;[^,]*subscriptionSpec="?1\.0/i.test(accept) ? 'multipart' : undefined;
 }
 
+/** Whether a client takes an answer in parts: `multipart/mixed`, in the form that Apollo's clients name `deferSpec=20220824`. */
+export function negotiateParts(accept: string | undefined): boolean {
+  return /multipart\/mixed(?![^,]*subscriptionSpec)(?![^,]*deferSpec(?!="?20220824))/i.test(accept ?? '');
+}
+
 /** Whether a GET comes from a browser's address bar: `text/html` is wanted more than any answer of GraphQL. */
 export function prefersHtml(accept: string | undefined): boolean {
   if (accept === undefined || !accept.includes('text/html')) return false;

@@ -18,7 +18,7 @@ import type {
   StopReason,
 } from './door';
 import { codeOf, type ErrorSink, formatErrors } from './error-format';
-import { type Aside, asideOf, errorCodeOf, eventText, nextMessagePrefix, textOf, toByteString } from './event-text';
+import { type Aside, asideOf, errorCodeOf, eventText, nextMessagePrefix, textsOf, toByteString } from './event-text';
 import type { LoadShedder } from './load-shedding';
 import type { Outbox } from './outbox';
 import type { RightsWatch, Watched } from './rights-watch';
@@ -155,13 +155,14 @@ export class SocketOperations implements ErrorSink {
       await this.follow(id, operation, prepared, params, scope);
       return;
     }
-    const execution = await door.execute(prepared, params, scope);
-    observer.operationEnded(prepared.operation, errorCodeOf(execution));
-    this.end(id, operation, () => {
+    const execution = await door.execute(prepared, params, scope, true);
+    for await (const text of textsOf(execution, scope)) {
+      if (operation.isOver) break;
       // Not an event that could be dropped.
-      this.send(`${nextMessagePrefix(id)}${textOf(execution, scope)}}`, id);
-      this.sendComplete(id);
-    });
+      this.send(`${nextMessagePrefix(id)}${text}}`, id);
+    }
+    observer.operationEnded(prepared.operation, errorCodeOf(execution));
+    this.end(id, operation, () => this.sendComplete(id));
   }
 
   private async follow(

@@ -24,6 +24,7 @@ import {
 } from 'graphql';
 import { ClientError, type ErrorCode } from '../errors';
 import { finish, type SlicedWork } from '../slices';
+import { DeferLabelsRule, deferName } from './defer';
 import { type DocumentLimits, weighDocument } from './limits';
 import { nestedListsOf } from './list-nesting';
 import { findConflicts } from './overlapping-fields';
@@ -55,6 +56,10 @@ export interface Operation {
   readonly variables: OperationVariables;
   /** Variables that decide a `@skip` or `@include`, sorted: the operation is planned once for each of their values. */
   readonly conditionVariables: readonly string[];
+  /** Whether `@defer` counts: else its fragments are like any others, and the answer is in one piece. */
+  readonly defers: boolean;
+  /** The same operation, where it may be answered in parts: a query in a document with `@defer`, which counts then. */
+  readonly inParts: Operation | undefined;
 }
 
 /** What an operation says of its variables. */
@@ -125,7 +130,7 @@ function* checkDocument(
   }
   yield;
   const { maxListDepth, maxVariableValues } = options.limits;
-  const operations = findOperations(document, options.introspection === true, maxVariableValues);
+  const operations = findOperations(document, options.introspection === true, maxVariableValues, weight.defers);
   if (operations.some(({ node, fragments }) => nestedListsOf(node, fragments, schema) > maxListDepth)) {
     const message = `The operation nests more than the ${maxListDepth} lists that are allowed.`;
     return { kind: 'refused', errors: [new ClientError('MAX_LIST_DEPTH_LIMIT', message)] };
@@ -161,7 +166,7 @@ function hasMoreTokens(source: Source, maxTokens: number): boolean {
 }
 
 /** All but the one whose time follows the square of the document: `findConflicts` takes its place. */
-const rules = specifiedRules.filter((rule) => rule !== OverlappingFieldsCanBeMergedRule);
+const rules = [...specifiedRules.filter((rule) => rule !== OverlappingFieldsCanBeMergedRule), DeferLabelsRule];
 
 /**
  * Suggesting names compares with every name of the schema, for each error: that is for people, who write documents
@@ -265,22 +270,32 @@ export function findOperations(
   document: DocumentNode,
   suggestions = true,
   maxValues = Number.POSITIVE_INFINITY,
+  defers = false,
 ): Operation[] {
   const fragments = fragmentsOf(document);
   const operations: Operation[] = [];
   for (const node of document.definitions) {
     if (node.kind !== Kind.OPERATION_DEFINITION) continue;
-    operations.push({
+    const whole = {
       type: node.operation,
       name: node.name?.value,
       node,
       fragments,
       variables: { ...describeVariables(node.variableDefinitions ?? []), suggestions, maxValues },
-      conditionVariables: findConditionVariables(node, fragments),
-    });
+      conditionVariables: findConditionVariables(node, fragments, conditionNames),
+      defers: false,
+      inParts: undefined,
+    };
+    if (!defers || node.operation !== 'query') operations.push(whole);
+    else {
+      const conditionVariables = findConditionVariables(node, fragments, [...conditionNames, deferName]);
+      operations.push({ ...whole, inParts: { ...whole, conditionVariables, defers: true } });
+    }
   }
   return operations;
 }
+
+const conditionNames: readonly string[] = ['skip', 'include'];
 
 function describeVariables(
   definitions: readonly VariableDefinitionNode[],
@@ -296,9 +311,11 @@ function describeVariables(
   return { definitions: kept, simple: compileSimpleVariables(kept), locations };
 }
 
+/** The variables of the arguments `if` of these directives. */
 function findConditionVariables(
   operation: OperationDefinitionNode,
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+  directiveNames: readonly string[],
 ): string[] {
   if (!operation.variableDefinitions?.length) return [];
   const found = new Set<string>();
@@ -306,7 +323,7 @@ function findConditionVariables(
   const search = (root: OperationDefinitionNode | FragmentDefinitionNode): void => {
     visit(root, {
       Directive: (directive) => {
-        if (directive.name.value !== 'skip' && directive.name.value !== 'include') return;
+        if (!directiveNames.includes(directive.name.value)) return;
         const value = directive.arguments?.find((argument) => argument.name.value === 'if')?.value;
         if (value?.kind === Kind.VARIABLE) found.add(value.name.value);
       },

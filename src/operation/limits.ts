@@ -15,6 +15,7 @@ import {
   type ValueNode,
 } from 'graphql';
 import { ClientError } from '../errors';
+import { deferName } from './defer';
 
 export interface DocumentLimits {
   /** Lexical tokens of the whole document. */
@@ -38,6 +39,8 @@ export interface DocumentLimits {
 export interface DocumentWeight {
   /** As `maxSelections` counts them. */
   readonly selections: number;
+  /** Whether `@defer` is written in it. */
+  readonly defers: boolean;
 }
 
 /** What a selection set weighs once its fragments are expanded. */
@@ -87,6 +90,7 @@ class Scale {
   /** `open`: its weight is being found, so that a spread of it is a cycle. */
   private readonly fragmentWeights = new Map<string, Weight | 'open'>();
   private directives = 0;
+  private defers = false;
 
   constructor(
     private readonly document: DocumentNode,
@@ -113,7 +117,7 @@ class Scale {
       }
     }
     if (selections > maxSelections) throw tooManySelections(maxSelections);
-    return { selections };
+    return { selections, defers: this.defers };
   }
 
   private weighOperation(operation: OperationDefinitionNode): Weight {
@@ -189,6 +193,7 @@ class Scale {
     const { maxDirectives } = this.limits;
     this.directives += directives.length;
     if (this.directives > maxDirectives) throw broken('MAX_DIRECTIVES_LIMIT', 'uses', maxDirectives, 'directives');
+    this.defers ||= directives.some(({ name }) => name.value === deferName);
     return directives.reduce((sum, directive) => sum + 1 + weighArguments(directive.arguments), 0);
   }
 }

@@ -15,7 +15,7 @@ import { type ErrorCode, InternalError } from '../errors';
 import type { Reason } from '../policy/admission';
 import type { Trail } from '../telemetry/trail';
 import type { DataPath, Failure, Failures, PlacedFailure } from './failures';
-import type { FieldShape, SelectionShape, ValueShape } from './response-shape';
+import type { DeferredShape, FieldShape, SelectionShape, ValueShape } from './response-shape';
 
 export type ResponseObject = Record<string, unknown>;
 
@@ -31,6 +31,17 @@ export interface CompletionInput {
   readonly maxErrors: number;
   /** Told of nulls that no failure explains. */
   readonly trail?: Trail | undefined;
+  /** Where in the answer the data stands: at its root by default. */
+  readonly path?: DataPath | undefined;
+  /** Takes what objects of the answer answer later. */
+  readonly later?: DeferredObject[] | undefined;
+}
+
+/** An object of an answer of which a part comes later. */
+export interface DeferredObject {
+  readonly deferred: DeferredShape;
+  readonly source: Record<string, unknown>;
+  readonly path: DataPath;
 }
 
 export interface Completed {
@@ -58,7 +69,7 @@ type CompletedField = Extract<FieldShape, { kind: 'field' }>;
 /** In this class `undefined` means: null, and an error says why. */
 class Completion {
   readonly errors: GraphQLError[] = [];
-  private readonly path: (string | number)[] = [];
+  private readonly path: (string | number)[];
   private readonly reported = new Set<string>();
   /** Failures of which it is told where they happened, and those of which it may not be. */
   private readonly told = new Set<Failure>();
@@ -66,7 +77,9 @@ class Completion {
   /** Why something may be missing below the values that are being completed, the innermost last. */
   private readonly causes: Causes[] = [];
 
-  constructor(private readonly input: CompletionInput) {}
+  constructor(private readonly input: CompletionInput) {
+    this.path = [...(input.path ?? [])];
+  }
 
   completeRoot(): ResponseObject | undefined {
     const { shape, data, failures } = this.input;
@@ -77,6 +90,18 @@ class Completion {
   }
 
   private completeObject(selection: SelectionShape, source: Record<string, unknown>): ResponseObject | undefined {
+    const before = this.input.later?.length ?? 0;
+    const completed = this.completeFields(selection, source);
+    if (!completed) this.dropLater(before);
+    return completed;
+  }
+
+  /** Nothing comes later of what is null. */
+  private dropLater(length: number): void {
+    if (this.input.later) this.input.later.length = length;
+  }
+
+  private completeFields(selection: SelectionShape, source: Record<string, unknown>): ResponseObject | undefined {
     const typeName = source.__typename;
     const fields = selection.fieldsOf(typeName);
     if (!fields) {
@@ -84,6 +109,9 @@ class Completion {
       return undefined;
     }
     if (this.input.failures.notes.size > 0) this.reportNotes(selection, source);
+    this.input.later?.push(
+      ...selection.deferredOf(fields).map((deferred) => ({ deferred, source, path: [...this.path] })),
+    );
     // An object without a prototype takes any name, but is slow: only `__proto__` needs it.
     const result: ResponseObject = fields.some(isPrototypeName) ? Object.create(null) : {};
     for (const field of fields) {
@@ -180,11 +208,15 @@ class Completion {
       return undefined;
     }
     const result: Value[] = [];
+    const before = this.input.later?.length ?? 0;
     for (let index = 0; index < value.length; index++) {
       this.path.push(index);
       const completed = this.completeValue(field, item, value[index], value, index, owner);
       this.path.pop();
-      if (completed === undefined) return undefined;
+      if (completed === undefined) {
+        this.dropLater(before);
+        return undefined;
+      }
       result.push(completed);
     }
     return result;

@@ -21,6 +21,7 @@ import type { Slices } from '../slices';
 import type { CacheState } from '../telemetry/metrics';
 import { type Completed, complete } from './complete';
 import type { GatheredData } from './data';
+import { AnswerParts, type Deferral, divideAnswer, type LaterParts } from './deferral';
 import { Failures } from './failures';
 import { type CompiledFetch, mergeRootAnswer } from './fetch';
 import type { PlannedFetch } from './fetch-list';
@@ -68,7 +69,14 @@ export interface EngineOptions {
 /** An answer: a clean one may come as the finished text `{"data":{…}}`. */
 export type Answer =
   | { readonly kind: 'text'; readonly body: string }
-  | { readonly kind: 'result'; readonly result: ExecutionResult };
+  /** `later`: what comes after it, where it was asked for in parts. */
+  | { readonly kind: 'result'; readonly result: ExecutionResult; readonly later?: LaterAnswer | undefined };
+
+/** The rest of an answer. `next` is asked as long as there is more, once at a time; rejects only for defects. */
+export interface LaterAnswer {
+  readonly hasNext: boolean;
+  next(): Promise<LaterParts>;
+}
 
 /** An operation, with its conditions decided, ready to run. */
 export interface ExecutableOperation {
@@ -79,6 +87,8 @@ export interface ExecutableOperation {
   /** Run one after the other: the root fields of a mutation. */
   readonly steps: readonly SerialStep[];
   readonly introspection: IntrospectionQuery | undefined;
+  /** Set where parts of the answer come later. */
+  readonly deferral?: Deferral | undefined;
 }
 
 /**
@@ -174,18 +184,20 @@ export class Engine {
     const shape = new SelectionShape(rootType, sets, { reader, names });
     const fatal = excluded && findFatal(operation, reader, rootType);
     // The whole answer is null, whatever subgraphs say: they are not asked.
-    if (fatal) return { operation, shape: shapeOf(fatal), write: undefined, steps: [], introspection: undefined };
-    return {
-      operation,
-      shape,
-      // An error is in every answer that meets an excluded field.
-      write: excluded ? undefined : compileResponseWriter(shape),
-      steps: await planSteps(this.readOperation(operation, reader, names, overrideLabels), {
-        plan: (planner, rootFields) => this.plan(planner, rootFields),
-        shapeOf,
-      }),
-      introspection: compileIntrospection(operation, reader, rootType),
-    };
+    if (fatal) {
+      return { operation, shape: shapeOf(fatal), write: undefined, steps: [], introspection: undefined };
+    }
+    const steps = await planSteps(this.readOperation(operation, reader, names, overrideLabels), {
+      plan: (planner, rootFields) => this.plan(planner, rootFields),
+      shapeOf,
+    });
+    const introspection = compileIntrospection(operation, reader, rootType);
+    // An error is in every answer that meets an excluded field: that comes in one piece, and never as text.
+    if (excluded) return { operation, shape, write: undefined, steps, introspection };
+    const mayDefer = operation.defers && !introspection;
+    const parts = mayDefer ? divideAnswer(operation, rootType, steps, { reader, names }) : undefined;
+    if (parts) return { operation, ...parts, write: undefined, steps, introspection };
+    return { operation, shape, write: compileResponseWriter(shape), steps, introspection };
   }
 
   /** For planning, an operation is read in the whole schema: what it requires, clients may not see. */
@@ -204,7 +216,9 @@ export class Engine {
 
   /** Equal operations share a plan: formatting, comments, aliases and unused fragments do not matter. */
   private plan(operation: OperationPlanner, rootFields?: ReadonlySet<string>): Promise<CompiledPlan> {
-    const key = operation.keyOf(rootFields);
+    const text = operation.keyOf(rootFields);
+    // One that may be answered in parts keeps more.
+    const key = operation.defers ? `@defer ${text}` : text;
     return this.plans.get(key, async () => {
       const startedAt = performance.now();
       const fetches = await operation.plan(this.options.planner, rootFields);
@@ -214,6 +228,7 @@ export class Engine {
         ...compileProgram(fetches, this.options.types),
         outline: outlineOf(fetches),
         isSingleFetch: fetches.length === 1,
+        fetches: operation.defers ? fetches : undefined,
         entityFetches: fetches.map(({ node }) => node).filter(({ requires }) => requires),
         bytes: bytesOfPlan(fetches, key),
         textLength: key.length,
@@ -257,6 +272,25 @@ export class Engine {
     const gathered = await this.gather(executable, variables, context, call, reasons, event);
     const text = gathered.failures.isEmpty ? executable.write?.(gathered.data) : undefined;
     return text ?? this.complete(executable, gathered, introspected, reasons, context);
+  }
+
+  /**
+   * Begins an answer whose parts come one after the other, of an operation with a `deferral`.
+   */
+  executeInParts(
+    { shape, steps, deferral }: ExecutableOperation,
+    variables: CheckedVariables,
+    context: RequestContext,
+    call: SubgraphCall,
+  ): AnswerParts {
+    const [step] = steps;
+    if (!step || !deferral) throw new InternalError('an answer in parts needs a deferral');
+    const data: GatheredData = { root: {}, isPlain: false, shared: new Set() };
+    const failures = new Failures();
+    const done = step.plan.start(new Run(data, failures, variables.raw, context, call));
+    const { maxErrors } = this.options.limits;
+    const nothing = { introspection: new Map(), reasons: noReasons };
+    return new AnswerParts(done, deferral, { shape, data: data.root, failures, maxErrors, ...nothing });
   }
 
   /** Before anything is asked of subgraphs: what asks too much of the schema changes nothing there. */

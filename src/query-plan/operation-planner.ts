@@ -62,6 +62,11 @@ export class OperationPlanner {
     return this.operation.type;
   }
 
+  /** Whether it may be answered in parts. */
+  get defers(): boolean {
+    return this.operation.defers;
+  }
+
   /** Equal for operations of which the same is planned. Code: `QUERY_PLAN_TOO_LARGE`. */
   keyOf(names?: ReadonlySet<string>): string {
     const parts = this.partsOrCut(names).map(({ text, apart }) => ({ text, ...apart, way: apart?.way.entry }));

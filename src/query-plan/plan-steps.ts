@@ -35,6 +35,8 @@ export function outlineOf(fetches: readonly PlannedFetch[]): readonly FetchOutli
 export interface CompiledPlan extends Program {
   readonly outline: readonly FetchOutline[];
   readonly isSingleFetch: boolean;
+  /** What was compiled, where an answer may come in parts. */
+  readonly fetches: readonly PlannedFetch[] | undefined;
   readonly entityFetches: readonly EntityFetch[];
   /** What keeping it costs. */
   readonly bytes: number;

@@ -40,6 +40,8 @@ export type Step = (run: Run) => Promise<void>;
 
 export interface Program {
   readonly step: Step;
+  /** The same, told fetch by fetch when each is done. */
+  readonly start: (run: Run) => readonly Promise<void>[];
   /** Of a subscription: what the subgraph is asked that sends the events. `step` is what follows from each event. */
   readonly primary: CompiledFetch | undefined;
 }
@@ -49,17 +51,17 @@ export function compileProgram(fetches: readonly PlannedFetch[], types: Supergra
   const primary = fetches.find(({ isPrimary }) => isPrimary);
   const others = fetches.filter((fetch) => fetch !== primary);
   const compiler = new FetchCompiler(others, types);
-  const step = inOrder(others, (fetch) => compiler.compile(fetch));
-  return { step, primary: primary && compileFetch(primary.node, types) };
+  const steps = others.map((fetch) => compiler.compile(fetch));
+  const start = inOrder(others, steps);
+  const [only] = steps;
+  const step: Step = only && steps.length === 1 ? only : async (run) => void (await Promise.all(start(run)));
+  return { step, start, primary: primary && compileFetch(primary.node, types) };
 }
 
 /** Runs each fetch as soon as those are done that it waits for. */
-function inOrder(fetches: readonly PlannedFetch[], compile: (fetch: PlannedFetch) => Step): Step {
-  const steps = fetches.map(compile);
+function inOrder(fetches: readonly PlannedFetch[], steps: readonly Step[]): Program['start'] {
   const waits = fetches.map(({ after }) => [...after].flatMap((earlier) => indexIn(fetches, earlier)));
-  const [only] = steps;
-  if (only && steps.length === 1) return only;
-  return async (run) => {
+  return (run) => {
     const done: Promise<void>[] = [];
     for (let index = 0; index < steps.length; index++) {
       const step = steps[index] as Step;
@@ -67,7 +69,7 @@ function inOrder(fetches: readonly PlannedFetch[], compile: (fetch: PlannedFetch
       if (!first) done.push(step(run));
       else done.push((others.length === 0 ? first : Promise.all([first, ...others])).then(() => step(run)));
     }
-    await Promise.all(done);
+    return done;
   };
 }
 

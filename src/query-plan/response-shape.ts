@@ -19,7 +19,7 @@ import {
 } from 'graphql';
 import { InternalError } from '../errors';
 import type { OperationFieldNames } from './field-names';
-import type { CollectedField, SelectionReader, TypedSelectionSet } from './selections';
+import type { CollectedField, DeferredFragment, SelectionReader, TypedSelectionSet } from './selections';
 
 /** One field that the client gets. */
 export type FieldShape =
@@ -49,6 +49,14 @@ export type ValueShape = { readonly isRequired: boolean } & (
   | { readonly kind: 'object'; readonly selection: SelectionShape }
 );
 
+/** What an object answers later. */
+export interface DeferredShape {
+  /** As it is written in the document: what tells one from others. */
+  readonly node: DeferredFragment['node'];
+  readonly label: string | undefined;
+  readonly selection: SelectionShape;
+}
+
 export interface ShapeOptions {
   readonly reader: SelectionReader;
   readonly names: OperationFieldNames;
@@ -57,6 +65,8 @@ export interface ShapeOptions {
 /** What the client selected on values of one composite type. */
 export class SelectionShape {
   private readonly byTypeName = new Map<string, readonly FieldShape[]>();
+  /** Where something is deferred. */
+  private readonly deferred = new Map<readonly FieldShape[], readonly DeferredShape[]>();
 
   constructor(
     readonly type: GraphQLCompositeType,
@@ -76,6 +86,11 @@ export class SelectionShape {
     // An `@interfaceObject` names only the interface. That is enough where every implementation answers the same.
     const isUniform = isInterfaceType(this.type) && (typeName === undefined || typeName === this.type.name);
     return isUniform ? this.fieldsOfInterface(this.type) : undefined;
+  }
+
+  /** What an object with these fields answers later. */
+  deferredOf(fields: readonly FieldShape[]): readonly DeferredShape[] {
+    return this.deferred.get(fields) ?? nothingDeferred;
   }
 
   /** The name of the concrete type, for `__typename`. */
@@ -98,7 +113,9 @@ export class SelectionShape {
   private fieldsOfType(type: GraphQLObjectType): readonly FieldShape[] {
     let fields = this.byTypeName.get(type.name);
     if (!fields) {
-      fields = this.options.reader.collectFields(this.sets, type).map((field) => this.shapeOf(field, type));
+      const deferred: DeferredFragment[] = [];
+      const collected = this.options.reader.collectFields(this.sets, type, deferred);
+      fields = this.shapesOf(collected, deferred, type);
       this.byTypeName.set(type.name, fields);
     }
     return fields;
@@ -108,11 +125,27 @@ export class SelectionShape {
     const key = `interface ${type.name}`;
     let fields = this.byTypeName.get(key);
     if (!fields) {
-      const collected = this.options.reader.collectUniformFields(this.sets, type);
+      const deferred: DeferredFragment[] = [];
+      const collected = this.options.reader.collectUniformFields(this.sets, type, deferred);
       if (!collected) return undefined;
-      fields = collected.map((field) => this.shapeOf(field, type));
+      fields = this.shapesOf(collected, deferred, type);
       this.byTypeName.set(key, fields);
     }
+    return fields;
+  }
+
+  private shapesOf(
+    collected: readonly CollectedField[],
+    deferred: readonly DeferredFragment[],
+    type: GraphQLObjectType | GraphQLInterfaceType,
+  ): readonly FieldShape[] {
+    const fields = collected.map((field) => this.shapeOf(field, type));
+    const later = deferred.map(({ node, label, ...set }) => ({
+      node,
+      label,
+      selection: new SelectionShape(type, [set], this.options),
+    }));
+    if (later.length > 0) this.deferred.set(fields, later);
     return fields;
   }
 
@@ -155,6 +188,8 @@ export class SelectionShape {
     return objects.some((object) => isNonNullType(object.getFields()[fieldName]?.type));
   }
 }
+
+const nothingDeferred: readonly DeferredShape[] = [];
 
 function valueShapeOf(type: GraphQLOutputType, selection: SelectionShape | undefined): ValueShape {
   const isRequired = isNonNullType(type);

@@ -19,6 +19,7 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 import { InternalError } from '../errors';
+import { deferLabelOf, isDeferred } from '../operation/defer';
 import type { ExcludedFields } from '../policy/admission';
 
 /** A selection set, and the type that it is written on. */
@@ -35,6 +36,15 @@ export interface CollectedField {
   readonly nodes: readonly { readonly node: FieldNode; readonly type: GraphQLCompositeType }[];
 }
 
+/** A fragment that comes later. */
+export interface DeferredFragment extends TypedSelectionSet {
+  /** As it is written in the document. */
+  readonly node: Fragment;
+  readonly label: string | undefined;
+}
+
+type Fragment = Exclude<SelectionNode, FieldNode>;
+
 const all = 'all';
 
 /** A document's fragments, the schema, the values of the variables that decide conditions, and what is excluded. */
@@ -47,11 +57,12 @@ export class SelectionReader {
     private readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>,
     private readonly conditions: ReadonlyMap<string, boolean>,
     private readonly excluded?: ExcludedFields,
+    private readonly defers = false,
   ) {}
 
   /** The same selections, read in another schema that has all their types and fields. */
   over(schema: GraphQLSchema): SelectionReader {
-    return new SelectionReader(schema, this.fragments, this.conditions, this.excluded);
+    return new SelectionReader(schema, this.fragments, this.conditions, this.excluded, this.defers);
   }
 
   /** Why objects of `type` do not answer a field that these nodes ask; undefined when they do. */
@@ -81,8 +92,20 @@ export class SelectionReader {
     return found;
   }
 
-  /** The fields that an object of `objectType` answers for these selection sets, in response order. */
-  collectFields(sets: readonly TypedSelectionSet[], objectType: GraphQLObjectType): CollectedField[] {
+  /** The same selections, with deferred fragments set apart. */
+  deferring(): SelectionReader {
+    return new SelectionReader(this.schema, this.fragments, this.conditions, this.excluded, true);
+  }
+
+  /**
+   * The fields that an object of `objectType` answers for these selection sets, in response order. What comes later is
+   * added to `deferred`.
+   */
+  collectFields(
+    sets: readonly TypedSelectionSet[],
+    objectType: GraphQLObjectType,
+    deferred: DeferredFragment[] = [],
+  ): CollectedField[] {
     const fields = new Map<string, { node: FieldNode; type: GraphQLCompositeType }[]>();
     const visited = new Set<string>();
     const visit = (set: SelectionSetNode, type: GraphQLCompositeType): void => {
@@ -95,12 +118,15 @@ export class SelectionReader {
           else fields.set(responseName, [{ node: selection, type }]);
           continue;
         }
-        if (selection.kind === Kind.FRAGMENT_SPREAD) {
+        const isLater = this.isDeferred(selection);
+        if (selection.kind === Kind.FRAGMENT_SPREAD && !isLater) {
           if (visited.has(selection.name.value)) continue;
           visited.add(selection.name.value);
         }
         const fragment = this.resolveFragment(selection, type);
-        if (this.covers(fragment.type, objectType)) visit(fragment.set, fragment.type);
+        if (!this.covers(fragment.type, objectType)) continue;
+        if (isLater) deferred.push({ ...fragment, node: selection, label: deferLabelOf(selection) });
+        else visit(fragment.set, fragment.type);
       }
     };
     for (const { set, type } of sets) visit(set, type);
@@ -118,6 +144,7 @@ export class SelectionReader {
   collectUniformFields(
     sets: readonly TypedSelectionSet[],
     interfaceType: GraphQLInterfaceType,
+    deferred: DeferredFragment[] = [],
   ): CollectedField[] | undefined {
     const fields = new Map<string, { node: FieldNode; type: GraphQLCompositeType }[]>();
     const visit = (set: SelectionSetNode, type: GraphQLCompositeType): boolean =>
@@ -133,15 +160,17 @@ export class SelectionReader {
           return true;
         }
         const fragment = this.resolveFragment(selection, type);
-        if (this.covers(fragment.type, interfaceType)) return visit(fragment.set, fragment.type);
-        return !this.overlaps(fragment.type, interfaceType);
+        if (!this.covers(fragment.type, interfaceType)) return !this.overlaps(fragment.type, interfaceType);
+        if (!this.isDeferred(selection)) return visit(fragment.set, fragment.type);
+        deferred.push({ ...fragment, node: selection, label: deferLabelOf(selection) });
+        return true;
       });
     if (!sets.every(({ set, type }) => visit(set, type))) return undefined;
     return [...fields].map(([responseName, nodes]) => ({ responseName, nodes }));
   }
 
   /** The selection set of a fragment and its type; without a type condition, the type around it. */
-  resolveFragment(selection: Exclude<SelectionNode, FieldNode>, enclosing: GraphQLCompositeType): TypedSelectionSet {
+  resolveFragment(selection: Fragment, enclosing: GraphQLCompositeType): TypedSelectionSet {
     const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : this.fragments.get(selection.name.value);
     if (!fragment) throw new InternalError('a validated document spreads an unknown fragment');
     if (!fragment.typeCondition) return { set: fragment.selectionSet, type: enclosing };
@@ -157,6 +186,11 @@ export class SelectionReader {
     const type = field && getNamedType(field.type);
     if (!isCompositeType(type)) throw new InternalError('a validated document selects below a leaf');
     return { set: node.selectionSet, type };
+  }
+
+  /** Whether a fragment comes later. */
+  isDeferred(fragment: Fragment): boolean {
+    return this.defers && isDeferred(fragment, this.conditions);
   }
 
   isIncluded(selection: SelectionNode): boolean {

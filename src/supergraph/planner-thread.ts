@@ -173,7 +173,7 @@ function open(
       generateQueryFragments: false,
       debug: { maxEvaluatedPlans: limits.maxEvaluatedPlans, pathsLimit: limits.maxPaths },
     });
-    const apiSchemaSdl = printSchema(supergraph.apiSchema().toGraphQLJSSchema({ includeDefer: false }));
+    const apiSchemaSdl = printSchema(supergraph.apiSchema().toGraphQLJSSchema({ includeDefer: true }));
     generations.set(id, { planner, schema: planned.schema, limits });
     return {
       kind: 'opened',

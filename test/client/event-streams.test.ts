@@ -77,6 +77,72 @@ async function ask(query: string, accept: string, init: RequestInit & { variable
 const subscription = 'subscription { ticks }';
 const tick = (number: number) => JSON.stringify({ data: { ticks: number } });
 
+describe('an answer in parts', () => {
+  const query = '{ hello ... @defer(label: "slow") { partial } }';
+  const rest = '{"incremental":[{"data":{"gated":"open"},"path":[],"label":"slow"}],"hasNext":false}';
+  const accept = 'multipart/mixed;deferSpec=20220824,application/json';
+  const part = (json: string) => `\r\ncontent-type: application/json; charset=utf-8\r\n\r\n${json}\r\n---`;
+
+  it('is told part by part, as Apollo clients read it', async () => {
+    await start();
+    const { response, text, until } = await ask('{ hello ... @defer(label: "slow") { sum(numbers: 1) } }', accept);
+    expect([response.status, response.headers.get('content-type')]).toEqual([
+      200,
+      'multipart/mixed;boundary="-";deferSpec=20220824',
+    ]);
+    const first = `---${part('{"data":{"hello":"hello world","sum":1},"hasNext":true}')}`;
+    expect(await until('true}\r\n---')).toBe(first);
+    server.door.openGate();
+    expect(await text).toBe(`${first}${part(rest)}--\r\n`);
+    expect(server.door.counts.disposed).toBe(1);
+  });
+
+  it('is told in an event stream as well, with the errors of each part', async () => {
+    await start();
+    server.door.openGate();
+    const { text } = await ask(query, sse);
+    const [, first, second, ...others] = (await text).split('event: next\ndata: ');
+    expect(JSON.parse(first ?? '')).toMatchObject({
+      data: { hello: 'hello world', partial: ['one', null] },
+      errors: [{ path: ['partial', 1] }],
+      hasNext: true,
+    });
+    expect(second).toBe(`${rest}\n\nevent: complete\ndata:\n\n`);
+    expect(others).toEqual([]);
+  });
+
+  it.each([
+    ['for who takes only one', query, 'application/json'],
+    ['for who takes multipart for subscriptions alone', query, multipart],
+    ['for who takes another version of it', query, 'multipart/mixed;deferSpec=20991231,application/json'],
+    ['where nothing is deferred', '{ hello }', accept],
+  ])('is in one piece %s', async (_name, text, accepted) => {
+    await start();
+    const { response } = await ask(text, accepted);
+    expect(response.headers.get('content-type')).toMatch(/^application\/json/);
+  });
+
+  it('is given up when the client leaves', async () => {
+    await start();
+    const { until, leave } = await ask(query, accept);
+    await until('true}\r\n---');
+    leave();
+    await waitFor(() => server.door.requests[0]?.left === true);
+    server.door.openGate();
+    await waitFor(() => server.door.counts.disposed === 1);
+  });
+
+  it('is told to its end while the gateway closes', async () => {
+    await start();
+    const { until, text } = await ask(query, accept);
+    await until('true}\r\n---');
+    const closed = server.http.close({ idleGraceMs: 0, timeoutMs: 2_000 });
+    server.door.openGate();
+    expect(await text).toContain(rest);
+    await closed;
+  });
+});
+
 describe('an event stream', () => {
   it('is a result and its end for a query', async () => {
     await start();

@@ -16,6 +16,7 @@ import {
 import type {
   GraphQLDoor,
   IncomingRequest,
+  LaterAnswer,
   OperationType,
   PreparedOperation,
   RefusedOperation,
@@ -29,6 +30,7 @@ import { ClientError, InternalError, SubgraphError } from '../../src/errors';
 import { silentLog } from '../../src/telemetry/log';
 
 const typeDefs = /* GraphQL */ `
+  directive @defer(label: String, if: Boolean! = true) on FRAGMENT_SPREAD | INLINE_FRAGMENT
   type Query {
     hello(name: String = "world"): String!
     echo(text: String): String
@@ -166,6 +168,21 @@ export function createFakeDoor(options: { introspection?: boolean } = {}): FakeD
     },
   };
 
+  /** What is deferred, whatever that is, comes when the test opens the gate. */
+  const laterPart = (): LaterAnswer => {
+    const parts = [{ path: [], label: 'slow', completed: { data: { gated: 'open' }, errors: [] } }];
+    const later = {
+      hasNext: true,
+      async next() {
+        reachGate();
+        await gate;
+        later.hasNext = false;
+        return { parts, hasNext: false };
+      },
+    };
+    return later;
+  };
+
   const openScope = (id: string, expiresAt: number): FakeScope => {
     const request = { left: false };
     requests.push(request);
@@ -192,8 +209,9 @@ export function createFakeDoor(options: { introspection?: boolean } = {}): FakeD
       counts.prepared++;
       return prepare(source, operationName);
     },
-    async execute(prepared, params) {
+    async execute(prepared, params, _context, inParts) {
       const result = await run((prepared as Prepared).document, params.operationName, params.variables);
+      if (inParts && prepared.defers) return { kind: 'result', result, later: laterPart() };
       // As the engine does: what is clean comes as text.
       const isClean = result.errors === undefined && result.extensions === undefined;
       return isClean ? { kind: 'text', body: JSON.stringify(result) } : { kind: 'result', result };
@@ -279,6 +297,7 @@ export function createFakeDoor(options: { introspection?: boolean } = {}): FakeD
       document,
       operation: operation.operation as OperationType,
       operationName: operation.name?.value,
+      defers: source.includes('@defer'),
     };
   }
 }

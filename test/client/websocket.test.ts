@@ -91,6 +91,16 @@ const tick = (number: number) => JSON.stringify({ data: { ticks: number } });
 describe('operations', () => {
   beforeEach(() => start());
 
+  it('answers a query that defers with its parts', async () => {
+    const client = await ready();
+    client.send(subscribe('d', '{ hello ... @defer(label: "slow") { sum(numbers: 1) } }'));
+    expect(await client.next()).toMatchObject({ id: 'd', type: 'next', payload: { hasNext: true } });
+    server.door.openGate();
+    const incremental = [{ path: [], label: 'slow', data: { gated: 'open' } }];
+    expect(await client.next()).toEqual({ id: 'd', type: 'next', payload: { incremental, hasNext: false } });
+    expect(await client.next()).toEqual({ id: 'd', type: 'complete' });
+  });
+
   it('answers a query and a mutation with one result each, as over HTTP', async () => {
     const client = await ready();
     client.send(subscribe('q', 'query ($name: String) { hello(name: $name) }', { name: 'Ada' }));

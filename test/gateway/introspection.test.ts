@@ -25,7 +25,10 @@ const subgraphSdl = apiSchema
 
 describe('introspection', () => {
   let graph: Graph;
-  const schema = buildSchema(apiSchema.replace('me(', 'any: Any date: Date me('));
+  const schema = buildSchema(
+    `${apiSchema.replace('me(', 'any: Any date: Date me(')}
+    directive @defer(label: String, if: Boolean! = true) on FRAGMENT_SPREAD | INLINE_FRAGMENT`,
+  );
   beforeAll(async () => {
     graph = await startGraph([
       { name: 'users', sdl: subgraphSdl, resolvers: { Query: { me: () => ({ id: 'u1', name: 'Ada' }) } } },

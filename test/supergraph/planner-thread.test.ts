@@ -53,7 +53,7 @@ describe('an open supergraph', () => {
     expect(handle.apiSchemaSdl).toContain('"""A person"""');
     expect(handle.apiSchemaSdl).toContain('user(id: ID!, language: String = "en"): User');
     expect(handle.apiSchemaSdl).toContain('@deprecated(reason: "use user")');
-    expect(handle.apiSchemaSdl).not.toMatch(/hidden|join__|@defer|_entities/);
+    expect(handle.apiSchemaSdl).not.toMatch(/hidden|join__|_entities/);
     expect(handle.subgraphs).toEqual([
       { name: 'posts', url: 'http://posts.example/graphql' },
       { name: 'users', url: 'http://users.example/graphql' },
