@@ -3,6 +3,8 @@
  * Real: Postgres, the three subgraphs, the gateway, the tokens of users. Observed: events, joined with other subgraphs.
  */
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Client, createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import type { Events } from '../../subgraphs/shared/events';
@@ -89,6 +91,30 @@ function openSocket() {
 
 const start = 'mutation ($input: StartConversationInput!) { startConversation(input: $input) { id } }';
 const send = 'mutation ($id: ID!, $body: String!) { sendMessage(conversationId: $id, body: $body) { id } }';
+
+describe('@defer', () => {
+  /** The request of docs/defer.md. */
+  const query =
+    '{ feed(first: 1) { nodes { ... on Post { title ... @defer(label: "price") { price { amount } } } } } }';
+
+  it('tells titles, and then prices, in parts of one answer', async () => {
+    const page = readFileSync(join(__dirname, '../../docs/defer.md'), 'utf8').replaceAll('\\"', '"');
+    expect(page).toContain(query);
+    const accept = 'multipart/mixed;deferSpec=20220824, application/json';
+    const headers = { 'content-type': 'application/json', accept };
+    const response = await fetch(gateway.graphqlUrl, { method: 'POST', headers, body: JSON.stringify({ query }) });
+    const [, ...parts] = (await response.text()).split('---');
+    const [beginning, rest, end] = parts.map((part) => part.split('\r\n\r\n')[1]?.trim() ?? part);
+    expect(JSON.parse(beginning ?? '')).toMatchObject({
+      data: { feed: { nodes: [{ title: expect.any(String) }] } },
+      hasNext: true,
+    });
+    const path = ['feed', 'nodes', 0];
+    const incremental = [{ data: { price: { amount: expect.any(Number) } }, path, label: 'price' }];
+    expect(JSON.parse(rest ?? '')).toEqual({ incremental, hasNext: false });
+    expect(end).toBe('--\r\n');
+  });
+});
 
 describe('the reference graph', () => {
   it('tells a subscriber of a message, with the name of its sender from users and the price of its topic from payments', async () => {
