@@ -43,6 +43,8 @@ export interface RefusedOperation {
 export interface RequestScope {
   readonly id: string;
   readonly log: Log;
+  /** How long the client waits at most, where it says so. */
+  readonly clientTimeoutMs?: number | undefined;
   readonly calls: { readonly count: number; readonly failed: number };
   /** What the answer tells beside its data, once the operation was admitted. An object, for Apollo Server copies the scope. */
   readonly told?: {

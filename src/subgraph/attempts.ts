@@ -262,12 +262,12 @@ function isGatewayStatus(status: number): boolean {
   return status === 502 || status === 503 || status === 504;
 }
 
-function headerValue(headers: readonly string[], name: string): string {
+export function headerValue(headers: readonly string[], name: string): string {
   const index = headers.indexOf(name);
   return index === -1 ? '' : (headers[index + 1] ?? '');
 }
 
-function unavailable(subgraph: string, instances: number): SubgraphError {
+export function unavailable(subgraph: string, instances: number): SubgraphError {
   const message = `Subgraph '${subgraph}' is not available.`;
   const reason = instances === 0 ? 'NO_INSTANCES' : 'ALL_INSTANCES_FAILED';
   return new SubgraphError('SUBGRAPH_UNAVAILABLE', subgraph, message, { reason });

@@ -243,7 +243,7 @@ class PendingCall implements DeadlineListener {
 }
 
 /** Nobody in particular is nobody to keep together. */
-function affinityOf(identity: Identity): string {
+export function affinityOf(identity: Identity): string {
   return identity.kind === 'anonymous' ? '' : `${identity.issuer} ${identity.subject}`;
 }
 

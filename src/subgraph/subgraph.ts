@@ -61,22 +61,18 @@ export function createSubgraph(
   const writeHeaders = { query: headersOf('query'), mutation: headersOf('mutation') };
   const keepsIdentities = balancing.policy === 'hash' && balancing.hashHeader === undefined;
   const lease = leasePool({ name, url, addresses, discovery }, options, dependencies);
+  const { instances, breaker } = lease.pool;
+  const settings = { timeoutMs, rules, writeHeaders, deadlineHeader, collectors, keepsIdentities, breaker };
   return {
     source: createSourceEndpoint(name, lease, options, rules, headersOf('subscription'), dependencies),
-    settings: {
-      timeoutMs,
-      rules,
-      writeHeaders,
-      deadlineHeader,
-      collectors,
-      keepsIdentities,
-      breaker: lease.pool.breaker,
-    },
+    settings,
     forward: createForward({
-      instances: lease.pool.instances,
+      instances,
+      settings,
+      hashHeader: balancing.policy === 'hash' ? balancing.hashHeader : undefined,
       clock: dependencies.clock ?? systemClock,
       tls: options.tls,
-      writeHeaders: writeHeaders.mutation,
+      onCall: dependencies.onCall,
     }),
     isShared: !mayQueriesSetCookies(options.responseRules, name),
     lease,

@@ -26,6 +26,8 @@ export interface ProxiedRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Readable | undefined;
   readonly signal: AbortSignal;
+  /** After which the signal ends it. */
+  readonly timeoutMs: number;
 }
 
 export interface ProxyDeps {
@@ -80,8 +82,8 @@ export async function proxyRequest(parts: ProxyParts, deps: ProxyDeps): Promise<
   try {
     const { subgraph, method } = route;
     const headers = headersFor(route, request.headers);
-    const { body, signal } = call;
-    const answer = await deps.forward({ subgraph, method, path, headers, body, signal }, context);
+    const { body, signal, timeoutMs } = call;
+    const answer = await deps.forward({ subgraph, method, path, headers, body, signal, timeoutMs }, context);
     const status = answer.statusCode ?? 502;
     if (status < 300 || status === 304) return await call.send(answer, status);
     return withLimits(await call.refuse(answer, status), context);
@@ -156,16 +158,19 @@ class ProxiedCall {
   readonly body: Readable | undefined;
   /** Why it was ended here. */
   failure: Error | undefined;
+  /** Of the route, or what the client waits at most. */
+  readonly timeoutMs: number;
   private readonly ending = new AbortController();
   private readonly timer: NodeJS.Timeout;
   private readonly onClosed = () => this.ending.abort();
 
   constructor(private readonly parts: ProxyParts) {
-    const { route, request, response } = parts;
-    const { subgraph, timeoutMs, maxRequestBytes } = route;
+    const { route, request, response, context } = parts;
+    const { subgraph, maxRequestBytes } = route;
+    this.timeoutMs = Math.min(route.timeoutMs, context.clientTimeoutMs ?? Number.POSITIVE_INFINITY);
     this.timer = setTimeout(() => {
       this.fail(new SubgraphError('GATEWAY_TIMEOUT', subgraph, `Subgraph '${subgraph}' did not answer in time.`));
-    }, timeoutMs);
+    }, this.timeoutMs);
     response.once('close', this.onClosed);
     if (hasBody(request.headers))
       this.body = request.pipe(limitBytes(maxRequestBytes, () => this.fail(tooLarge(maxRequestBytes))));
@@ -189,9 +194,9 @@ class ProxiedCall {
       answer.destroy();
       throw oversized;
     }
-    const limits = context.told?.rateLimits;
-    const told = limits ? rateLimitHeaders(limits, false) : [];
-    response.writeHead(status, [...headersOf(answer), ...told, 'x-request-id', exchange.id]);
+    const own = { status, headers: headersOf(answer), body: '', code: undefined };
+    const { headers } = withLimits(withHeaders(own, context.told?.headers?.list(false) ?? []), context);
+    response.writeHead(status, [...headers, 'x-request-id', exchange.id]);
     if (request.method === 'HEAD' || status === 204 || status === 304) {
       answer.destroy();
       response.end();

@@ -33,6 +33,7 @@ let origin: Server;
 let gateway: RunningGateway;
 let seen: Seen[];
 let asked: () => void = () => {};
+let finish: () => void = () => {};
 const sharedSecret = 'a-secret-of-tests-with-over-32-bytes';
 const token = (claims: object = {}) =>
   sign(claims, sharedSecret, { subject: 'ada', issuer: 'tests', audience: 'supergate', expiresIn: 60 });
@@ -45,6 +46,7 @@ const answers: Readonly<Record<string, (request: Seen, response: ServerResponse)
       location: 'http://internal.test/',
       server: 'secret/1.0',
       'x-internal': 'yes',
+      'x-told': 'by a rule',
     });
     response.end('{"ok":true}');
   },
@@ -78,6 +80,11 @@ const answers: Readonly<Record<string, (request: Seen, response: ServerResponse)
     response.write('x'.repeat(900));
     setImmediate(() => response.end('x'.repeat(900)));
   },
+  '/files/slow': (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/plain' });
+    response.write('a');
+    finish = () => response.end('b');
+  },
   '/files/never': () => {},
   '/files/gone': (_request, response) => void response.destroy(),
 };
@@ -107,14 +114,20 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => origin.listen(0, '127.0.0.1', resolve));
   const { port } = origin.address() as AddressInfo;
-  const typeDefs = parse(`${federation} type Query { a: Int }`);
-  const services = [{ name: 'files', typeDefs, url: `http://127.0.0.1:${port}/graphql` }];
+  const services = ['files', 'shaky'].map((name) => ({
+    name,
+    typeDefs: parse(`${federation} type Query { ${name}: Int }`),
+    url: `http://127.0.0.1:${port}/graphql`,
+  }));
   writeFileSync(join(directory, 'supergraph.graphql'), composeServices(services).supergraphSdl!);
   const issuer = `{ issuer: tests, audiences: [supergate], algorithms: [HS256], sharedSecret: ${sharedSecret}, cookie: session }`;
   writeFileSync(
     join(directory, 'gateway.yaml'),
     `
 server: { port: 0 }
+headers: { responses: [{ propagate: [x-told] }] }
+timeouts: { clientHeader: x-wait-ms }
+subgraphs: { overrides: { shaky: { breaker: { enabled: true, minimumCalls: 3 } } } }
 authentication: { issuers: [${issuer.replace(', cookie: session', '')}] }
 subgraphIdentity: { secret: ${'s'.repeat(40)} }
 rateLimits:
@@ -130,6 +143,7 @@ rest:
     - { path: /upload, method: POST, subgraph: files, target: /hook, contentTypes: [multipart/form-data], authenticated: true }
     - { path: /secret, method: POST, subgraph: files, target: /hook, audience: { roles: [ADMIN] } }
     - { path: /limited, method: POST, subgraph: files, target: /hook }
+    - { path: /shaky, method: GET, subgraph: shaky, target: /files/gone }
     - { path: /nowhere, method: GET, subgraph: nobody, target: /hook }
 `,
   );
@@ -328,6 +342,57 @@ describe('a download', () => {
     leaving.abort();
     expect(await left).toBe('left');
     while ((await connections()) > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+});
+
+describe('the call to a subgraph', () => {
+  const counted = async () => {
+    const text = await (await fetch(`${gateway.url}/metrics`)).text();
+    const lines = text.matchAll(/^supergate_subgraph_requests_total\{subgraph="(\w+)",outcome="(\w+)"\} (\d+)/gm);
+    return new Map([...lines].map(([, subgraph, outcome, count]) => [`${subgraph} ${outcome}`, Number(count)]));
+  };
+
+  it('counts like any other, by how it ended', async () => {
+    const before = await counted();
+    for (const path of ['/files/a%20b', '/files/refused', '/files/broken', '/files/gone', '/files/never'])
+      await (await fetch(url(path))).arrayBuffer();
+    const after = await counted();
+    const more = (outcome: string) => (after.get(`files ${outcome}`) ?? 0) - (before.get(`files ${outcome}`) ?? 0);
+    expect(more('ok')).toBe(1);
+    expect(more('DOWNSTREAM_SERVICE_ERROR')).toBe(1);
+    expect(more('SUBREQUEST_HTTP_ERROR')).toBe(2);
+    expect(more('GATEWAY_TIMEOUT')).toBe(1);
+  });
+
+  it('tells how long it may take: as long as the route, or the client, waits', async () => {
+    await post('/hook', '{}');
+    await post('/hook', '{}', { ...json, 'x-wait-ms': '700' });
+    expect(seen.map(({ headers }) => headers['x-deadline-ms'])).toEqual(['5000', '700']);
+  });
+
+  it('lets pass what rules for the headers of answers name', async () => {
+    expect((await post('/hook', '{}')).headers.get('x-told')).toBe('by a rule');
+  });
+
+  it('is not made while the breaker of the subgraph is open', async () => {
+    const ask = () => problem(fetch(url('/shaky')));
+    for (let time = 0; time < 3; time++) expect(await ask()).toEqual([502, 'SUBREQUEST_HTTP_ERROR']);
+    expect(await ask()).toEqual([503, 'SUBGRAPH_UNAVAILABLE']);
+    expect(seen).toHaveLength(3);
+  });
+
+  it('is under way at its instance until the last byte', async () => {
+    const inFlight = async () => {
+      const text = await (await fetch(`${gateway.url}/metrics`)).text();
+      return /supergate_subgraph_instance_requests_in_flight\{subgraph="files"[^}]*\} (\d+)/.exec(text)?.[1];
+    };
+    const answer = await fetch(url('/files/slow'));
+    expect(await inFlight()).toBe('1');
+    finish();
+    await answer.text();
+    for (let time = 0; time < 200 && (await inFlight()) !== '0'; time++)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(await inFlight()).toBe('0');
   });
 });
 
