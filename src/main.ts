@@ -91,6 +91,8 @@ function identityHeaders(identity: SubgraphIdentity | undefined): Readonly<Recor
   return identity ? { [subgraphIdentityHeader]: identity.ownToken() } : {};
 }
 
+const none: ReadonlySet<string> = new Set();
+
 /** What is there before the gateway. */
 interface BaseParts {
   readonly library: OperationLibrary | undefined;
@@ -117,7 +119,13 @@ async function open(
     identityHeaders: () => identityHeaders(identity),
     log,
   });
-  const observer = observeOperations(config.telemetry, { metrics, log, appendTo: options.worker?.appendTo });
+  const trustedNames = () => library?.current.names ?? none;
+  const observer = observeOperations(config.telemetry, {
+    metrics,
+    log,
+    trustedNames,
+    appendTo: options.worker?.appendTo,
+  });
   const redis = config.redis && openRedis({ ...config.redis, log });
   const gateway = createGateway(
     { supergraph, config },

@@ -59,6 +59,8 @@ export interface OperationObserver {
 interface ObserverParts {
   readonly metrics: Metrics;
   readonly log: Log;
+  /** Of operations that are known before anybody asks. */
+  readonly trustedNames: () => ReadonlySet<string>;
   /** What adds text to a file; one of several workers leaves that to its primary. */
   readonly appendTo?: typeof createRotatingFile | undefined;
 }
@@ -66,7 +68,7 @@ interface ObserverParts {
 /** Logs slow operations, and counts what is used where that is configured. */
 export function observeOperations(
   { usage: config }: Config['telemetry'],
-  { metrics, log, appendTo = createRotatingFile }: ObserverParts,
+  { metrics, log, trustedNames, appendTo = createRotatingFile }: ObserverParts,
 ): OperationObserver {
   if (!config) return { ended: logSlowOperation, close: async () => {} };
   const generations = new WeakMap<Operation, Generation>();
@@ -75,6 +77,7 @@ export function observeOperations(
     describe: (operation) => describeUse(operation, generations.get(operation)),
     write: config.file === undefined ? writeToOutput : appendTo({ ...config, file: config.file }),
     metrics: metrics.usage,
+    isTrusted: (name) => trustedNames().has(name),
     now: Date.now,
   });
   const flush = () =>

@@ -26,7 +26,12 @@ const usageSchema = z.strictObject({
     .max(100_000)
     .default(1_000)
     .describe('Pairs of operation and client that are told apart in one interval; the others are counted as `other`.'),
-  maxNames: count().max(10_000).default(100).describe('Names of operations, and of clients, that metrics tell apart.'),
+  maxNames: count()
+    .max(10_000)
+    .default(100)
+    .describe(
+      'Names of operations, beside those of operation files and trusted documents, and of clients, that metrics tell apart: those that ask most.',
+    ),
 });
 
 export const telemetrySchema = z

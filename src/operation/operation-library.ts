@@ -16,6 +16,8 @@ export interface OperationSet {
   readonly operations: readonly FileOperation[];
   /** The same operations, and those of manifests. */
   readonly documents: readonly TrustedDocument[];
+  /** Of the operations in all of them. */
+  readonly names: ReadonlySet<string>;
 }
 
 export interface LibraryOptions {
@@ -126,7 +128,12 @@ async function readSet(files: readonly string[]): Promise<{ set: OperationSet; p
   const manifests = [...texts].filter(isManifest).map(([file, json]) => readManifest(file, json));
   const documents = [...documentsOf(operations), ...manifests.flatMap((manifest) => manifest.documents)];
   const wrong = [...problems, ...manifests.flatMap((manifest) => manifest.problems), ...findConflictingIds(documents)];
-  return { set: { operations, documents }, problems: wrong };
+  return { set: { operations, documents, names: namesIn(documents) }, problems: wrong };
+}
+
+function namesIn(documents: readonly TrustedDocument[]): ReadonlySet<string> {
+  const named = /\b(?:query|mutation|subscription)\s+(\w+)/g;
+  return new Set(documents.flatMap(({ text }) => [...text.matchAll(named)].map(([, name = '']) => name)));
 }
 
 /** Every file once, sorted. Rejects with `ConfigError` for what is not there. */

@@ -51,6 +51,13 @@ export class Family<Cell> {
     return cell;
   }
 
+  /** Forgets the cells of a first value, or the one of both. */
+  delete(first: LabelValue, second?: LabelValue): void {
+    const cells = this.#cells.get(first);
+    if (second !== undefined) cells?.delete(second);
+    if (second === undefined || cells?.size === 0) this.#cells.delete(first);
+  }
+
   *[Symbol.iterator](): Iterator<readonly [values: readonly LabelValue[], cell: Cell]> {
     for (const [first, cells] of this.#cells) {
       for (const [second, cell] of cells) yield [[first, second], cell];

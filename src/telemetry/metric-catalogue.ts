@@ -228,13 +228,13 @@ export const metricCatalogue = {
     type: 'counter',
     unit: 'operations',
     labels: ['operation', 'outcome'],
-    help: 'Operations by name and outcome (ok, error), where usage is counted; names beyond `maxNames`, and those that were hardly seen, are other.',
+    help: 'Operations by name and outcome (ok, error), where usage is counted: those of operation files and trusted documents, and the `maxNames` that are asked most beside them; all others are other.',
   },
   supergate_clients_total: {
     type: 'counter',
     unit: 'operations',
     labels: ['client', 'version'],
-    help: 'Operations by the name and version that clients tell, bounded in the same way.',
+    help: 'Operations by the name and version that clients tell: the `maxNames` that ask most, and other.',
   },
   supergate_fields_total: {
     type: 'counter',

@@ -300,6 +300,9 @@ export function createMetrics(): Metrics {
       field(coordinate, operations) {
         usage.fields.of(coordinate).value += operations;
       },
+      dropOperation: (name) => usage.operations.delete(name),
+      dropClient: (name, version) => usage.clients.delete(name, version),
+      dropField: (coordinate) => usage.fields.delete(coordinate),
     },
     observeCaches(read) {
       readCaches = read;

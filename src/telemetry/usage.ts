@@ -23,6 +23,10 @@ export interface UsageMetrics {
   operation(name: string, outcome: 'ok' | 'error'): void;
   client(name: string, version: string): void;
   field(coordinate: string, operations: number): void;
+  /** Another one has the place of this label. */
+  dropOperation(name: string): void;
+  dropClient(name: string, version: string): void;
+  dropField(coordinate: string): void;
 }
 
 export interface UsageOptions<Operation extends object> {
@@ -31,9 +35,11 @@ export interface UsageOptions<Operation extends object> {
   /** Takes whole lines. */
   readonly write: (lines: string) => Promise<void>;
   readonly metrics: UsageMetrics;
+  /** Operations that are known before anybody asks: their names always are labels. */
+  readonly isTrusted: (name: string) => boolean;
   /** Pairs of operation and client that are told apart in one interval; all others are counted as one. */
   readonly maxOperations: number;
-  /** Names that a metric tells apart; others are `other`. */
+  /** Further names that a metric tells apart; others are `other`. */
   readonly maxNames: number;
   readonly now: () => number;
 }
@@ -54,17 +60,17 @@ export class Usage<Operation extends { readonly name: string | undefined }> {
   private others: Counts = { client: nobody, requests: 0, errors: 0, durationMs: 0 };
   private since: number;
   private flushing: Promise<void> = Promise.resolve();
-  private readonly operationNames: BoundedNames;
-  private readonly clientNames: BoundedNames;
-  private readonly fieldNames: BoundedNames;
+  private readonly operationNames: TopNames;
+  private readonly clientNames: TopNames;
+  private readonly fieldNames: TopNames;
 
   constructor(private readonly options: UsageOptions<Operation>) {
-    const { maxNames, now } = options;
+    const { maxNames, now, metrics } = options;
     this.since = now();
-    this.operationNames = new BoundedNames(maxNames);
-    this.clientNames = new BoundedNames(maxNames);
+    this.operationNames = new TopNames(maxNames, metrics.dropOperation);
+    this.clientNames = new TopNames(maxNames, (key) => metrics.dropClient(...nameAndVersion(key)));
     // They are of the schema, and no client makes new ones.
-    this.fieldNames = new BoundedNames(20 * maxNames, 1);
+    this.fieldNames = new TopNames(20 * maxNames, metrics.dropField, 1);
   }
 
   /** One operation has ended. */
@@ -73,8 +79,9 @@ export class Usage<Operation extends { readonly name: string | undefined }> {
     counts.requests += 1;
     if (failed) counts.errors += 1;
     counts.durationMs += durationMs;
-    const { metrics } = this.options;
-    metrics.operation(this.operationNames.of(operation.name ?? 'anonymous'), failed ? 'error' : 'ok');
+    const { metrics, isTrusted } = this.options;
+    const { name = 'anonymous' } = operation;
+    metrics.operation(isTrusted(name) ? name : this.operationNames.of(name), failed ? 'error' : 'ok');
     const known = this.clientNames.of(`${client.name}\0${client.version}`);
     if (known === otherName) metrics.client(otherName, '');
     else metrics.client(client.name, client.version);
@@ -104,6 +111,7 @@ export class Usage<Operation extends { readonly name: string | undefined }> {
     this.others = { client: nobody, requests: 0, errors: 0, durationMs: 0 };
     this.since = options.now();
     const until = this.since;
+    for (const names of [this.operationNames, this.clientNames, this.fieldNames]) names.age();
     const flushed = this.flushing.then(() => this.writeAll(counted, others, since, until));
     this.flushing = flushed.catch(() => {});
     return flushed;
@@ -143,32 +151,69 @@ function lineOf(use: object): string {
   return `${JSON.stringify(use)}\n`;
 }
 
+function nameAndVersion(key: string): [name: string, version: string] {
+  const end = key.indexOf('\0');
+  return [key.slice(0, end), key.slice(end + 1)];
+}
+
 export const otherName = 'other';
 
 /**
- * Names that clients choose, for labels of metrics: one is told apart once it was seen so often, as long as there is
- * room; all others are `other`. Those that are seen once only displace one another.
+ * Names that clients choose, for labels of metrics: those that are asked most, all others are `other`. A name that was
+ * seen often takes a free place, or that of one that is asked less than half as often. What is long ago counts less.
  */
-export class BoundedNames {
-  private readonly known = new Set<string>();
+export class TopNames {
+  private known = new Map<string, number>();
   private candidates = new Map<string, number>();
+  /** No known name was counted less often. */
+  private least = 0;
 
+  /** `onDropped` is told whose place was taken. */
   constructor(
     private readonly max: number,
+    private readonly onDropped: (name: string) => void,
     private readonly seenOften = 10,
   ) {}
 
   of(name: string): string {
-    if (this.known.has(name)) return name;
-    if (this.known.size >= this.max) return otherName;
-    const seen = (this.candidates.get(name) ?? 0) + 1;
-    if (seen < this.seenOften) {
-      if (this.candidates.size >= 10 * this.max) this.candidates = new Map();
-      this.candidates.set(name, seen);
-      return otherName;
+    const count = this.known.get(name);
+    if (count !== undefined) {
+      this.known.set(name, count + 1);
+      return name;
     }
-    this.candidates.delete(name);
-    this.known.add(name);
-    return name;
+    const seen = (this.candidates.get(name) ?? 0) + 1;
+    if (seen >= this.seenOften && this.makeRoom(seen)) {
+      this.candidates.delete(name);
+      this.known.set(name, seen);
+      this.least = Math.min(this.least, seen);
+      return name;
+    }
+    // Names that are seen once only displace one another.
+    if (seen === 1 && this.candidates.size >= 10 * this.max) this.candidates = new Map();
+    this.candidates.set(name, seen);
+    return otherName;
   }
+
+  /** An interval is over. */
+  age(): void {
+    this.known = halved(this.known);
+    this.candidates = halved(this.candidates);
+    this.least /= 2;
+  }
+
+  private makeRoom(seen: number): boolean {
+    if (this.known.size < this.max) return true;
+    if (seen <= 2 * this.least) return false;
+    let [rarest = '', least = Number.POSITIVE_INFINITY] = [...this.known][0] ?? [];
+    for (const [name, count] of this.known) if (count < least) [rarest, least] = [name, count];
+    this.least = least;
+    if (seen <= 2 * least) return false;
+    this.known.delete(rarest);
+    this.onDropped(rarest);
+    return true;
+  }
+}
+
+function halved(counts: ReadonlyMap<string, number>): Map<string, number> {
+  return new Map([...counts].map(([name, count]) => [name, count / 2]));
 }

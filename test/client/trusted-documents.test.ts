@@ -20,7 +20,7 @@ const manifest = {
 const { documents } = readManifest('m.json', JSON.stringify(manifest));
 const trusted = (options: Partial<TrustedDocumentsOptions>) =>
   createTrustedDocuments(
-    { current: { operations: [], documents } },
+    { current: { operations: [], documents, names: new Set() } },
     { mode: 'only', requireId: false, dryRun: false, log: silentLog, ...options },
   );
 

@@ -46,7 +46,7 @@ const { operations } = readOperationFiles(
   new Map([['a.graphql', 'query A { a }\nquery B($x: Boolean!) { b @skip(if: $x) a }']]),
 );
 const manifest = readManifest('m.json', JSON.stringify({ c: 'query C { c: a b }', sub: 'query D { nothing }' }));
-const set = { operations, documents: [...documentsOf(operations), ...manifest.documents] };
+const set = { operations, documents: [...documentsOf(operations), ...manifest.documents], names: new Set<string>() };
 
 describe('known documents', () => {
   let gateway: Gateway;

@@ -14,7 +14,11 @@ const directory = mkdtempSync(join(tmpdir(), 'supergate-usage-'));
 const file = join(directory, 'usage.ndjson');
 const metrics = createMetrics();
 const { telemetry } = createConfig({ telemetry: { usage: { file } } });
-const observer: OperationObserver = observeOperations(telemetry, { metrics, log: silentLog });
+const observer: OperationObserver = observeOperations(telemetry, {
+  metrics,
+  log: silentLog,
+  trustedNames: () => new Set(),
+});
 let graph: Graph;
 
 beforeAll(async () => {

@@ -56,7 +56,7 @@ describe('a manifest', () => {
 
 function setOf(manifest: Readonly<Record<string, string>>, files = ''): OperationSet {
   const { operations } = readOperationFiles(new Map([['o.graphql', files]].filter(([, text]) => text !== '') as never));
-  return { operations, documents: [...documentsOf(operations), ...read(manifest).documents] };
+  return { operations, documents: [...documentsOf(operations), ...read(manifest).documents], names: new Set() };
 }
 
 function list(set: OperationSet, options: Partial<TrustedDocumentsOptions> = {}) {

@@ -2,8 +2,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createMetrics } from '../../src/telemetry/metrics';
 import { createRotatingFile } from '../../src/telemetry/rotating-file';
-import { BoundedNames, Usage } from '../../src/telemetry/usage';
+import { TopNames, Usage } from '../../src/telemetry/usage';
 
 interface Asked {
   readonly name: string | undefined;
@@ -29,7 +30,11 @@ function createUsage(limits: { maxOperations?: number; maxNames?: number } = {})
       operation: (name, outcome) => told.push(`${name} ${outcome}`),
       client: (name, version) => told.push(`client ${name} ${version}`),
       field: (coordinate, operations) => told.push(`${coordinate} ${operations}`),
+      dropOperation: (name) => told.push(`drop ${name}`),
+      dropClient: (name, version) => told.push(`drop client ${name} ${version}`),
+      dropField: () => {},
     },
+    isTrusted: (name) => name === 'Trusted',
     now: () => 0,
   });
   return { usage, lines, told, described: () => described };
@@ -89,7 +94,8 @@ describe('usage', () => {
   it('goes on after lines that could not be written', async () => {
     const lines: string[] = [];
     let isBroken = true;
-    const metrics = { operation: () => {}, client: () => {}, field: () => {} };
+    const { usage: metrics, close } = createMetrics();
+    close();
     const usage = new Usage<Asked>({
       maxOperations: 1,
       maxNames: 1,
@@ -99,6 +105,7 @@ describe('usage', () => {
         lines.push(text);
       },
       metrics,
+      isTrusted: () => false,
       now: () => 0,
     });
     usage.count({ name: 'A' }, web, false, 1);
@@ -111,14 +118,63 @@ describe('usage', () => {
 });
 
 describe('names for labels', () => {
+  const dropped: string[] = [];
+  const createNames = (max: number, seenOften?: number) => new TopNames(max, (name) => dropped.push(name), seenOften);
+  const ask = (names: TopNames, name: string, times: number) => {
+    for (let time = 0; time < times; time++) names.of(name);
+    return names.of(name);
+  };
+  beforeEach(() => {
+    dropped.length = 0;
+  });
+
   it('are told apart when they were seen often, as long as there is room', () => {
-    const names = new BoundedNames(2, 3);
+    const names = createNames(2, 3);
     expect([names.of('a'), names.of('a'), names.of('a'), names.of('a')]).toEqual(['other', 'other', 'a', 'a']);
     for (let index = 0; index < 1_000; index++) expect(names.of(`once ${index}`)).toBe('other');
-    for (let index = 0; index < 3; index++) names.of('b');
-    expect(names.of('b')).toBe('b');
-    for (let index = 0; index < 10; index++) expect(names.of('c')).toBe('other');
-    expect(names.of('a')).toBe('a');
+    expect(ask(names, 'b', 3)).toBe('b');
+    expect(ask(names, 'c', 5)).toBe('other');
+    expect([names.of('a'), dropped]).toEqual(['a', []]);
+  });
+
+  it('are those that are asked most: one takes the place of another that is asked less than half as often', () => {
+    const names = createNames(2, 3);
+    ask(names, 'much', 50);
+    ask(names, 'little', 10);
+    expect(ask(names, 'more', 21)).toBe('other');
+    expect([ask(names, 'more', 2), dropped]).toEqual(['more', ['little']]);
+    expect([names.of('much'), names.of('little')]).toEqual(['much', 'other']);
+  });
+
+  it('are those of now: what is long ago counts less', () => {
+    const names = createNames(1);
+    ask(names, 'old', 1_000);
+    for (let interval = 0; interval < 6; interval++) names.age();
+    expect([ask(names, 'new', 40), dropped]).toEqual(['new', ['old']]);
+  });
+
+  it('always are those of documents that are trusted, whatever clients make up beside them', () => {
+    const { usage, told } = createUsage({ maxNames: 1 });
+    for (let index = 0; index < 100; index++) usage.count({ name: 'Own' }, web, false, 1);
+    usage.count({ name: 'Trusted' }, web, false, 1);
+    usage.count({ name: 'Else' }, web, false, 1);
+    expect(new Set(told.slice(-6))).toEqual(new Set(['Own ok', 'Trusted ok', 'other ok', 'client web 1']));
+  });
+
+  it('are no labels any more when others have their place', async () => {
+    const metrics = createMetrics();
+    metrics.usage.operation('A', 'ok');
+    metrics.usage.operation('B', 'error');
+    metrics.usage.client('web', '1');
+    metrics.usage.client('web', '2');
+    metrics.usage.dropOperation('A');
+    metrics.usage.dropClient('web', '1');
+    const { body } = await metrics.render();
+    metrics.close();
+    expect(body.match(/^supergate_(operations|clients)_total\{.*$/gm)).toEqual([
+      'supergate_operations_total{operation="B",outcome="error"} 1',
+      'supergate_clients_total{client="web",version="2"} 1',
+    ]);
   });
 });
 
