@@ -50,7 +50,7 @@ const configSchema = z.strictObject({
   limits: reloadable(limitsSchema),
   rateLimits: reloadable(rateLimitsSchema),
   cost: reloadable(costSchema),
-  cache: cacheSchema,
+  cache: reloadable(cacheSchema),
   timeouts: reloadable(timeoutsSchema),
   sharing: sharingSchema,
   overload: overloadSchema,
@@ -149,13 +149,23 @@ interface Reloadable {
   readonly properties?: Readonly<Record<string, Reloadable>>;
 }
 
-/** `config` with those sections of `next` that can change while the gateway runs. */
+/** `config` with those keys of `next` that can change while the gateway runs. */
 export function withReloadable(config: Config, next: Config): Config {
-  const { properties } = configJsonSchema() as Reloadable;
-  const taken = <T extends object>(value: T, known: Reloadable['properties'] = {}) =>
-    Object.fromEntries(Object.entries(value).filter(([name]) => known[name]?.reloadable)) as Partial<T>;
-  const telemetry = { ...config.telemetry, ...taken(next.telemetry, properties?.telemetry?.properties) };
-  return { ...config, ...taken(next, properties), telemetry };
+  return takeReloadable(configJsonSchema(), config, next, false) as Config;
+}
+
+/** A mark holds for what is below it, down to another mark. */
+function takeReloadable(shape: Reloadable, before: unknown, after: unknown, isReloadable: boolean): unknown {
+  const can = shape.reloadable ?? isReloadable;
+  if (!shape.properties || !isObject(before) || !isObject(after)) return can ? after : before;
+  const joined = Object.entries(shape.properties).map(
+    ([name, child]) => [name, takeReloadable(child, before[name], after[name], can)] as const,
+  );
+  return Object.fromEntries(joined.filter(([, value]) => value !== undefined));
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The settings of one subgraph: its overrides over the defaults. */

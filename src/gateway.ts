@@ -31,7 +31,7 @@ import type { RawVariables } from './operation/variables';
 import { type PreparedRequest, prepareDocument, prepareSource, renewPrepared } from './pipeline';
 import { createPolicies, openCounters, type PolicyDependencies } from './policy/create-policies';
 import type { RateLimiter } from './policy/rate-limiter';
-import { createResponseCache } from './query-plan/create-response-cache';
+import { createResponseCache, responseCacheSettings } from './query-plan/create-response-cache';
 import type { Answer } from './query-plan/engine';
 import type { ClientSubscription, LiveSubscriptions, SubscriptionObserver } from './query-plan/live-subscriptions';
 import type { ResponseCache } from './query-plan/response-cache';
@@ -266,6 +266,8 @@ class Supergate implements Gateway {
       () => {
         this.config = config;
         this.readHeaderSources = compileHeaderSources(config.headers.requests, []);
+        this.responses?.reconfigure(responseCacheSettings(config));
+        if (this.planner) this.planner.rateLimitTiers = Object.keys(config.rateLimits.tiers);
       },
     );
   }

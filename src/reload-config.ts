@@ -138,7 +138,7 @@ export class ConfigReload {
 
 const watchMs = 500;
 
-/** Keys that concern who asks and the log: the supergraph need not be opened again for them. */
+/** Keys that concern whose tokens are good and the log: the supergraph need not be opened again for them. */
 function isOfDoors(path: string): boolean {
-  return /^(authentication|telemetry)\./.test(path);
+  return /^(authentication\.issuers|telemetry)\b/.test(path);
 }

@@ -2,7 +2,7 @@
  * The `cache` section: whose answers are kept, where, and how long beyond what the schema says.
  */
 import { z } from 'zod';
-import { count, milliseconds, text } from './values';
+import { count, milliseconds, reloadable, text } from './values';
 
 export const cacheSchema = z
   .strictObject({
@@ -27,15 +27,17 @@ export const cacheSchema = z
     staleIfErrorMs: milliseconds()
       .optional()
       .describe('An answer so much older than its age is given where a subgraph fails.'),
-    maxBytes: count().min(100_000).default(100_000_000).describe('Memory of the answers that this process keeps.'),
+    maxBytes: reloadable(count().min(100_000), false)
+      .default(100_000_000)
+      .describe('Memory of the answers that this process keeps.'),
     maxAnswerBytes: count().default(1_000_000).describe('Longer answers are not kept.'),
-    shared: z
-      .boolean()
+    shared: reloadable(z.boolean(), false)
       .default(true)
       .describe('Keep answers in Redis where there is one, so that gateways share them and what makes them old.'),
-    namespace: z
-      .string()
-      .regex(/^[\w.:-]{1,64}$/, { error: 'expected letters, digits, ".", ":", "-" and "_"' })
+    namespace: reloadable(
+      z.string().regex(/^[\w.:-]{1,64}$/, { error: 'expected letters, digits, ".", ":", "-" and "_"' }),
+      false,
+    )
       .default('supergate')
       .describe('Gateways with the same namespace in the same Redis share their answers.'),
     invalidateByMutations: z.boolean().default(true).describe('What a mutation answers is old everywhere else.'),

@@ -7,7 +7,7 @@ import type { CacheObserver } from '../policy/cache-policies';
 import { everyAnswer } from '../policy/cache-tags';
 import { type AnswerStore, MemoryAnswers } from './answer-store';
 import { RedisAnswers, type SharedScripts } from './redis-answer-store';
-import { ResponseCache } from './response-cache';
+import { ResponseCache, type ResponseCacheSettings } from './response-cache';
 
 /** `redis`: absent where this gateway is alone. */
 export function createResponseCache(
@@ -15,15 +15,14 @@ export function createResponseCache(
   caching: CacheObserver | undefined,
   redis: SharedScripts | undefined,
 ): ResponseCache {
-  const { answers, staleWhileRevalidateMs = 0, staleIfErrorMs = 0, maxStoredMs, maxAnswerBytes } = config.cache;
-  const cache = new ResponseCache({
-    store: answers === 'none' ? undefined : createStore(config, redis),
-    keepsPrivate: answers === 'private',
-    staleWhileRevalidateMs,
-    staleIfErrorMs,
-    maxStoredMs,
-    maxAnswerBytes,
-    timeoutMs: config.timeouts.operationMs,
+  const { maxBytes, shared, namespace } = config.cache;
+  const cache: ResponseCache = new ResponseCache({
+    settings: responseCacheSettings(config),
+    openStore(): AnswerStore {
+      if (!redis || !shared) return new MemoryAnswers(maxBytes);
+      const maxLifetimeMs = () => cache.maxLifetimeMs;
+      return new RedisAnswers({ scripts: redis, namespace, maxLifetimeMs, everything: everyAnswer });
+    },
     now: Date.now,
     onOutcome: caching?.looked,
     onInvalidated: caching?.invalidated,
@@ -32,9 +31,9 @@ export function createResponseCache(
   return cache;
 }
 
-function createStore({ cache }: Config, redis: SharedScripts | undefined): AnswerStore {
-  if (!redis || !cache.shared) return new MemoryAnswers(cache.maxBytes);
-  const { maxStoredMs, staleWhileRevalidateMs = 0, staleIfErrorMs = 0, namespace } = cache;
-  const maxLifetimeMs = maxStoredMs + Math.max(staleWhileRevalidateMs, staleIfErrorMs);
-  return new RedisAnswers({ scripts: redis, namespace, maxLifetimeMs, everything: everyAnswer });
+/** What can change while the cache runs. */
+export function responseCacheSettings({ cache, timeouts }: Config): ResponseCacheSettings {
+  const { answers, staleWhileRevalidateMs = 0, staleIfErrorMs = 0, maxStoredMs, maxAnswerBytes } = cache;
+  const timeoutMs = timeouts.operationMs;
+  return { answers, staleWhileRevalidateMs, staleIfErrorMs, maxStoredMs, maxAnswerBytes, timeoutMs };
 }

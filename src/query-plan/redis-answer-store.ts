@@ -59,7 +59,7 @@ export interface RedisAnswersOptions {
   readonly scripts: SharedScripts;
   readonly namespace: string;
   /** No answer lives longer. */
-  readonly maxLifetimeMs: number;
+  readonly maxLifetimeMs: () => number;
   /** Called with all tags when there are too many to be remembered until Redis answers. */
   readonly everything: string;
 }
@@ -111,7 +111,7 @@ export class RedisAnswers implements AnswerStore {
   private async flush(): Promise<boolean> {
     const tags = [...this.pending].slice(0, maxTagsAtOnce);
     // An execution may begin before the invalidation, and be written after it, and live as long again.
-    const lifetimeMs = 2 * this.options.maxLifetimeMs;
+    const lifetimeMs = 2 * this.options.maxLifetimeMs();
     const told = await this.runInvalidate([this.lastKey], [this.tagPrefix, String(lifetimeMs), ...tags]);
     if (told === undefined) return false;
     for (const tag of tags) this.pending.delete(tag);

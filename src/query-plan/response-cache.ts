@@ -10,22 +10,27 @@ import type { Identity, RequestContext } from '../context/request-context';
 import { type ErrorCode, type ErrorDefinition, errorTable } from '../errors';
 import type { CheckedVariables } from '../operation/variables';
 import type { CacheOutcome, CachePolicy, Invalidation } from '../policy/cache-policies';
-import { expandTags, tagsOfAnswer, tagsOfMutation } from '../policy/cache-tags';
+import { everyAnswer, expandTags, tagsOfAnswer, tagsOfMutation } from '../policy/cache-tags';
 import type { AnswerVarying } from '../policy/cache-varying';
 import type { AnswerStore, KeptAnswer, Look } from './answer-store';
 import type { Answer } from './engine';
 
-export interface ResponseCacheOptions {
-  /** Undefined: nothing is kept, and clients are told of ages alone. */
-  readonly store: AnswerStore | undefined;
-  /** Answers of an identity are kept as well, each for its own. */
-  readonly keepsPrivate: boolean;
+/** What can change while it runs. */
+export interface ResponseCacheSettings {
+  /** Whose answers are kept. `none`: clients are told of ages alone. */
+  readonly answers: 'none' | 'public' | 'private';
   readonly staleWhileRevalidateMs: number;
   readonly staleIfErrorMs: number;
   readonly maxStoredMs: number;
   readonly maxAnswerBytes: number;
   /** For an answer that is asked anew while nobody waits for it. */
   readonly timeoutMs: number;
+}
+
+export interface ResponseCacheOptions {
+  readonly settings: ResponseCacheSettings;
+  /** Called once, as soon as something may be kept. */
+  readonly openStore: () => AnswerStore;
   readonly now: () => number;
   readonly onOutcome?: ((outcome: CacheOutcome) => void) | undefined;
   readonly onInvalidated?: ((tags: number) => void) | undefined;
@@ -61,17 +66,41 @@ interface Flight {
 export class ResponseCache {
   private readonly flights = new Map<string, Flight>();
   private readonly identityKeys = new WeakMap<Identity, string>();
+  private settings: ResponseCacheSettings;
+  private opened: AnswerStore | undefined;
+  /** The longest that an answer may live in the store, by any settings that there were. */
+  maxLifetimeMs: number;
 
-  constructor(private readonly options: ResponseCacheOptions) {}
+  constructor(private readonly options: ResponseCacheOptions) {
+    this.settings = options.settings;
+    this.maxLifetimeMs = lifetimeOf(options.settings);
+    if (options.settings.answers !== 'none') this.opened = options.openStore();
+  }
+
+  /** Other settings from now on. What is kept stays, for as long as it was kept for. */
+  reconfigure(settings: ResponseCacheSettings): void {
+    this.settings = settings;
+    this.maxLifetimeMs = Math.max(this.maxLifetimeMs, lifetimeOf(settings));
+    if (settings.answers === 'none' || this.opened) return;
+    this.opened = this.options.openStore();
+    // What others share there may be from before a mutation that this gateway told nobody of.
+    void this.opened.invalidate([everyAnswer]);
+  }
+
+  /** Where answers are kept; undefined while none are. What is in it is called old all the same, for when they are again. */
+  private get store(): AnswerStore | undefined {
+    return this.settings.answers === 'none' ? undefined : this.opened;
+  }
 
   /** Bytes of memory that the answers take. */
   get bytes(): number {
-    return this.options.store?.bytes ?? 0;
+    return this.opened?.bytes ?? 0;
   }
 
   /** Rejects as `execute` does. */
   async answer(asked: AskedAnswer): Promise<Answer> {
-    const { store, onOutcome } = this.options;
+    const { store } = this;
+    const { onOutcome } = this.options;
     const isPrivate = asked.policy.isPrivate || asked.varying.hasCredential(asked.context.subgraphHeaders);
     const key = store && this.keyOf(asked, isPrivate);
     if (!store || key === undefined) return this.tell(asked, await this.make(asked, asked.context, false), isPrivate);
@@ -80,7 +109,7 @@ export class ResponseCache {
     const kept = look?.kept;
     const lateMs = kept ? this.options.now() - kept.storedAt - this.keptMs(kept) : Number.POSITIVE_INFINITY;
     // Of an answer that nobody waits for, nobody would be told what subgraphs say beside it.
-    const patienceMs = asked.context.told?.headers ? 0 : this.options.staleWhileRevalidateMs;
+    const patienceMs = asked.context.told?.headers ? 0 : this.settings.staleWhileRevalidateMs;
     if (kept && lateMs < patienceMs) {
       onOutcome?.(lateMs < 0 ? 'hit' : 'stale');
       if (lateMs >= 0) this.revalidate(key, asked, look);
@@ -88,7 +117,7 @@ export class ResponseCache {
     }
     onOutcome?.(look ? 'miss' : 'unavailable');
     const made = await this.makeOnce(key, asked, look);
-    if (kept && lateMs < this.options.staleIfErrorMs && hasFailed(made.answer)) {
+    if (kept && lateMs < this.settings.staleIfErrorMs && hasFailed(made.answer)) {
       onOutcome?.('stale');
       return this.tell(asked, { answer: { kind: 'text', body: kept.body }, kept }, isPrivate);
     }
@@ -97,8 +126,7 @@ export class ResponseCache {
 
   /** Calls old what a mutation changed. Resolves when nobody is given it any more, as far as the store answers. */
   async mutated({ tags, configured }: Invalidation, { coerced }: CheckedVariables, answer: Answer): Promise<void> {
-    const { store } = this.options;
-    if (!store) return;
+    if (!this.opened) return;
     const { data, errors } = readAnswer(answer);
     const isUnsure = errors.some(leavesOpen);
     // A subgraph that refused has changed nothing.
@@ -112,13 +140,13 @@ export class ResponseCache {
   async invalidate(tags: readonly string[]): Promise<void> {
     if (tags.length === 0) return;
     this.options.onInvalidated?.(tags.length);
-    await this.options.store?.invalidate(expandTags(tags));
+    await this.opened?.invalidate(expandTags(tags));
   }
 
   /** Everything that an answer may depend on; undefined for what may not be kept. */
   private keyOf({ policy, varying, scope, variables, context }: AskedAnswer, isPrivate: boolean): string | undefined {
     const who = isPrivate ? this.identityKey(context.identity) : '';
-    if (who === undefined || (isPrivate && !this.options.keepsPrivate)) return undefined;
+    if (who === undefined || (isPrivate && this.settings.answers !== 'private')) return undefined;
     const headers = varying.keyOf(context.subgraphHeaders);
     return `${scope}|${policy.digest}|${JSON.stringify([variables.coerced, headers, who])}`;
   }
@@ -147,7 +175,8 @@ export class ResponseCache {
     { vary, privateVary, isHidden }: AnswerVarying,
     isOfIdentity: boolean,
   ): CachingReport {
-    const { staleWhileRevalidateMs, now } = this.options;
+    const { staleWhileRevalidateMs } = this.settings;
+    const { now } = this.options;
     const isPersonal = isOfIdentity || isHidden || isPrivate;
     return {
       isPrivate: isPersonal,
@@ -203,22 +232,23 @@ export class ResponseCache {
   }
 
   private keep(key: string, { tags }: CachePolicy, kept: KeptAnswer, at: number): void {
-    const { store, maxAnswerBytes, staleWhileRevalidateMs, staleIfErrorMs } = this.options;
+    const { maxAnswerBytes, staleWhileRevalidateMs, staleIfErrorMs } = this.settings;
     if (Buffer.byteLength(kept.body) > maxAnswerBytes) return;
     const data = tags.known.length > 0 ? (JSON.parse(kept.body) as { data: unknown }).data : undefined;
     const lifetimeMs = this.keptMs(kept) + Math.max(staleWhileRevalidateMs, staleIfErrorMs);
-    store?.write(key, kept, { tags: tagsOfAnswer(tags, data), at, lifetimeMs });
+    this.store?.write(key, kept, { tags: tagsOfAnswer(tags, data), at, lifetimeMs });
   }
 
   private keptMs({ maxAgeMs }: KeptAnswer): number {
-    return Math.min(maxAgeMs, this.options.maxStoredMs);
+    return Math.min(maxAgeMs, this.settings.maxStoredMs);
   }
 
   /** Asks anew what was given though it is old; nobody waits for it. */
   private revalidate(key: string, asked: AskedAnswer, look: Look | undefined): void {
     if (!look || this.flights.has(key)) return;
     const release = asked.hold();
-    const { now, timeoutMs } = this.options;
+    const { now } = this.options;
+    const { timeoutMs } = this.settings;
     const { deadline, dispose } = openDeadline(now() + timeoutMs, now);
     const { trace, told, trail, ...context } = asked.context;
     const ended = () => {
@@ -228,6 +258,10 @@ export class ResponseCache {
     // It is tried again with the next request.
     this.fly(key, asked, { ...context, deadline, calls: { count: 0, failed: 0 } }, look).then(ended, ended);
   }
+}
+
+function lifetimeOf({ maxStoredMs, staleWhileRevalidateMs, staleIfErrorMs }: ResponseCacheSettings): number {
+  return maxStoredMs + Math.max(staleWhileRevalidateMs, staleIfErrorMs);
 }
 
 /** The clean text `{"data":{…}}`; undefined for all that is not the same for everybody who may have it. */

@@ -16,7 +16,9 @@ import type { Outcome } from './worker-queue';
 /** The section `planner` of the configuration fits. */
 export interface PlannerThreadOptions
   extends PlanLimits,
-    Pick<PlanningWorkerOptions, 'timeoutMs' | 'loadTimeoutMs' | 'maxHeapBytes' | 'rateLimitTiers' | 'workerFile'> {
+    Pick<PlanningWorkerOptions, 'timeoutMs' | 'loadTimeoutMs' | 'maxHeapBytes' | 'workerFile'> {
+  /** Names that `@rateLimit(tier:)` may have in subgraphs that are composed; absent: any. */
+  readonly rateLimitTiers?: readonly string[] | undefined;
   readonly maxQueued: number;
   readonly log?: Log;
 }
@@ -70,10 +72,13 @@ export class PlannerThread {
   private readonly generations = new Set<Generation>();
   private lastGenerationId = 0;
   private isClosed = false;
+  /** See the option: another configuration may know others. */
+  rateLimitTiers: readonly string[] | undefined;
 
   /** Starts a thread, which loads while the caller reads its files. `close` ends it. */
   constructor(private readonly options: PlannerThreadOptions) {
     this.log = options.log ?? silentLog;
+    this.rateLimitTiers = options.rateLimitTiers;
     this.slowLane = new SlowLane(
       () => this.startWorker(undefined),
       (worker) => this.endWorker(worker),
@@ -85,7 +90,7 @@ export class PlannerThread {
   async compose(subgraphs: readonly SubgraphSdl[]): Promise<CompositionResult> {
     const worker = this.takeThread();
     try {
-      const response = answerOf(await worker.compose(subgraphs), 'The composition');
+      const response = answerOf(await worker.compose(subgraphs, this.rateLimitTiers), 'The composition');
       if (response.kind === 'composed' || response.kind === 'not-composed') return response;
       throw new InternalError(`the planner thread answered a composition with ${response.kind}`);
     } finally {
@@ -226,12 +231,11 @@ export class PlannerThread {
   }
 
   private startWorker(slow: number | undefined): PlanningWorker {
-    const { timeoutMs, loadTimeoutMs, maxHeapBytes, rateLimitTiers, workerFile } = this.options;
+    const { timeoutMs, loadTimeoutMs, maxHeapBytes, workerFile } = this.options;
     const worker = new PlanningWorker({
       timeoutMs,
       loadTimeoutMs,
       maxHeapBytes,
-      rateLimitTiers,
       workerFile,
       slowAfterMs: slow,
       onLost: (reason) => this.log.warn({ reason }, 'the planner thread was lost'),

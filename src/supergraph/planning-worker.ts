@@ -14,8 +14,6 @@ export interface PlanningWorkerOptions {
   /** Time to compose, and to load a supergraph. */
   readonly loadTimeoutMs: number;
   readonly maxHeapBytes: number;
-  /** Names that `@rateLimit(tier:)` may have in subgraphs that are composed; undefined: any. */
-  readonly rateLimitTiers?: readonly string[] | undefined;
   /** A plan that takes longer is stopped when others wait; absent: none is. */
   readonly slowAfterMs: number | undefined;
   /** For tests of what happens to the thread: another worker that speaks the same messages. */
@@ -52,8 +50,8 @@ export class PlanningWorker {
     return this.queue.isFree;
   }
 
-  compose(subgraphs: readonly SubgraphSdl[]): Promise<PlannerOutcome> {
-    const { rateLimitTiers: tiers } = this.options;
+  /** `tiers`: see `findPolicyIssues`. */
+  compose(subgraphs: readonly SubgraphSdl[], tiers: readonly string[] | undefined): Promise<PlannerOutcome> {
     return this.queue.run({ kind: 'compose', subgraphs, tiers }, this.options.loadTimeoutMs);
   }
 

@@ -1,6 +1,6 @@
 /** The section `admin`, and the configuration as operators are shown it. */
 import { configJsonSchema, createConfig, loadConfig, withReloadable } from '../../src/config';
-import { compareSettings, shownValue } from '../../src/config/effective';
+import { compareSettings, effectiveSettings, shownValue } from '../../src/config/effective';
 import { createYamlFile } from './yaml-file';
 
 const { configOf, problemsOf, load, file, remove } = createYamlFile();
@@ -146,9 +146,42 @@ describe('two readings of a configuration', () => {
       'limits',
       'rateLimits',
       'cost',
+      'cache',
       'timeouts',
       'headers',
       'subgraphs',
     ]);
+  });
+
+  /** The same with another value at each key. */
+  const otherwise = (value: unknown): unknown => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return { otherwise: value };
+    return Object.fromEntries(Object.entries(value).map(([name, child]) => [name, otherwise(child)]));
+  };
+  const everything = createConfig({
+    admin: {},
+    redis: { url: 'redis://r' },
+    subgraphIdentity: { secret: token },
+    telemetry: { slowOperationMs: 1, explain: { token }, usage: {}, tracing: { otlpUrl: 'http://t/' } },
+    server: { tls: { certFile: 'c', keyFile: 'k' } },
+    authentication: { apiKeys: { file: 'f' } },
+    cache: { staleIfErrorMs: 1, staleWhileRevalidateMs: 1, defaultMaxAgeMs: 1 },
+  });
+  const at = (value: unknown, path: string) =>
+    path.split('.').reduce<unknown>((inner, name) => (inner as Record<string, unknown> | undefined)?.[name], value);
+  const marked = effectiveSettings(configJsonSchema(), everything, { locate: () => ({ file: 'f', line: 1 }) } as never)
+    .filter(({ path }) => at(everything, path) !== undefined && !path.includes('['))
+    .map(({ path, isReloadable }) => [path, isReloadable ? 'new' : 'old'] as const);
+
+  it('are all of them known', () => {
+    expect(marked.length).toBeGreaterThan(120);
+    expect(new Set(marked.map(([, which]) => which))).toEqual(new Set(['new', 'old']));
+  });
+
+  const next = otherwise(everything);
+  const joined = withReloadable(everything, next as never);
+
+  it.each(marked)('%s has the %s value after a reload, as it is told', (path, which) => {
+    expect(at(joined, path)).toEqual(at(which === 'new' ? next : everything, path));
   });
 });

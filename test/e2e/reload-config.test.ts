@@ -5,6 +5,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sign } from 'jsonwebtoken';
 import { createSubgraphServer, type SubgraphServer } from '../support/subgraph-server';
 import { type GatewayProcess, startGatewayProcess, writeGraph } from './rolling-restarts';
 
@@ -48,6 +49,10 @@ async function reloaded(): Promise<string> {
   }
 }
 
+function fetchHello(headers: Record<string, string>): Promise<Response> {
+  return fetch(`${gateway.graphqlUrl}?query=%7Bhello%7D`, { headers: { 'apollo-require-preflight': '1', ...headers } });
+}
+
 async function ask(query: string, headers: Record<string, string> = {}) {
   const answer = await fetch(gateway.graphqlUrl, {
     method: 'POST',
@@ -74,6 +79,31 @@ describe('a changed configuration', () => {
     configure('');
     while ((await ask('{ hello }')).status !== 200) await sleep(20);
     expect((await ask('{ a: hello b: hello }')).status).toBe(200);
+  });
+
+  it('keeps answers, and tells for whom, as it says then; and no more when it says so', async () => {
+    const key = 'a-secret-of-thirty-two-bytes-or-more';
+    const cache = 'cache: { answers: private, defaultMaxAgeMs: 600000 }';
+    const authentication = (more: string) =>
+      `authentication: { ${more} issuers: [{ issuer: i, audiences: [a], algorithms: [HS256], sharedSecret: ${key} }] }`;
+    const authorization = `Bearer ${sign({ sub: 'ada' }, key, { issuer: 'i', audience: 'a', expiresIn: '1h' })}`;
+    const told = async () => (await fetchHello({ authorization })).headers.get('cache-control');
+    const asked = async (times: number) => {
+      subgraphs.requests.length = 0;
+      for (let time = 0; time < times; time += 1) await told();
+      return subgraphs.requests.length;
+    };
+    configure(`${cache}\n${authentication('')}`);
+    expect(await reloaded()).toContain('"cache.answers","cache.defaultMaxAgeMs"');
+    expect(await told()).toContain('public');
+    expect(await asked(3)).toBe(0);
+    configure(`${cache}\n${authentication('required: true,')}`);
+    expect(await reloaded()).toContain('"changed":["authentication.required"]');
+    expect(await told()).toContain('private');
+    configure(authentication(''));
+    await reloaded();
+    expect(await told()).toBe('no-store');
+    expect(await asked(3)).toBe(3);
   });
 
   it('says what counts only after a restart', async () => {

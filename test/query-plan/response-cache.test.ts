@@ -30,17 +30,20 @@ function setUp(options: { staleWhileRevalidateMs?: number; staleIfErrorMs?: numb
   }[] = [];
   const held = { count: 0 };
   const store = options.store ?? new MemoryAnswers(1_000_000);
-  const cache = new ResponseCache({
-    store,
-    keepsPrivate: false,
+  const { store: _store, ...settings } = options;
+  const defaults = {
+    answers: 'public' as const,
     staleWhileRevalidateMs: 0,
     staleIfErrorMs: 0,
     maxStoredMs: 3_600_000,
     maxAnswerBytes: 1_000,
     timeoutMs: 30_000,
+  };
+  const cache = new ResponseCache({
+    settings: { ...defaults, ...settings },
+    openStore: () => store,
     now: () => time,
     onOutcome: (outcome) => outcomes.push(outcome),
-    ...options,
   });
   const open = (told: object = {}) => {
     const { deadline, clientLeft, dispose } = openDeadline(
@@ -110,6 +113,59 @@ const turns = async () => {
 const failure = (code: string): Answer => ({
   kind: 'result',
   result: { data: null, errors: [new GraphQLError('no', { extensions: { code } })] },
+});
+
+describe('other settings', () => {
+  const settings = {
+    answers: 'public' as const,
+    staleWhileRevalidateMs: 0,
+    staleIfErrorMs: 0,
+    maxStoredMs: 1_000,
+    maxAnswerBytes: 1_000,
+    timeoutMs: 1_000,
+  };
+  const create = (answers: 'none' | 'public') => {
+    const invalidated: (readonly string[])[] = [];
+    const stores: MemoryAnswers[] = [];
+    const cache = new ResponseCache({
+      settings: { ...settings, answers },
+      openStore() {
+        const store = new MemoryAnswers(1_000_000);
+        const invalidate = store.invalidate.bind(store);
+        store.invalidate = (tags) => {
+          invalidated.push(tags);
+          return invalidate(tags);
+        };
+        stores.push(store);
+        return store;
+      },
+      now: () => 0,
+    });
+    return { cache, invalidated, stores };
+  };
+
+  it('begin with nothing of what others kept while this one told nobody of its mutations', () => {
+    const { cache, invalidated, stores } = create('none');
+    expect(stores).toHaveLength(0);
+    cache.reconfigure(settings);
+    expect(invalidated).toEqual([['*']]);
+    cache.reconfigure({ ...settings, maxStoredMs: 2_000 });
+    expect(stores).toHaveLength(1);
+  });
+
+  it('end with a store that is told what is old all the same', async () => {
+    const { cache, invalidated } = create('public');
+    cache.reconfigure({ ...settings, answers: 'none' });
+    await cache.invalidate(['Post']);
+    expect(invalidated).toEqual([expect.arrayContaining(['Post'])]);
+  });
+
+  it('let what is old be remembered for as long as any answer lives', () => {
+    const { cache } = create('public');
+    cache.reconfigure({ ...settings, maxStoredMs: 5_000 });
+    cache.reconfigure({ ...settings, maxStoredMs: 10 });
+    expect(cache.maxLifetimeMs).toBe(5_000);
+  });
 });
 
 describe('an answer that grows old', () => {
@@ -272,7 +328,7 @@ describe('answers in Redis', () => {
       [undefined, undefined],
     ]) {
       const scripts = { script: () => async () => ['1700000000000001', '1700000000000000', meta, body] };
-      const store = new RedisAnswers({ scripts, namespace: 'n', maxLifetimeMs: 1_000, everything: '*' });
+      const store = new RedisAnswers({ scripts, namespace: 'n', maxLifetimeMs: () => 1_000, everything: '*' });
       expect(await store.read('a')).toEqual({ at: 1700000000000001, invalidatedAt: 1700000000000000, kept: undefined });
     }
   });
@@ -288,7 +344,7 @@ describe('answers in Redis', () => {
         return 1;
       },
     };
-    const store = new RedisAnswers({ scripts, namespace: 'n', maxLifetimeMs: 1_000, everything: '*' });
+    const store = new RedisAnswers({ scripts, namespace: 'n', maxLifetimeMs: () => 1_000, everything: '*' });
     await store.invalidate(['Post:1']);
     expect(await store.read('a')).toBeUndefined();
     isUp = true;
