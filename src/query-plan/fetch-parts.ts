@@ -40,7 +40,9 @@ export function joinParts(parts: readonly OperationPart[], plans: readonly Query
 /** Turns the root field at which the planner entered the subgraph into a fetch of the entities at the part's path. */
 function placeApart(apart: ApartField, listed: readonly PlannedFetch[]) {
   const [first, ...rest] = listed;
-  if (!first || rest.some(({ requires }) => !requires)) throw new UnsoundPlan('a part does not begin with one fetch');
+  // Others without requirements are of root fields too, where a field below leads back to the root.
+  if (!first || rest.some(({ requires, path }) => !requires && path.length === 0))
+    throw new UnsoundPlan('a part does not begin with one fetch');
   const entry = createFetch(enterEntity(first.node, apart), apart.path, apart.requires, apart);
   const placed = new Map([[first, entry]]);
   for (const fetch of rest) {

@@ -32,9 +32,15 @@ const subgraphs = [
         readings(of: String!): [Reading]! @external
         wind: String! @requires(fields: "readings(of: \\"wind\\") { value }")
         rain: String! @requires(fields: "readings(of: \\"rain\\") { value }")
+        forecast: Forecast! @requires(fields: "readings(of: \\"rain\\") { value }")
       }
+      type Forecast { query: Query! }
+      type Query { total: Int }
       type Reading { value: Int @external }`,
-    resolvers: { Station: { __resolveReference: itself, wind: values, rain: values } },
+    resolvers: {
+      Query: { total: () => 1 },
+      Station: { __resolveReference: itself, wind: values, rain: values, forecast: () => ({ query: {} }) },
+    },
   },
 ];
 
@@ -55,5 +61,11 @@ describe('fields that require one field with different arguments', () => {
     ],
   ])('get each its own: %s', async (_name, query, station) => {
     expect(await graph.answer(query)).toBe(`{"data":{"stations":[${station}]}}`);
+  });
+
+  it('lead back to the root, which several subgraphs answer', async () => {
+    expect(await graph.answer('{ stations { forecast { query { total stations { wind } } } } }')).toBe(
+      '{"data":{"stations":[{"forecast":{"query":{"total":1,"stations":[{"wind":"1 2"}]}}}]}}',
+    );
   });
 });
