@@ -12,6 +12,7 @@ import {
   Kind,
   type ObjectTypeDefinitionNode,
   parse,
+  type SchemaDefinitionNode,
 } from 'graphql';
 import {
   type CompositeDefinition,
@@ -40,12 +41,26 @@ export function toPlanningDocument(supergraphSdl: string): DocumentNode {
   const plainEntries = plainEntriesOf(document);
   const entries = composites.flatMap((definition) => readEntries(definition, plainEntries(definition), nameOf));
   const queryType = rootTypeNameOf(document, 'query');
+  const labelled = labelledGraphs(composites);
   const definitions = document.definitions.map((definition): DefinitionNode => {
+    if (definition.kind === Kind.SCHEMA_DEFINITION) return withoutHiding(definition);
     if (!isComposite(definition)) return definition;
-    const plain = withoutRequirements(withoutUnusableKeys(definition));
+    const plain = withoutLabelled(withoutRequirements(withoutUnusableKeys(definition)), labelled);
     return plain.name.value === queryType ? withEntries(plain, entries) : plain;
   });
   return { ...document, definitions: [...definitions, ...entries.map(entryType)] };
+}
+
+/**
+ * Operations are planned in the whole schema: without its link, `@inaccessible` hides nothing there. What is at an entry
+ * may be of a hidden type.
+ */
+function withoutHiding(definition: SchemaDefinitionNode): SchemaDefinitionNode {
+  const directives = (definition.directives ?? []).filter((directive) => {
+    const url = readArgument(directive, 'url') ?? readArgument(directive, 'feature');
+    return !String(url).startsWith('https://specs.apollo.dev/inaccessible/');
+  });
+  return { ...definition, directives };
 }
 
 /**
@@ -65,16 +80,63 @@ function withoutUnusableKeys<T extends CompositeDefinition>(definition: T): T {
   return { ...definition, directives: definition.directives?.filter((directive) => !unusable.includes(directive)) };
 }
 
+/** Subgraphs by field of an interface (`Node.name`) that answer it for some object only while a label is on, or off. */
+function labelledGraphs(composites: readonly CompositeDefinition[]): ReadonlyMap<string, ReadonlySet<string>> {
+  const graphs = new Map<string, Set<string>>();
+  for (const { interfaces = [], fields = [] } of composites) {
+    for (const field of fields) {
+      for (const directive of directivesOf(field, 'join__field')) {
+        if (readArgument(directive, 'overrideLabel') === undefined) continue;
+        for (const { name } of interfaces) {
+          const coordinate = `${name.value}.${field.name.value}`;
+          graphs.set(coordinate, (graphs.get(coordinate) ?? new Set()).add(String(readArgument(directive, 'graph'))));
+        }
+      }
+    }
+  }
+  return graphs;
+}
+
+/**
+ * The planner heeds labels where it asks an object for a field, and not where it asks an interface: so it may not, of those
+ * subgraphs.
+ */
+function withoutLabelled<T extends CompositeDefinition>(
+  definition: T,
+  labelled: ReadonlyMap<string, ReadonlySet<string>>,
+): T {
+  if (definition.kind !== Kind.INTERFACE_TYPE_DEFINITION || labelled.size === 0) return definition;
+  const graphs = graphsOf(definition);
+  const fields = (definition.fields ?? []).map((field) => {
+    const left = labelled.get(`${definition.name.value}.${field.name.value}`);
+    if (!left) return field;
+    const own = directivesOf(field, 'join__field');
+    // A field without `@join__field` is one of every subgraph that its type is joined to.
+    const joins = own.length > 0 ? own : graphs.map((graph) => join('join__field', graph));
+    const directives = joins.map((directive) =>
+      left.has(String(readArgument(directive, 'graph'))) ? asExternal(directive) : directive,
+    );
+    return {
+      ...field,
+      directives: [...(field.directives ?? []).filter((other) => !own.includes(other)), ...directives],
+    };
+  });
+  return { ...definition, fields };
+}
+
+function asExternal(directive: ConstDirectiveNode): ConstDirectiveNode {
+  const kept = directive.arguments?.filter(({ name }) => name.value === 'graph' || name.value === 'type') ?? [];
+  return { ...directive, arguments: [...kept, argument('external', { kind: Kind.BOOLEAN, value: true })] };
+}
+
 function withoutRequirements<T extends CompositeDefinition>(definition: T): T {
   if (!definition.fields) return definition;
   const requiring = definition.fields.flatMap(requiringJoins);
   const fields = definition.fields.map((field) => ({
     ...field,
-    directives: field.directives?.map((directive) => {
-      if (!requiring.includes(directive)) return directive;
-      const kept = directive.arguments?.filter(({ name }) => name.value === 'graph' || name.value === 'type') ?? [];
-      return { ...directive, arguments: [...kept, argument('external', { kind: Kind.BOOLEAN, value: true })] };
-    }),
+    directives: field.directives?.map((directive) =>
+      requiring.includes(directive) ? asExternal(directive) : directive,
+    ),
   }));
   return { ...definition, fields };
 }
@@ -111,9 +173,7 @@ function entryType({ name, graph, fields }: Entry): ObjectTypeDefinitionNode {
 }
 
 function withEntries(query: CompositeDefinition, entries: readonly Entry[]): CompositeDefinition {
-  const graphs = [
-    ...new Set(directivesOf(query, 'join__type').map((directive) => String(readArgument(directive, 'graph')))),
-  ];
+  const graphs = graphsOf(query);
   const missing = [...new Set(entries.map(({ graph }) => graph))].filter((graph) => !graphs.includes(graph));
   // A field without `@join__field` is one of every subgraph that its type is joined to.
   const fields = (query.fields ?? []).map((field) =>
@@ -134,6 +194,12 @@ function withEntries(query: CompositeDefinition, entries: readonly Entry[]): Com
     directives: [...(query.directives ?? []), ...missing.map((graph) => join('join__type', graph))],
     fields: [...fields, ...roots],
   };
+}
+
+/** The subgraphs that a type is joined to. */
+function graphsOf(definition: CompositeDefinition): string[] {
+  const graphs = directivesOf(definition, 'join__type').map((directive) => String(readArgument(directive, 'graph')));
+  return [...new Set(graphs)];
 }
 
 /** What of a `@join__field` counts at an entry, where there is no other subgraph to override. */

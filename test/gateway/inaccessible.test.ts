@@ -14,7 +14,7 @@ const subgraphs = [
       type User implements Node @key(fields: "number") {
         id: ID! number: Int! @inaccessible name: String! password: String! @inaccessible
       }
-      type Ghost implements Node @inaccessible { id: ID! }
+      type Ghost implements Node @inaccessible { id: ID! @shareable }
       type Coin { value: Int! }
       interface Node { id: ID! }
       union Thing = Coin | Ghost
@@ -50,13 +50,17 @@ const subgraphs = [
       number: Int! @inaccessible
       password: String! @external
       strength: Int! @requires(fields: "password")
+      haunts: Ghost @inaccessible @requires(fields: "password")
+      hauntedBy: String @requires(fields: "password")
       badges: [String!]!
-    }`,
+    }
+    type Ghost @inaccessible { id: ID! @shareable }`,
     resolvers: {
       User: {
         __resolveReference: itself,
         badges: ({ number }: { number: number }) => [`badge ${number}`],
         strength: ({ password }: { password: string }) => password.length,
+        hauntedBy: ({ password }: { password: string }) => `who knows ${password.length} letters`,
       },
     },
   },
@@ -73,6 +77,10 @@ describe('@inaccessible', () => {
     graph = await startGraph(subgraphs);
   }, 30_000);
   afterAll(() => graph.close());
+
+  it('serves a supergraph in which a field of a hidden type has requirements', async () => {
+    expect(await graph.answer('{ user { hauntedBy } }')).toBe('{"data":{"user":{"hauntedBy":"who knows 7 letters"}}}');
+  });
 
   it('uses a key that clients cannot see', async () => {
     expect(await graph.answer('{ user { badges name } }')).toBe(

@@ -13,7 +13,7 @@ const subgraphs = [
     sdl: `
       type Query { orders: [Order!]! first: Entry moved: String }
       type Mutation { rename(id: ID!): Order }
-      interface Entry { id: ID! label: String }
+      interface Entry { id: ID! label: String half: String all: String }
       type Order implements Entry @key(fields: "id") {
         id: ID! label: String price: Int! status: String shipping: String note: String half: String all: String
       }`,
@@ -39,8 +39,9 @@ const subgraphs = [
   {
     name: 'orders',
     sdl: `
-      type Query { moved: String @override(from: "legacy") newest: Order! }
-      type Order @key(fields: "id") {
+      type Query { moved: String @override(from: "legacy") newest: Order! latest: Recent }
+      interface Recent { id: ID! half: String all: String }
+      type Order implements Recent @key(fields: "id") {
         id: ID!
         label: String @override(from: "legacy")
         status: String @override(from: "legacy")
@@ -51,7 +52,7 @@ const subgraphs = [
         ghost: String @override(from: "departed")
       }`,
     resolvers: {
-      Query: { moved: () => 'here', newest: () => ({ id: 'o9' }) },
+      Query: { moved: () => 'here', newest: () => ({ id: 'o9' }), latest: () => ({ __typename: 'Order', id: 'o9' }) },
       Order: {
         __resolveReference: itself,
         label: ({ id }: { id: string }) => `label of ${id}`,
@@ -143,6 +144,18 @@ describe('@override', () => {
       '{ orders { all } }',
       '{"orders":[{"all":"orders"},{"all":"orders"}]}',
       ['legacy', 'orders'],
+    ],
+    [
+      'leaves the old subgraph at a hundred of a hundred, behind an interface',
+      '{ first { all } latest { all } }',
+      '{"first":{"all":"orders"},"latest":{"all":"orders"}}',
+      ['legacy', 'orders', 'orders'],
+    ],
+    [
+      'stays with the old subgraph at none of a hundred, behind an interface',
+      '{ first { half } latest { half } }',
+      '{"first":{"half":"legacy"},"latest":{"half":"legacy"}}',
+      ['legacy', 'orders', 'legacy'],
     ],
     [
       'stays with the old subgraph at none of a hundred',
