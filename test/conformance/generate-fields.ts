@@ -51,13 +51,29 @@ function addInterfaceFields(draft: Draft, type: InterfaceModel): void {
     const template = randomField(draft, type.name, name);
     type.fields.push(template);
     for (const member of members) {
-      // A member may promise more than its interface.
-      const stricter = template.type.kind !== 'nonNull' && rng.chance(0.1);
-      const memberType = stricter ? nonNull(template.type) : template.type;
-      member.fields.push(makeField(draft, member.name, name, memberType, template));
+      member.fields.push(memberField(draft, member.name, template));
     }
   }
   if (type.keyed) addObjectFields(draft, type, members);
+}
+
+/** A member may promise more than its interface: no null, one type of several; and take more arguments. */
+function memberField(draft: Draft, member: string, template: FieldModel): FieldModel {
+  const { rng } = draft;
+  const { name, members } = template;
+  const chosen = members.length > 1 && rng.chance(0.2) ? rng.pick(members) : undefined;
+  const type = chosen === undefined ? template.type : withBase(template.type, chosen);
+  const stricter = type.kind !== 'nonNull' && rng.chance(0.1);
+  const extra: ArgumentModel[] = rng.chance(0.1) ? [{ name: 'more', type: named('Int') }] : [];
+  return makeField(draft, member, name, stricter ? nonNull(type) : type, {
+    args: [...template.args, ...extra],
+    members: chosen === undefined ? members : [chosen],
+  });
+}
+
+/** `[Named!]` of `User`: `[User!]`. */
+function withBase(type: TypeRef, name: string): TypeRef {
+  return type.kind === 'named' ? named(name) : { kind: type.kind, of: withBase(type.of, name) };
 }
 
 /** `id` in the interface when every member has it alike. */
@@ -119,10 +135,15 @@ export function generateRoots(draft: Draft): void {
     if (!hasField(query, field) && rng.chance(0.75)) query.fields.push(randomField(draft, 'Query', field, name));
   }
   addOwnFields(draft, query, rng.between(1, 3));
+  const [entity] = objectsOf(model);
+  if (entity?.role === 'entity' && rng.chance(0.1) && !hasField(entity, 'query')) {
+    entity.fields.push(makeField(draft, entity.name, 'query', named('Query')));
+  }
   if (!rng.chance(0.6)) return;
   const payload = makeObject(draft, 'Receipt', 'payload');
   payload.fields.push(makeField(draft, 'Receipt', 'sequence', nonNull(named('Int')), { role: { kind: 'sequence' } }));
   addOwnFields(draft, payload, rng.between(1, 3));
+  if (rng.chance(0.3)) payload.fields.push(makeField(draft, 'Receipt', 'query', nonNull(named('Query'))));
   const mutation = makeObject(draft, 'Mutation', 'root');
   const count = rng.between(2, 5);
   for (let index = 0; index < count; index++) mutation.fields.push(mutationField(draft, `do${index}`));

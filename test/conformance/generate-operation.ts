@@ -51,7 +51,16 @@ export function generateCase(schema: GraphQLSchema, rng: Random): Case | undefin
   };
   const named = name !== undefined && (several || rng.chance(0.5));
   const drawn = pruneCase({ document, variables: main.variables(), ...(named ? { operationName: name } : {}) });
+  if (rng.chance(0.04)) spoilVariable(drawn, rng);
   return validate(schema, drawn.document).length > 0 ? undefined : drawn;
+}
+
+/** Gives a variable a value that its type may well not take, or one that nobody declared. */
+function spoilVariable({ variables }: Case, rng: Random): void {
+  const name = rng.pick([...Object.keys(variables), 'undeclared']);
+  const value = rng.pick<unknown>([undefined, null, true, 1, 1.5, 2 ** 31, '', 'SECRET', [[]], [null], { id: 1 }]);
+  if (value === undefined) delete variables[name];
+  else variables[name] = value;
 }
 
 class OperationWriter {

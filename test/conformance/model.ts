@@ -58,6 +58,8 @@ export interface FieldModel {
   readonly owners: Set<string>;
   /** The subgraph that still declares it although its owner overrides it there. */
   overriddenIn?: string;
+  /** Of a progressive override: whether the owner answers always, or the overridden subgraph. */
+  overrideLabel?: 'percent(100)' | 'percent(0)';
   requires?: readonly RequiredSelection[];
   readonly provides: Map<string, readonly RequiredSelection[]>;
   /** Whether another subgraph provides it on some path: then its owner must share it. */
@@ -94,6 +96,8 @@ export interface ObjectModel {
   readonly keys: KeyModel[];
   readonly population?: Population;
   readonly sites: Map<string, Site>;
+  /** Whether clients may not know of it: where an object of it stands, they get null and an error. */
+  hidden?: true;
 }
 
 export interface InterfaceModel {

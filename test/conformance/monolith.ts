@@ -18,7 +18,7 @@ import {
   isObjectType,
 } from 'graphql';
 import { pathToArray } from 'graphql/jsutils/Path';
-import { fieldOf } from './model';
+import { fieldOf, objectsOf } from './model';
 import { printMonolith } from './print-sdl';
 import { type Instance, truth, type World } from './world';
 
@@ -43,7 +43,8 @@ interface Context {
 /** Builds the undivided schema over a world. */
 export function buildReference(world: World): Reference {
   const schema = buildSchema(printMonolith(world.model));
-  const slow = world.weather.nulls || world.weather.errors;
+  const hasHidden = objectsOf(world.model).some(({ hidden }) => hidden);
+  const slow = world.weather.nulls || world.weather.errors || hasHidden;
   for (const type of Object.values(schema.getTypeMap())) {
     if (type.name.startsWith('__')) continue;
     if (isAbstractType(type)) type.resolveType = (value: Instance) => value.type;
@@ -58,7 +59,7 @@ export function buildReference(world: World): Reference {
           const path = pathToArray(info.path);
           try {
             const value = truth(world, object, model, args);
-            collectFailures(value, field.type, path, failed);
+            collectFailures(value, field.type, path, failed, schema);
             return later(value, field.type);
           } catch (error) {
             failed.push(path);
@@ -87,13 +88,21 @@ export function buildReference(world: World): Reference {
   };
 }
 
-/** Finds nulls where the type forbids them and enum values that clients may not see. */
-function collectFailures(value: unknown, type: GraphQLOutputType, path: Path, failed: Path[]): void {
+/** Finds nulls where the type forbids them, and enum values and objects that clients may not see. */
+function collectFailures(
+  value: unknown,
+  type: GraphQLOutputType,
+  path: Path,
+  failed: Path[],
+  schema: GraphQLSchema,
+): void {
   if (isNonNullType(type)) {
     if (value === null) failed.push(path);
-    collectFailures(value, type.ofType, path, failed);
+    collectFailures(value, type.ofType, path, failed, schema);
   } else if (isListType(type) && Array.isArray(value)) {
-    for (const [index, item] of value.entries()) collectFailures(item, type.ofType, [...path, index], failed);
+    for (const [index, item] of value.entries()) collectFailures(item, type.ofType, [...path, index], failed, schema);
+  } else if (isAbstractType(type) && value !== null && !schema.getType((value as Instance).type)) {
+    failed.push(path);
   } else if (isEnumType(type) && value !== null && !type.getValue(String(value))) {
     failed.push(path);
   }

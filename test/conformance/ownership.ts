@@ -83,6 +83,12 @@ export function close(model: GraphModel, rng: Random): void {
     }
     for (const type of interfacesOf(model)) {
       for (const parent of type.parents) changed = inheritSites(model, type, parent) || changed;
+      for (const subgraph of type.sites) {
+        // A member's field may be of a narrower type, and bring that alone.
+        for (const field of interfaceFieldsIn(model, type, subgraph)) {
+          changed = need(model, rng, field, subgraph) || changed;
+        }
+      }
       for (const field of type.objectFields) {
         for (const subgraph of field.owners) changed = need(model, rng, field, subgraph) || changed;
       }
@@ -150,6 +156,7 @@ function need(model: GraphModel, rng: Random, field: FieldModel, subgraph: strin
 /** Declares an object type in a subgraph, an entity as a mere reference; tells whether that was new. */
 export function needObject(model: GraphModel, rng: Random, name: string, subgraph: string): boolean {
   const type = objectOf(model, name);
+  if (type.role === 'root') return shareRootField(model, rng, type, subgraph);
   if (type.sites.has(subgraph)) return false;
   if (type.role === 'entity') {
     const site = addSite(type, subgraph, rng.part(type.keys, 0.4));
@@ -159,5 +166,13 @@ export function needObject(model: GraphModel, rng: Random, name: string, subgrap
     type.sites.set(subgraph, { keys: [], externals: new Set() });
     if (type.role !== 'dividedValue') for (const field of type.fields) field.owners.add(subgraph);
   }
+  return true;
+}
+
+/** A subgraph that leads back to the root needs a field there. */
+function shareRootField(model: GraphModel, rng: Random, root: ObjectModel, subgraph: string): boolean {
+  const possible = root.fields.filter((field) => allowedSubgraphs(model, baseOf(field.type)).includes(subgraph));
+  if (possible.length === 0 || root.fields.some((field) => field.owners.has(subgraph))) return false;
+  rng.pick(possible).owners.add(subgraph);
   return true;
 }

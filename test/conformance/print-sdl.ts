@@ -11,19 +11,21 @@ import {
   interfacesOf,
   nonNull,
   type ObjectModel,
+  objectOf,
   objectsOf,
   printType,
   type RequiredSelection,
   type Site,
 } from './model';
 import { declarationOf, interfaceFieldsIn } from './ownership';
+import { hashOf } from './random';
 
 const link =
-  'extend schema @link(url: "https://specs.apollo.dev/federation/v2.5", import: ["@key", "@external", "@requires", "@provides", "@shareable", "@override", "@inaccessible", "@interfaceObject"])';
+  '@link(url: "https://specs.apollo.dev/federation/v2.7", import: ["@key", "@external", "@requires", "@provides", "@shareable", "@override", "@inaccessible", "@interfaceObject"])';
 
 /** The subgraph's SDL with its federation directives. */
 export function printSubgraph(model: GraphModel, subgraph: string): string {
-  const parts = [link];
+  const parts: string[] = [];
   for (const type of objectsOf(model)) parts.push(objectIn(model, type, subgraph));
   for (const type of interfacesOf(model)) parts.push(interfaceIn(model, type, subgraph));
   for (const type of model.types.values()) {
@@ -31,14 +33,28 @@ export function printSubgraph(model: GraphModel, subgraph: string): string {
     if (members) parts.push(`union ${type.name} = ${[...members].join(' | ')}`);
   }
   parts.push(...inputTypes(model, parts.join('\n'), true));
-  return parts.filter((part) => part !== '').join('\n\n');
+  const types = parts.filter((part) => part !== '').join('\n\n');
+  const hasRenamedRoots = types.includes('type Query ') && hashOf(`${model.seed}|${subgraph}|roots`) % 6 === 0;
+  return hasRenamedRoots ? renameRoots(types) : `extend schema ${link}\n\n${types}`;
+}
+
+/** Some subgraphs call their root types by other names. */
+function renameRoots(types: string): string {
+  const mutation = types.includes('type Mutation ') ? ' mutation: MutationRoot' : '';
+  const renamed = types.replace(/\b(?:Query|Mutation)\b/g, '$&Root');
+  return `schema ${link} { query: QueryRoot${mutation} }\n\n${renamed}`;
+}
+
+/** The name in the model of a type that a subgraph declares. */
+export function nameInModel(name: string): string {
+  return name === 'QueryRoot' || name === 'MutationRoot' ? name.slice(0, -'Root'.length) : name;
 }
 
 /** The undivided schema: everything that is in a subgraph and not @inaccessible. */
 export function printMonolith(model: GraphModel): string {
   const parts: string[] = [];
   for (const type of objectsOf(model)) {
-    if (type.sites.size === 0 && type.role !== 'root') continue;
+    if (type.hidden || (type.sites.size === 0 && type.role !== 'root')) continue;
     const fields = type.fields.filter((field) => field.owners.size > 0 && !field.inaccessible);
     const parents = interfacesOf(model).filter((other) => other.members.includes(type.name));
     const declared = parents.filter((other) => [...other.sites].some((subgraph) => type.sites.has(subgraph)));
@@ -54,8 +70,9 @@ export function printMonolith(model: GraphModel): string {
   }
   for (const type of model.types.values()) {
     if (type.kind !== 'union' || type.sites.size === 0) continue;
-    const members = new Set([...type.sites.values()].flatMap((part) => [...part]));
-    parts.push(`union ${type.name} = ${[...members].sort().join(' | ')}`);
+    const known = new Set([...type.sites.values()].flatMap((part) => [...part]));
+    const members = [...known].filter((name) => !objectOf(model, name).hidden);
+    parts.push(`union ${type.name} = ${members.sort().join(' | ')}`);
   }
   parts.push(...inputTypes(model, model.subgraphs.map((subgraph) => printSubgraph(model, subgraph)).join('\n'), false));
   return parts.join('\n\n');
@@ -93,7 +110,8 @@ function objectIn(model: GraphModel, type: ObjectModel, subgraph: string): strin
     (other) => other.members.includes(type.name) && other.sites.has(subgraph) && type.sites.has(subgraph),
   );
   const site = type.sites.get(subgraph);
-  return block('type', type.name + implementsClause(parents) + keyDirectives(site), [], fields);
+  const hidden = type.hidden ? ' @inaccessible' : '';
+  return block('type', type.name + implementsClause(parents) + keyDirectives(site) + hidden, [], fields);
 }
 
 function implementsClause(parents: readonly { name: string }[]): string {
@@ -122,13 +140,17 @@ function subgraphField(
   const shareable = resolvers > 1 || field.provided || (type.role !== 'entity' && type.role !== 'root');
   if (declaration === 'owned') {
     if (shareable) directives.push('@shareable');
-    if (field.overriddenIn) directives.push(`@override(from: "${field.overriddenIn}")`);
+    if (field.overriddenIn) directives.push(overrideDirective(field.overriddenIn, field.overrideLabel));
     if (field.requires) directives.push(`@requires(fields: ${quote(printSelections(field.requires))})`);
     const provided = field.provides.get(subgraph);
     if (provided) directives.push(`@provides(fields: ${quote(printSelections(provided))})`);
   }
   if (field.inaccessible && declaration !== 'external') directives.push('@inaccessible');
   return [plainField(shape), ...directives].join(' ');
+}
+
+function overrideDirective(from: string, label: string | undefined): string {
+  return `@override(from: "${from}"${label ? `, label: "${label}"` : ''})`;
 }
 
 function interfaceIn(model: GraphModel, type: InterfaceModel, subgraph: string): string {
@@ -151,7 +173,9 @@ function interfaceObjectIn(type: InterfaceModel, site: Site, subgraph: string): 
     ...own.map((field) => {
       const shareable = field.owners.size > 1 ? ' @shareable' : '';
       const requires = field.requires ? ` @requires(fields: ${quote(printSelections(field.requires))})` : '';
-      return `${plainField(field)}${shareable}${requires}`;
+      const provided = field.provides.get(subgraph);
+      const provides = provided ? ` @provides(fields: ${quote(printSelections(provided))})` : '';
+      return `${plainField(field)}${shareable}${requires}${provides}`;
     }),
   ];
   return block('type', `${type.name}${keyDirectives(site)} @interfaceObject`, [], lines);

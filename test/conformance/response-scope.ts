@@ -81,9 +81,9 @@ export class ResponseScope {
 
   private typeOf(parent: GraphQLCompositeType, field: string): string {
     if (field === '__typename') return 'String!';
-    // Shapes of nested objects are compared by their own names.
     const type = 'getFields' in parent ? parent.getFields()[field]?.type : undefined;
-    return String(type);
+    // Nested objects are of one shape when their own fields are: of their type, lists and nulls count alone.
+    return this.targetOf(parent, field) ? String(type).replace(/\w+/, '') : String(type);
   }
 
   private targetOf(parent: GraphQLCompositeType, field: string): GraphQLCompositeType | undefined {

@@ -11,7 +11,7 @@ import { generateCase } from './generate-operation';
 import { buildGraph, composeGraph, type Graph } from './graph';
 import { minimiseCase } from './minimise';
 import { minimiseGraph } from './minimise-graph';
-import { Random } from './random';
+import { hashOf, Random } from './random';
 
 export interface FuzzOptions {
   readonly gateway: GatewayUnderTest;
@@ -72,6 +72,12 @@ const timeoutMs = 60_000;
 /** Queries under way at once. */
 const atOnce = 6;
 
+/** Some answers come later than others, so that they are joined in all orders: how much is a function of the request. */
+async function answerLate({ query, variables }: LoggedRequest): Promise<undefined> {
+  const waitMs = [0, 0, 0, 1, 3, 8][hashOf(query + JSON.stringify(variables)) % 6];
+  if (waitMs) await new Promise((resolve) => setTimeout(resolve, waitMs));
+}
+
 /** Runs the fuzzer to the end, or to the first mismatch. */
 export async function runFuzz(options: FuzzOptions): Promise<Summary> {
   const summary: Summary = {
@@ -85,7 +91,7 @@ export async function runFuzz(options: FuzzOptions): Promise<Summary> {
     mismatches: 0,
     kinds: new Map(),
   };
-  const server = await createSubgraphServer();
+  const server = await createSubgraphServer({ intercept: answerLate });
   try {
     for (let index = options.graph ?? 0; summary.cases < options.cases; index++) {
       await runGraph(options, index, server, summary);

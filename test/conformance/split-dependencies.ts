@@ -75,7 +75,7 @@ function requiredField(
   const args = requiredArguments(model, rng, field);
   const base = model.types.get(baseOf(field.type));
   if (!base || base.kind === 'enum' || base.kind === 'scalar') return select(field.name, [], args);
-  if (depth > 1 || base.kind === 'input') return undefined;
+  if (depth > 1 || base.kind === 'input' || (base.kind === 'object' && base.role === 'root')) return undefined;
   if (!allowedSubgraphs(model, base.name).includes(subgraph)) return undefined;
   if (base.kind === 'object') {
     const nested = requiredParts(model, rng, base, subgraph, below, depth);
@@ -123,7 +123,8 @@ function requiredArguments(model: GraphModel, rng: Random, field: FieldModel): R
 
 /** Lets some paths bring along fields of an entity that their subgraph does not own otherwise. */
 export function addProvides(model: GraphModel, rng: Random): void {
-  for (const type of objectsOf(model)) {
+  const added = interfacesOf(model).map(({ name, objectFields }) => ({ name, fields: objectFields }));
+  for (const type of [...objectsOf(model), ...added]) {
     for (const field of type.fields) {
       if (isKeyField(field) || type.name === 'Mutation') continue;
       for (const subgraph of field.owners) {
@@ -207,6 +208,11 @@ export function markFailures(model: GraphModel, rng: Random): void {
         nullableRoot;
     }
   }
+  for (const type of interfacesOf(model)) {
+    for (const field of type.objectFields) {
+      field.mayFail = type.members.every((name) => !solid.has(name) && !needed.has(`${name}.${field.name}`));
+    }
+  }
 }
 
 function neededFields(model: GraphModel): Set<string> {
@@ -267,7 +273,10 @@ function dependencies(model: GraphModel): Dependency[] {
     }
   }
   for (const type of interfacesOf(model)) {
-    for (const field of type.objectFields) if (field.requires) visit(type.name, field.requires, false);
+    for (const field of type.objectFields) {
+      if (field.requires) visit(type.name, field.requires, false);
+      for (const selections of field.provides.values()) visit(baseOf(field.type), selections, true);
+    }
   }
   return found;
 }

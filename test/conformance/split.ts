@@ -43,6 +43,7 @@ export function splitGraph(model: GraphModel): void {
   settleInterfaces(model, rng);
   overrideSome(model, rng);
   hideSome(model, rng);
+  hideType(model, rng);
   markFailures(model, rng);
   refuseContradictions(model);
 }
@@ -175,15 +176,26 @@ function overrideSome(model: GraphModel, rng: Random): void {
       const [owner] = field.owners;
       if (field.owners.size !== 1 || field.requires || field.provides.size > 0 || isKeyField(field)) continue;
       if (!rng.chance(0.1)) continue;
-      const base = model.types.get(baseOf(field.type));
-      // A leaf only: a composite result would bring its types, and their keys, to the old subgraph.
-      if (base && base.kind !== 'enum' && base.kind !== 'scalar') continue;
       const old = [...(type.role === 'root' ? model.subgraphs : type.sites.keys())].filter(
-        (subgraph) => subgraph !== owner && !type.sites.get(subgraph)?.externals.has(field.name),
+        (subgraph) =>
+          subgraph !== owner &&
+          !type.sites.get(subgraph)?.externals.has(field.name) &&
+          knowsResult(model, field, subgraph),
       );
-      if (old.length > 0) field.overriddenIn = rng.pick(old);
+      if (old.length === 0) continue;
+      field.overriddenIn = rng.pick(old);
+      if (rng.chance(0.4)) field.overrideLabel = rng.pick(['percent(100)', 'percent(0)']);
     }
   }
+}
+
+/** Whether the types of a field's result are in a subgraph: it may bring none there, nor their keys. */
+function knowsResult(model: GraphModel, field: FieldModel, subgraph: string): boolean {
+  const base = model.types.get(baseOf(field.type));
+  if (!base || base.kind === 'enum' || base.kind === 'scalar') return true;
+  if (base.kind === 'input' || !field.members.every((name) => objectOf(model, name).sites.has(subgraph))) return false;
+  if (base.kind !== 'union') return base.sites.has(subgraph);
+  return field.members.every((name) => base.sites.get(subgraph)?.has(name));
 }
 
 function hideSome(model: GraphModel, rng: Random): void {
@@ -195,6 +207,30 @@ function hideSome(model: GraphModel, rng: Random): void {
       if (!inInterface && rng.chance(0.05)) field.inaccessible = true;
     }
     if (entity.fields.every((field) => field.inaccessible)) entity.fields[0]!.inaccessible = false;
+  }
+}
+
+/** Hides an object type that stands beside others in unions and interfaces, and the fields that are of that type alone. */
+function hideType(model: GraphModel, rng: Random): void {
+  if (!rng.chance(0.2)) return;
+  const mayHide = ({ name, role, population }: ObjectModel): boolean => {
+    if (role !== 'value' && role !== 'entity') return false;
+    if (population && population.types.length > 1) return false;
+    const groups = [...model.types.values()].filter((type) => type.kind === 'union' || type.kind === 'interface');
+    const ofInterfaces = interfacesOf(model).flatMap(({ fields, objectFields }) => [...fields, ...objectFields]);
+    return (
+      groups.every(({ members }) => !members.includes(name) || members.length > 2) &&
+      groups.some(({ members }) => members.includes(name)) &&
+      ofInterfaces.every(({ type }) => baseOf(type) !== name)
+    );
+  };
+  const candidates = objectsOf(model).filter(mayHide);
+  if (candidates.length === 0) return;
+  const type = rng.pick(candidates);
+  type.hidden = true;
+  for (const object of objectsOf(model)) {
+    for (const field of object.fields) if (baseOf(field.type) === type.name) field.inaccessible = true;
+    if (object.fields.every((field) => field.inaccessible)) throw new Undividable('nothing but what is hidden');
   }
 }
 

@@ -73,7 +73,7 @@ function findPlaces(declaration: 'owned' | 'external', accept: (field: FieldMode
 function isPlainLeaf(world: World, field: FieldModel): boolean {
   const type = world.model.types.get(baseOf(field.type));
   const leaf = !type || type.kind === 'enum' || type.kind === 'scalar';
-  return leaf && field.args.length === 0 && field.role === undefined;
+  return leaf && field.args.length === 0 && field.role === undefined && field.overrideLabel !== 'percent(0)';
 }
 
 /** The field's value, as text, or `failed` when the subgraph has none. */

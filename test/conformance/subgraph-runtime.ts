@@ -9,7 +9,6 @@ import {
   type ConstDirectiveNode,
   type DocumentNode,
   type GraphQLField,
-  type GraphQLObjectType,
   type GraphQLOutputType,
   type GraphQLSchema,
   getNamedType,
@@ -33,6 +32,7 @@ import {
   select,
 } from './model';
 import { recordMutation } from './monolith';
+import { nameInModel } from './print-sdl';
 import {
   canonical,
   collect,
@@ -67,12 +67,13 @@ export function buildSubgraph(world: World, name: string, documents: ReadonlyMap
     if (type.name.startsWith('_')) continue;
     if (isAbstractType(type)) type.resolveType = (value: Instance) => value.type;
     if (!isObjectType(type)) continue;
+    const typeName = nameInModel(type.name);
     for (const field of Object.values(type.getFields())) {
-      const model = fieldOf(world.model, type.name, field.name);
+      const model = fieldOf(world.model, typeName, field.name);
       if (!model) continue;
-      field.resolve = resolverOf(world, name, type, field, model, {
-        overridden: poisoned.get(type.name)?.has(field.name) ?? false,
-        external: external.get(type.name)?.has(field.name) ?? false,
+      field.resolve = resolverOf(world, name, typeName, field, model, {
+        overridden: poisoned.get(typeName)?.has(field.name) ?? false,
+        external: external.get(typeName)?.has(field.name) ?? false,
       });
     }
   }
@@ -83,15 +84,15 @@ export function buildSubgraph(world: World, name: string, documents: ReadonlyMap
 function resolverOf(
   world: World,
   subgraph: string,
-  type: GraphQLObjectType,
+  typeName: string,
   field: GraphQLField<unknown, unknown>,
   model: FieldModel,
   declared: { overridden: boolean; external: boolean },
 ): (source: unknown, args: Record<string, unknown>) => unknown {
   const providedHere = model.provides.get(subgraph);
   return (source, args) => {
-    if (type.name === 'Mutation') recordMutation(world, field.name, args);
-    const object = (source ?? { type: type.name, seed: 'root' }) as Held;
+    if (typeName === 'Mutation') recordMutation(world, field.name, args);
+    const object = (source ?? { type: typeName, seed: 'root' }) as Held;
     const brought = object.provided?.find((part) => part.kind === 'field' && part.name === field.name);
     if (declared.overridden) return poison(field.type);
     if (declared.external && !brought) return poison(field.type);
@@ -182,27 +183,35 @@ function poison(type: GraphQLOutputType): unknown {
   }
 }
 
+/** Fields that another subgraph answers always, and those that are still answered where they were before. */
 function overriddenFields(name: string, documents: ReadonlyMap<string, DocumentNode>): Poisoned {
   const found = new Map<string, Set<string>>();
-  for (const document of documents.values()) {
-    for (const [type, fields] of fieldsWith(document, 'override', name)) {
-      found.set(type, new Set([...(found.get(type) ?? []), ...fields]));
-    }
+  for (const [owner, document] of documents) {
+    const moved = fieldsWith(document, 'override', (applied) =>
+      isNotYetOverridden(applied) ? owner === name : argumentOf(applied) === name,
+    );
+    for (const [type, fields] of moved) found.set(type, new Set([...(found.get(type) ?? []), ...fields]));
   }
   return found;
 }
 
-/** Fields by type that carry a directive, optionally with one argument value. */
-function fieldsWith(document: DocumentNode, directive: string, value?: string): Map<string, Set<string>> {
+function isNotYetOverridden({ arguments: args = [] }: ConstDirectiveNode): boolean {
+  return args.some(({ value }) => value.kind === Kind.STRING && value.value === 'percent(0)');
+}
+
+/** Fields by type that carry a directive, optionally one that fits. */
+function fieldsWith(
+  document: DocumentNode,
+  directive: string,
+  fits: (applied: ConstDirectiveNode) => boolean = () => true,
+): Map<string, Set<string>> {
   const found = new Map<string, Set<string>>();
   for (const definition of document.definitions) {
     if (definition.kind !== Kind.OBJECT_TYPE_DEFINITION) continue;
     const fields = (definition.fields ?? []).filter((field) =>
-      field.directives?.some(
-        (applied) => applied.name.value === directive && (value === undefined || argumentOf(applied) === value),
-      ),
+      field.directives?.some((applied) => applied.name.value === directive && fits(applied)),
     );
-    found.set(definition.name.value, new Set(fields.map((field) => field.name.value)));
+    found.set(nameInModel(definition.name.value), new Set(fields.map((field) => field.name.value)));
   }
   return found;
 }

@@ -116,6 +116,7 @@ function build(world: World, field: FieldModel, type: TypeRef, place: string, ma
 function instance(world: World, field: FieldModel, base: string, place: string): Instance {
   const members = field.members.length > 0 ? field.members : [base];
   const type = objectOf(world.model, members[hashOf(`${place}|type`) % members.length]!);
+  if (type.role === 'root') return { type: type.name, seed: 'root' };
   if (type.population) {
     const numbers = numbersOf(type.population, type.name);
     return { type: type.name, seed: String(numbers[hashOf(place) % numbers.length]) };
