@@ -26,11 +26,12 @@ export class Slices {
   /** `now`: milliseconds of a clock that never goes back. */
   constructor(private readonly now: () => number = () => performance.now()) {}
 
-  /** The same, but a short beginning at once: undefined when that was all of it. Throws what it throws at once. */
-  begin(work: SlicedWork<void>): Promise<void> | undefined {
+  /** The same, but a short beginning at once: its result when that was all of it. Throws what it throws at once. */
+  begin<T>(work: SlicedWork<T>): T | Promise<T> {
     const endsAt = this.now() + beginningMs;
     do {
-      if (work.next().done) return undefined;
+      const step = work.next();
+      if (step.done) return step.value;
     } while (this.now() < endsAt);
     return this.run(work);
   }

@@ -21,7 +21,6 @@ import {
   isObjectType,
   Kind,
   type OperationDefinitionNode,
-  print,
   SchemaMetaFieldDef,
   type SelectionSetNode,
   TypeMetaFieldDef,
@@ -29,6 +28,7 @@ import {
   type ValueNode,
 } from 'graphql';
 import { InternalError } from '../errors';
+import { writeValue } from './write-value';
 
 /** A selection set that is merged with others, and the type it is written on. */
 interface MergedSet {
@@ -248,7 +248,7 @@ function reasonOf(one: MergedField, other: MergedField): string {
 /** The order of an input object's fields does not matter (specification 2.9.8). */
 function printSorted(value: ValueNode): string {
   if (value.kind === Kind.LIST) return `[${value.values.map(printSorted).join(',')}]`;
-  if (value.kind !== Kind.OBJECT) return print(value);
+  if (value.kind !== Kind.OBJECT) return writeValue(value);
   const fields = sortedByName(value.fields).map((field) => `${field.name.value}:${printSorted(field.value)}`);
   return `{${fields.join(',')}}`;
 }

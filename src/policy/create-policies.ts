@@ -82,7 +82,7 @@ export function createPolicies(config: Config, dependencies: PolicyDependencies,
 /** Reads the facts of operations, and what they cost. */
 function createReadAhead({ facts, slices }: PolicySubject, costs: Costs | undefined): Policies['readAhead'] {
   const reading = new WeakMap<Operation, Promise<void> | 'done'>();
-  function* read(operation: Operation): SlicedWork<void> {
+  function* read(operation: Operation): SlicedWork<undefined> {
     yield* costs ? costs.read(operation) : facts.read(operation);
     reading.set(operation, 'done');
   }

@@ -17,7 +17,7 @@ import { InternalError } from '../errors';
 import type { Operation } from '../operation/document';
 import type { CheckedVariables } from '../operation/variables';
 import type { ExcludedFields, Reason } from '../policy/admission';
-import type { Slices } from '../slices';
+import type { SlicedWork, Slices } from '../slices';
 import type { CacheState } from '../telemetry/metrics';
 import { type Completed, complete } from './complete';
 import type { GatheredData } from './data';
@@ -197,7 +197,8 @@ export class Engine {
     const mayDefer = operation.defers && !introspection;
     const parts = mayDefer ? divideAnswer(operation, rootType, steps, { reader, names }) : undefined;
     if (parts) return { operation, ...parts, write: undefined, steps, introspection };
-    return { operation, shape, write: compileResponseWriter(shape), steps, introspection };
+    const write = await this.options.slices.begin(compileResponseWriter(shape));
+    return { operation, shape, write, steps, introspection };
   }
 
   /** For planning, an operation is read in the whole schema: what it requires, clients may not see. */
@@ -207,33 +208,40 @@ export class Engine {
     names: OperationFieldNames,
     overrideLabels: readonly string[],
   ): OperationPlanner {
-    const { types } = this.options;
+    const { types, slices } = this.options;
     const rootType = types.schema.getRootType(operation.type);
     if (!rootType) throw new InternalError('the supergraph has no root type for an operation of its API schema');
-    const options = { reader: reader.over(types.schema), names, types, overrideLabels };
+    const options = { reader: reader.over(types.schema), names, types, overrideLabels, slices };
     return new OperationPlanner(operation, rootType, options);
   }
 
   /** Equal operations share a plan: formatting, comments, aliases and unused fragments do not matter. */
-  private plan(operation: OperationPlanner, rootFields?: ReadonlySet<string>): Promise<CompiledPlan> {
-    const text = operation.keyOf(rootFields);
+  private async plan(operation: OperationPlanner, rootFields?: ReadonlySet<string>): Promise<CompiledPlan> {
+    const { defers } = operation;
+    const formulated = await operation.formulate(rootFields);
     // One that may be answered in parts keeps more.
-    const key = operation.defers ? `@defer ${text}` : text;
+    const key = defers ? `@defer ${formulated.key}` : formulated.key;
     return this.plans.get(key, async () => {
       const startedAt = performance.now();
-      const fetches = await operation.plan(this.options.planner, rootFields);
+      const fetches = await operation.plan(this.options.planner, formulated);
       this.options.onPhase?.('plan', (performance.now() - startedAt) / 1_000);
-      omitKnownTypes(fetches, this.options.types.schema);
-      return {
-        ...compileProgram(fetches, this.options.types),
-        outline: outlineOf(fetches),
-        isSingleFetch: fetches.length === 1,
-        fetches: operation.defers ? fetches : undefined,
-        entityFetches: fetches.map(({ node }) => node).filter(({ requires }) => requires),
-        bytes: bytesOfPlan(fetches, key),
-        textLength: key.length,
-      };
+      return this.options.slices.begin(this.compilePlan(fetches, key, defers));
     });
+  }
+
+  private *compilePlan(fetches: readonly PlannedFetch[], key: string, defers: boolean): SlicedWork<CompiledPlan> {
+    omitKnownTypes(fetches, this.options.types.schema);
+    yield;
+    const program = yield* compileProgram(fetches, this.options.types);
+    return {
+      ...program,
+      outline: outlineOf(fetches),
+      isSingleFetch: fetches.length === 1,
+      fetches: defers ? fetches : undefined,
+      entityFetches: fetches.map(({ node }) => node).filter(({ requires }) => requires),
+      bytes: bytesOfPlan(fetches, key),
+      textLength: key.length,
+    };
   }
 
   /**

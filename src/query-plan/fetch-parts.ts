@@ -6,6 +6,7 @@
 import type { FetchNode, QueryPlan, QueryPlanSelectionNode } from '@apollo/query-planner';
 import { Kind, type OperationDefinitionNode, print, type SelectionNode, stripIgnoredCharacters } from 'graphql';
 import { InternalError } from '../errors';
+import type { SlicedWork } from '../slices';
 import { readFetchOperation } from './fetch';
 import { createFetch, listFetches, type PlannedFetch, UnsoundPlan, waitFor } from './fetch-list';
 import type { ApartField, OperationPart } from './operation-parts';
@@ -15,18 +16,27 @@ import type { RequiredSelection } from './representations';
  * Joins the plans of an operation's parts; the first is of the operation itself. What one subgraph is asked about the
  * same objects is asked at once. Throws `UnsoundPlan`.
  */
-export function joinParts(parts: readonly OperationPart[], plans: readonly QueryPlan[]): readonly PlannedFetch[] {
+export function* joinParts(
+  parts: readonly OperationPart[],
+  plans: readonly QueryPlan[],
+): SlicedWork<readonly PlannedFetch[]> {
   const entries: PlannedFetch[] = [];
-  const fetches = plans.flatMap((plan, index) => {
+  const fetches: PlannedFetch[] = [];
+  for (const [index, plan] of plans.entries()) {
+    yield;
     const part = parts[index];
     if (!part) throw new InternalError('there are more plans than parts');
     const listed = listFetches(plan, part.text);
-    if (!part.apart) return listed;
+    if (!part.apart) {
+      fetches.push(...listed);
+      continue;
+    }
     const placed = placeApart(part.apart, listed);
     entries.push(placed.entry);
-    return [placed.entry, ...placed.others];
-  });
+    fetches.push(placed.entry, ...placed.others);
+  }
   for (const entry of entries) {
+    yield;
     // The planner leaves out what no subgraph can answer with: then there will be no objects to fetch this for.
     waitFor(
       entry,
@@ -34,7 +44,12 @@ export function joinParts(parts: readonly OperationPart[], plans: readonly Query
     );
   }
   if (entries.length === 0) return fetches;
-  return inOrder(entries.reduce(uniteWith, inOrder(fetches)));
+  let united = inOrder(fetches);
+  for (const entry of entries) {
+    yield;
+    united = uniteWith(united, entry);
+  }
+  return inOrder(united);
 }
 
 /** Turns the root field at which the planner entered the subgraph into a fetch of the entities at the part's path. */

@@ -12,8 +12,8 @@ import {
   isListType,
   isNonNullType,
   isObjectType,
-  print,
 } from 'graphql';
+import { writeDirective, writeValue } from '../operation/write-value';
 import type { SupergraphTypes } from './supergraph-types';
 
 /** `[Int!]` and `[String]` cannot share a response name; objects of any type can (specification 5.3.2). */
@@ -79,10 +79,10 @@ export class OperationFieldNames {
     const name = node.name.value;
     let identity = '';
     for (const argument of sortedByName(node.arguments ?? [])) {
-      identity += `${argument.name.value}:${print(argument.value)},`;
+      identity += `${argument.name.value}:${writeValue(argument.value)},`;
     }
     for (const directive of node.directives ?? []) {
-      if (directive.name.value !== 'skip' && directive.name.value !== 'include') identity += print(directive);
+      if (directive.name.value !== 'skip' && directive.name.value !== 'include') identity += writeDirective(directive);
     }
     const plainShape = this.table.plainShapes.get(name);
     if (plainShape !== undefined && 'getFields' in parentType) {

@@ -4,6 +4,7 @@
  */
 import { isAbstractType, Kind } from 'graphql';
 import type { Operation } from '../operation/document';
+import type { SlicedWork } from '../slices';
 import { writeEntry, writeOperation } from './planning-operation';
 import {
   type Choice,
@@ -44,63 +45,68 @@ export interface ApartField {
 const maxParts = 200;
 
 /** The parts for some root fields, the operation itself first. Code: `QUERY_PLAN_TOO_LARGE`. */
-export function divideOperation(
+export function* divideOperation(
   operation: Operation,
   rootFields: readonly ScopeField[],
   options: PlanningOptions,
-): OperationPart[] {
+): SlicedWork<OperationPart[]> {
   const apart = new Set<ScopeField>();
-  const main: Found = { apart, choices: [], seen: new Set() };
-  collectFrom(rootFields, main, options);
-  const text = writeOperation(operation, rootFields, options);
-  const parts: OperationPart[] = [{ text, choices: main.choices, apart: undefined }];
+  const choices = yield* collectChoices(rootFields, apart, options);
+  const text = yield* writeOperation(operation, rootFields, options);
+  const parts: OperationPart[] = [{ text, choices, apart: undefined }];
   // Grows while it is walked: below a field that is fetched apart there may be others.
-  for (const field of apart) {
-    const { way, scope } = field;
-    if (!way) continue;
-    const choices = choicesBelow(innerScopeOf(field, options), apart, options);
-    const isRenamed = way.entity !== scope.type.name || isAbstractType(scope.type);
-    const requires = requirementsOf(scope, way, isRenamed, options);
-    const typeName = scope.outer || isAbstractType(scope.type) ? undefined : scope.type.name;
-    const placed = { way, path: scope.path, typeName, innerPath: pathInside(scope), requires, isRenamed };
-    parts.push({ text: writeEntry(operation, way, field, options), choices, apart: placed });
-  }
+  for (const field of apart) if (field.way) parts.push(yield* readPart(operation, field, field.way, apart, options));
   return parts;
 }
 
-/** What is found while scopes are walked for one part. */
-interface Found {
-  readonly choices: Choice[];
-  /** The fields that are fetched apart, of all parts. */
-  readonly apart: Set<ScopeField>;
-  /** What several fields share is walked once. */
-  readonly seen: Set<Scope>;
-}
-
-/** The choices of a scope and of all below it; adds the fields that are fetched apart. Code: `QUERY_PLAN_TOO_LARGE`. */
-export function choicesBelow(
-  scope: Scope | undefined,
+function* readPart(
+  operation: Operation,
+  field: ScopeField,
+  way: RequirementWay,
   apart: Set<ScopeField>,
   options: PlanningOptions,
-): readonly Choice[] {
-  const found: Found = { apart, choices: [], seen: new Set() };
-  collectBelow(scope, found, options);
-  return found.choices;
+): SlicedWork<OperationPart> {
+  const { scope } = field;
+  const choices = yield* collectChoices(innerScopeOf(field, options), apart, options);
+  const isRenamed = way.entity !== scope.type.name || isAbstractType(scope.type);
+  const requires = requirementsOf(scope, way, isRenamed, options);
+  const typeName = scope.outer || isAbstractType(scope.type) ? undefined : scope.type.name;
+  return {
+    text: yield* writeEntry(operation, way, field, options),
+    choices,
+    apart: { way, path: scope.path, typeName, innerPath: pathInside(scope), requires, isRenamed },
+  };
 }
 
-function collectBelow(scope: Scope | undefined, found: Found, options: PlanningOptions): void {
-  if (!scope || found.seen.has(scope)) return;
-  found.seen.add(scope);
-  found.choices.push(...scope.choices);
-  collectFrom(scope.fields.values(), found, options);
-  for (const fragment of scope.fragments.values()) collectBelow(fragment, found, options);
-}
-
-function collectFrom(fields: Iterable<ScopeField>, found: Found, options: PlanningOptions): void {
-  for (const field of fields) {
-    if (!field.way) collectBelow(innerScopeOf(field, options), found, options);
-    else if (found.apart.add(field).size > maxParts) throw tooLarge('requires too many fields');
+/** The choices of a scope, or of fields, and of all below; adds the fields that are fetched apart. Code: `QUERY_PLAN_TOO_LARGE`. */
+export function* collectChoices(
+  from: Scope | Iterable<ScopeField> | undefined,
+  apart: Set<ScopeField>,
+  options: PlanningOptions,
+): SlicedWork<readonly Choice[]> {
+  const choices: Choice[] = [];
+  // What several fields share is walked once.
+  const seen = new Set<Scope>();
+  // Grows while it is walked.
+  const open: Iterable<ScopeField>[] = [];
+  const enter = (scope: Scope): void => {
+    if (seen.has(scope)) return;
+    seen.add(scope);
+    choices.push(...scope.choices);
+    open.push(scope.fields.values());
+    for (const fragment of scope.fragments.values()) enter(fragment);
+  };
+  if (from && 'fragments' in from) enter(from);
+  else if (from) open.push(from);
+  for (const fields of open) {
+    for (const field of fields) {
+      const inner = field.way ? undefined : innerScopeOf(field, options);
+      if (inner) enter(inner);
+      else if (field.way && apart.add(field).size > maxParts) throw tooLarge('requires too many fields');
+      yield;
+    }
   }
+  return choices;
 }
 
 function requirementsOf(

@@ -6,9 +6,10 @@ import type { QueryPlan } from '@apollo/query-planner';
 import type { GraphQLObjectType } from 'graphql';
 import { ClientError } from '../errors';
 import type { Operation } from '../operation/document';
+import { finish, type Slices } from '../slices';
 import { type PlannedFetch, UnsoundPlan } from './fetch-list';
 import { joinParts } from './fetch-parts';
-import { choicesBelow, divideOperation, type OperationPart } from './operation-parts';
+import { collectChoices, divideOperation, type OperationPart } from './operation-parts';
 import { writeTrial } from './planning-operation';
 import { type Choice, type Formulation, type PlanningOptions, readRootScope, type ScopeField } from './planning-scope';
 import type { FieldRequirements, RequirementWay } from './supergraph-types';
@@ -24,8 +25,18 @@ export function planKey(document: string, overrideLabels: readonly string[] = []
 }
 
 interface OperationPlannerOptions extends Pick<PlanningOptions, 'reader' | 'names' | 'types'> {
+  readonly slices: Slices;
   /** Of progressive overrides: those that are on. */
   readonly overrideLabels: readonly string[];
+}
+
+/** An operation, or some root fields of it, as it is put to the planner first. */
+export interface FormulatedOperation {
+  /** Equal for operations of which the same is planned. */
+  readonly key: string;
+  readonly names: ReadonlySet<string> | undefined;
+  readonly formulation: Formulation;
+  readonly parts: readonly OperationPart[];
 }
 
 /** Times that the fields of an operation are had in other ways than before. */
@@ -67,64 +78,78 @@ export class OperationPlanner {
     return this.operation.defers;
   }
 
-  /** Equal for operations of which the same is planned. Code: `QUERY_PLAN_TOO_LARGE`. */
-  keyOf(names?: ReadonlySet<string>): string {
-    const parts = this.partsOrCut(names).map(({ text, apart }) => ({ text, ...apart, way: apart?.way.entry }));
-    return planKey(JSON.stringify(parts), this.given.overrideLabels);
-  }
-
-  /** As the operation is put to the planner first: cut, when it has too many parts otherwise. */
-  private partsOrCut(names: ReadonlySet<string> | undefined): readonly OperationPart[] {
-    this.options = { ...this.options, formulation: 'plain' };
+  /** Some root fields, or all: cut, when there are too many parts otherwise. Code: `QUERY_PLAN_TOO_LARGE`. */
+  async formulate(names?: ReadonlySet<string>): Promise<FormulatedOperation> {
     try {
-      return this.parts(names);
+      return await this.formulateAs('plain', names);
     } catch (error) {
       if (!isTooHard(error)) throw error;
-      this.options = { ...this.options, formulation: 'cut' };
-      return this.parts(names);
+      return this.formulateAs('cut', names);
     }
   }
 
-  /** What is planned for these root fields, all of them by default. */
-  private parts(names?: ReadonlySet<string>): readonly OperationPart[] {
-    const fields = this.rootFields().filter(({ name }) => names?.has(name) ?? true);
-    return divideOperation(this.operation, fields, this.options);
+  private async formulateAs(
+    formulation: Formulation,
+    names: ReadonlySet<string> | undefined,
+  ): Promise<FormulatedOperation> {
+    this.options = { ...this.options, formulation };
+    const parts = await this.divide(names);
+    const told = parts.map(({ text, apart }) => ({ text, ...apart, way: apart?.way.entry }));
+    return { key: planKey(JSON.stringify(told), this.given.overrideLabels), names, formulation, parts };
   }
 
-  /** Plans the same. Codes: those of `Planner`. */
-  async plan(planner: Planner, names?: ReadonlySet<string>): Promise<readonly PlannedFetch[]> {
+  private async divide(names: ReadonlySet<string> | undefined): Promise<readonly OperationPart[]> {
+    const fields = this.rootFields().filter(({ name }) => names?.has(name) ?? true);
+    return this.given.slices.begin(divideOperation(this.operation, fields, this.options));
+  }
+
+  /** Plans what was formulated. Codes: those of `Planner`. */
+  async plan(planner: Planner, first: FormulatedOperation): Promise<readonly PlannedFetch[]> {
+    if (first.formulation === 'cut') return (await this.planFrom(planner, first)) ?? fail(noPlan(this.unsound));
     try {
       return (
-        (await this.planAs('plain', planner, names)) ??
-        (await this.planAs('concrete', planner, names)) ??
+        (await this.planFrom(planner, first)) ??
+        (await this.planFrom(planner, await this.formulateAs('concrete', first.names))) ??
         fail(noPlan(this.unsound))
       );
     } catch (error) {
       if (!isTooHard(error)) throw error;
-      return (await this.planAs('cut', planner, names)) ?? fail(error);
+      return (await this.planFrom(planner, await this.formulateAs('cut', first.names))) ?? fail(error);
     }
   }
 
   /** The fetches for one formulation of the operation; undefined when it has no plan. */
-  private async planAs(
-    formulation: Formulation,
+  private async planFrom(
     planner: Planner,
-    names: ReadonlySet<string> | undefined,
+    { formulation, names, parts: first }: FormulatedOperation,
   ): Promise<readonly PlannedFetch[] | undefined> {
     this.options = { ...this.options, formulation };
+    let parts = first;
     for (let round = 0; ; round++) {
-      const parts = this.parts(names);
       const texts = new Set(parts.map(({ text }) => text));
       const planOf = new Map([...texts].map((text) => [text, this.planOrFail(planner, text)]));
       const plans = await Promise.all(parts.map(({ text }) => planOf.get(text)));
       const failed = parts.filter((_, index) => plans[index] === undefined);
       if (failed.length === 0) {
-        const joined = join(parts, plans as QueryPlan[]);
+        const joined = await this.join(parts, plans as QueryPlan[]);
         if (!(joined instanceof UnsoundPlan)) return joined;
         this.unsound = joined;
       }
       const choices = failed.flatMap((part) => part.choices);
       if (round === maxRounds || !(await this.chooseAgain(planner, choices))) return undefined;
+      parts = await this.divide(names);
+    }
+  }
+
+  private async join(
+    parts: readonly OperationPart[],
+    plans: readonly QueryPlan[],
+  ): Promise<readonly PlannedFetch[] | UnsoundPlan> {
+    try {
+      return await this.given.slices.begin(joinParts(parts, plans));
+    } catch (error) {
+      if (error instanceof UnsoundPlan) return error;
+      throw error;
     }
   }
 
@@ -151,7 +176,8 @@ export class OperationPlanner {
       if (this.trials > maxTrials) return false;
       const { text, needs } = writeTrial(this.operation, field, way, this.options);
       if (await this.planOrFail(planner, text)) return true;
-      if (!needs || !(await this.chooseAgain(planner, choicesBelow(needs, new Set(), this.options)))) return false;
+      if (!needs || !(await this.chooseAgain(planner, finish(collectChoices(needs, new Set(), this.options)))))
+        return false;
     }
   }
 
@@ -172,15 +198,6 @@ export class OperationPlanner {
       if (error instanceof ClientError && error.code === 'QUERY_PLAN_FAILED') return undefined;
       throw error;
     }
-  }
-}
-
-function join(parts: readonly OperationPart[], plans: readonly QueryPlan[]): readonly PlannedFetch[] | UnsoundPlan {
-  try {
-    return joinParts(parts, plans);
-  } catch (error) {
-    if (error instanceof UnsoundPlan) return error;
-    throw error;
   }
 }
 

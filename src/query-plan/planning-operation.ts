@@ -4,18 +4,11 @@
  * wherever an object's type decides what it answers, introspection left out. Equal texts share one plan.
  * Clock: per document and values of its condition variables.
  */
-import {
-  type DirectiveNode,
-  type FieldNode,
-  getNamedType,
-  isAbstractType,
-  isCompositeType,
-  print,
-  type ValueNode,
-  visit,
-} from 'graphql';
+import { type FieldNode, getNamedType, isAbstractType, isCompositeType, print } from 'graphql';
 import { InternalError } from '../errors';
 import type { Operation } from '../operation/document';
+import { writeArguments, writeDirective } from '../operation/write-value';
+import { finish, type SlicedWork } from '../slices';
 import {
   innerScopeOf,
   maxFields,
@@ -46,21 +39,26 @@ interface Writing {
 }
 
 /** The text to plan for some root fields of an operation, with just the variables that they use. */
-export function writeOperation(operation: Operation, fields: readonly ScopeField[], options: PlanningOptions): string {
+export function* writeOperation(
+  operation: Operation,
+  fields: readonly ScopeField[],
+  options: PlanningOptions,
+): SlicedWork<string> {
   const writing: Writing = { options, variables: new Set() };
-  const body = fields.map((field) => writeField(field, writing)).join(' ');
-  return `${operation.type}${writeSignature(operation, writing)}{${body}}`;
+  const parts: string[] = [];
+  for (const field of fields) parts.push(yield* writeField(field, writing));
+  return `${operation.type}${writeSignature(operation, writing)}{${parts.join(' ')}}`;
 }
 
 /** The text to plan for a field that is fetched apart. */
-export function writeEntry(
+export function* writeEntry(
   operation: Operation,
   { entry }: RequirementWay,
   field: ScopeField,
   options: PlanningOptions,
-) {
+): SlicedWork<string> {
   const writing: Writing = { options, variables: new Set() };
-  const body = writeField(field, writing);
+  const body = yield* writeField(field, writing);
   return `query${writeSignature(operation, writing)}{${entry}{${body}}}`;
 }
 
@@ -80,7 +78,7 @@ export function writeTrial(
   const own = isCompositeType(getNamedType(field.type))
     ? `${writeHead(field, writing)}{__typename}`
     : writeHead(field, writing);
-  const { text, entry } = writeWayTo(scope, needs ? writeScope(needs, writing) : own, writing);
+  const { text, entry } = writeWayTo(scope, needs ? finish(writeScope(needs, writing)) : own, writing);
   const body = entry === undefined ? text : `${entry}{${text}}`;
   return {
     text: `${entry === undefined ? operation.type : 'query'}${writeSignature(operation, writing)}{${body}}`,
@@ -109,18 +107,19 @@ function writeSignature(operation: Operation, { variables }: Writing): string {
   return definitions.length > 0 ? `${name}(${definitions.join(',')})` : name;
 }
 
-function writeField(field: ScopeField, writing: Writing): string {
+function* writeField(field: ScopeField, writing: Writing): SlicedWork<string> {
   const scope = innerScopeOf(field, writing.options);
   if (!scope) return writeHead(field, writing);
-  const body = writeScope(scope, writing);
+  const body = yield* writeScope(scope, writing);
   return `${writeHead(field, writing)}{${body === '' ? '__typename' : body}}`;
 }
 
-function writeScope(scope: Scope, writing: Writing): string {
+function* writeScope(scope: Scope, writing: Writing): SlicedWork<string> {
+  yield;
   const parts: string[] = needsTypename(scope, writing.options) ? ['__typename'] : [];
-  for (const field of scope.fields.values()) if (!field.way) parts.push(writeField(field, writing));
+  for (const field of scope.fields.values()) if (!field.way) parts.push(yield* writeField(field, writing));
   for (const fragment of scope.fragments.values()) {
-    const body = writeScope(fragment, writing);
+    const body = yield* writeScope(fragment, writing);
     if (body !== '') parts.push(`...on ${fragment.type.name}{${body}}`);
   }
   return parts.join(' ');
@@ -139,30 +138,16 @@ function writeHead({ name, nodes }: ScopeField, { variables, options }: Writing)
   const [node] = nodes;
   if (!node) throw new InternalError('a field of a scope has no node');
   const alias = name === node.name.value ? '' : `${name}:`;
-  return `${alias}${node.name.value}${writeArguments(node, variables)}${writeDirectives(node, variables)}`;
+  const nameOf = (variable: string) => {
+    variables.add(variable);
+    return variableNameOf(variable);
+  };
+  return `${alias}${node.name.value}${writeArguments(node.arguments, nameOf)}${writeDirectives(node, nameOf)}`;
 }
 
-function writeArguments(node: FieldNode, variables: Set<string>): string {
-  if (!node.arguments || node.arguments.length === 0) return '';
-  const written = node.arguments.map((argument) => `${argument.name.value}:${writeValue(argument.value, variables)}`);
-  return `(${written.join(',')})`;
-}
-
-function writeDirectives(node: FieldNode, variables: Set<string>): string {
-  return (node.directives ?? [])
-    .filter((directive) => directive.name.value !== 'skip' && directive.name.value !== 'include')
-    .map((directive) => ` ${writeValue(directive, variables)}`)
+function writeDirectives({ directives = [] }: FieldNode, nameOf: (variable: string) => string): string {
+  return directives
+    .filter(({ name }) => name.value !== 'skip' && name.value !== 'include')
+    .map((directive) => ` ${writeDirective(directive, nameOf)}`)
     .join('');
-}
-
-/** Prints a value or directive with variables under their travelling names, and notes which it uses. */
-function writeValue(node: ValueNode | DirectiveNode, variables: Set<string>): string {
-  const travelling = visit(node, {
-    Variable: (variable) => {
-      variables.add(variable.name.value);
-      const name = variableNameOf(variable.name.value);
-      return name === variable.name.value ? undefined : { ...variable, name: { ...variable.name, value: name } };
-    },
-  });
-  return print(travelling);
 }

@@ -3,6 +3,7 @@
  * In: planned fetches, in order. Out: one step. Clock: per document (compiled), per request (run).
  */
 import type { RequestContext } from '../context/request-context';
+import type { SlicedWork } from '../slices';
 import { ContextArguments } from './context-arguments';
 import type { GatheredData } from './data';
 import { entityStep } from './entity-fetch';
@@ -47,11 +48,15 @@ export interface Program {
 }
 
 /** Compiles fetches, each of which waits only for earlier ones. */
-export function compileProgram(fetches: readonly PlannedFetch[], types: SupergraphTypes): Program {
+export function* compileProgram(fetches: readonly PlannedFetch[], types: SupergraphTypes): SlicedWork<Program> {
   const primary = fetches.find(({ isPrimary }) => isPrimary);
   const others = fetches.filter((fetch) => fetch !== primary);
   const compiler = new FetchCompiler(others, types);
-  const steps = others.map((fetch) => compiler.compile(fetch));
+  const steps: Step[] = [];
+  for (const fetch of others) {
+    yield;
+    steps.push(compiler.compile(fetch));
+  }
   const start = inOrder(others, steps);
   const [only] = steps;
   const step: Step = only && steps.length === 1 ? only : async (run) => void (await Promise.all(start(run)));

@@ -2,9 +2,11 @@
  * The response shape -> generated functions that write the JSON text of a response in one pass, without an object
  * in between. They know the clean case only: on whatever is unusual (a null that may not be, a value of another type)
  * they give up, and completion answers instead. So they decide nothing, and where code may not be generated
- * (`--disallow-code-generation-from-strings`) nothing is lost but speed. Clock: per document (by type, on first use).
+ * (`--disallow-code-generation-from-strings`) nothing is lost but speed. Clock: per document; for the objects of an
+ * abstract type, by type on first use.
  */
 import { isObjectType } from 'graphql';
+import { finish, type SlicedWork } from '../slices';
 import { type DataObject, escapeText, type GatheredData } from './data';
 import { type LeafCode, leafCode } from './leaf-code';
 import type { FieldShape, SelectionShape, ValueShape } from './response-shape';
@@ -18,11 +20,11 @@ const giveUp = new Error('the data is not clean');
 type Writer = (value: unknown, writing: Writing) => string;
 
 /** Compiles a shape. `undefined` when it needs more than the data (introspection), or code may not be generated. */
-export function compileResponseWriter(shape: SelectionShape): WriteObject | undefined {
+export function* compileResponseWriter(shape: SelectionShape): SlicedWork<WriteObject | undefined> {
   if (!canGenerateCode()) return undefined;
   const fields = shape.fieldsOf(undefined) ?? [];
   if (fields.some(({ kind }) => kind === 'introspection')) return undefined;
-  const write = compileSelection(shape);
+  const write = yield* compileSelection(shape);
   return ({ root, isPlain, shared }) => {
     try {
       return write(root, new Writing(isPlain, shared));
@@ -72,11 +74,13 @@ class Writing {
   }
 }
 
-/** Writes a value of a composite type: `null` and lists are the caller's. Types are compiled when they first appear. */
-function compileSelection(shape: SelectionShape): Writer {
+/** Writes a value of a composite type: `null` and lists are the caller's. */
+function* compileSelection(shape: SelectionShape): SlicedWork<Writer> {
+  yield;
   if (isObjectType(shape.type)) {
-    return compileObject(shape.typeNameOf(undefined), shape.fieldsOf(undefined) ?? []);
+    return yield* compileObject(shape.typeNameOf(undefined), shape.fieldsOf(undefined) ?? []);
   }
+  // Of many types few appear.
   const byTypeName = new Map<unknown, Writer>();
   return (value, writing) => {
     const typeName = isObject(value) ? value.__typename : undefined;
@@ -84,7 +88,7 @@ function compileSelection(shape: SelectionShape): Writer {
     if (!write) {
       const fields = shape.fieldsOf(typeName);
       if (!fields || typeof typeName !== 'string') throw giveUp;
-      write = compileObject(typeName, fields);
+      write = finish(compileObject(typeName, fields));
       byTypeName.set(typeName, write);
     }
     return write(value, writing);
@@ -95,7 +99,7 @@ function isObject(value: unknown): value is DataObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function compileObject(typeName: string, fields: readonly FieldShape[]): Writer {
+function compileObject(typeName: string, fields: readonly FieldShape[]): SlicedWork<Writer> {
   return new ObjectCode(typeName, fields).compile();
 }
 
@@ -111,16 +115,20 @@ class ObjectCode {
   /** Text that is known and still to be written. */
   private literal = '{';
   private leaves: Leaf[] = [];
+  /** What is below, by the index of its writer among the parts. */
+  private readonly inner = new Map<number, SelectionShape>();
 
   constructor(
     private readonly typeName: string,
     private readonly fields: readonly FieldShape[],
   ) {}
 
-  compile(): Writer {
+  *compile(): SlicedWork<Writer> {
     for (const [index, field] of this.fields.entries()) this.addField(field, index);
     this.literal += '}';
     this.writeLeaves();
+    for (const [part, selection] of this.inner) this.parts[part] = yield* compileSelection(selection);
+    yield;
     const code = `
       const [giveUp, escapeText] = parts;
       ${this.helpers.join('\n')}
@@ -200,7 +208,7 @@ class ObjectCode {
       return `if (${check}) text += ${concatenation(text)}; else throw giveUp;`;
     }
     const writer = shape.kind === 'list' ? this.listWriter(shape.item) : this.objectWriter(shape.selection);
-    return `text += writing.hasShared ? writing.once(${writer}, ${variable}) : (${writer})(${variable}, writing);`;
+    return `text += writing.hasShared ? writing.once(${writer}, ${variable}) : ${writer}(${variable}, writing);`;
   }
 
   /** A function of the code that writes a list. */
@@ -222,11 +230,12 @@ class ObjectCode {
     return name;
   }
 
-  /** An expression for the function that writes an object, which is compiled when the first one comes. */
+  /** The name of the function that writes an object. */
   private objectWriter(selection: SelectionShape): string {
-    const part = this.parts.push(() => compileSelection(selection)) - 1;
-    this.helpers.push(`let write${part};`);
-    return `write${part} ??= parts[${part}]()`;
+    const part = this.parts.push(undefined) - 1;
+    this.inner.set(part, selection);
+    this.helpers.push(`const write${part} = parts[${part}];`);
+    return `write${part}`;
   }
 }
 

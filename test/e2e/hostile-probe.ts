@@ -1,13 +1,16 @@
 /**
- * How long others wait while somebody sends hostile requests: a table on standard output, no test (it measures time).
+ * How long others wait while somebody sends hostile requests, and how long the main thread's turns are: a table on standard
+ * output, no test (it measures time).
  * Real: the built gateway in a process of its own, subgraphs and clients over HTTP in this one.
- * Run: `npm run build && node --import tsx test/e2e/hostile-probe.ts [PART OF A NAME] [--get]`
+ * Run: `npm run build && node --import tsx test/e2e/hostile-probe.ts [PART OF A NAME] [--get] [--cpu-prof …]`
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse } from 'graphql';
 import { stringify } from 'yaml';
@@ -19,6 +22,8 @@ import { createSubgraphServer } from '../support/subgraph-server';
 interface Target {
   readonly url: string;
   readonly pid: number;
+  /** Processor time of the main thread's longest turns since the last call, in milliseconds, the longest first. */
+  takeTurns(): readonly number[];
 }
 
 interface Answer {
@@ -33,6 +38,7 @@ const newEveryMs = 40;
 /** Each hostile request is sent so many times at once, as different texts. */
 const copies = 3;
 
+const nodeOptions = process.argv.filter((argument) => /^--(cpu-prof|require)/.test(argument));
 const useGet = process.argv.includes('--get');
 const wanted = process.argv.slice(2).find((argument) => !argument.startsWith('--')) ?? '';
 
@@ -83,8 +89,9 @@ class Probe {
     return [0.5, 0.99, 1].map(at).join(', ');
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     clearInterval(this.timer);
+    await Promise.all([...this.open]);
     this.agent.destroy();
   }
 }
@@ -97,12 +104,21 @@ function memoryOf(pid: number): { readonly now: number; readonly peak: number } 
 
 const print = (...cells: readonly (string | number)[]) => process.stdout.write(`| ${cells.join(' | ')} |\n`);
 
-async function measure({ url, pid }: Target): Promise<void> {
+async function measure({ url, pid, takeTurns }: Target): Promise<void> {
   const known = new Probe(url, knownEveryMs, () => '{ me { id } }');
   const cold = new Probe(url, newEveryMs, (count) => `{ me { a${count}: name(format: "${count}") posts { title } } }`);
   const agent = new Agent({ keepAlive: true });
-  print('request', 'answer', 'bytes', 'ms', 'known: p50, p99, longest', 'new: p50, p99, longest', 'MiB');
-  print(...Array.from({ length: 7 }, () => '---'));
+  print(
+    'request',
+    'answer',
+    'bytes',
+    'ms',
+    'known: p50, p99, longest',
+    'new: p50, p99, longest',
+    'turns, CPU ms',
+    'MiB',
+  );
+  print(...Array.from({ length: 8 }, () => '---'));
   const row = async (name: string, answers: readonly Answer[]) => {
     await sleep(200);
     const [ours, others] = [await known.take(), await cold.take()];
@@ -110,10 +126,12 @@ async function measure({ url, pid }: Target): Promise<void> {
     const answer = first ? `${first.status} ${/"code":"(\w+)"/.exec(first.body)?.[1] ?? ''}` : '';
     const bytes = Math.max(0, ...answers.map(({ body }) => body.length));
     const ms = Math.round(Math.max(0, ...answers.map((one) => one.ms)));
-    print(name, answer, bytes, ms, ours, others, memoryOf(pid).now);
+    const turns = takeTurns().slice(0, 3).map(Math.round).join(', ');
+    print(name, answer, bytes, ms, ours, others, turns, memoryOf(pid).now);
   };
   await sleep(3_000);
   await Promise.all([known.take(), cold.take()]);
+  takeTurns();
   await sleep(2_000);
   await row('(nothing)', []);
   for (const [name, hostile] of Object.entries(hostileRequests)) {
@@ -135,7 +153,7 @@ async function measure({ url, pid }: Target): Promise<void> {
   };
   const answers = await Promise.all(Array.from({ length: 4 }, (_, client) => attack(client)));
   await row('4 clients that send what is hard to plan, for 15 s', answers.flat());
-  for (const probe of [known, cold]) probe.stop();
+  for (const probe of [known, cold]) await probe.stop();
   agent.destroy();
   await sleep(3_000);
   const { now, peak } = memoryOf(pid);
@@ -159,18 +177,29 @@ async function startGateway(
   const config = { cost: { mode: 'measure' }, rateLimits: { rules: [rule] }, overload: { shedding: false } };
   writeFileSync(join(directory, 'gateway.yaml'), stringify(config));
   const cli = join(__dirname, '../../dist/cli.js');
-  const gateway = spawn(process.execPath, [cli, 'serve', 'supergraph.yaml', '--port', '0'], {
-    cwd: directory,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const gateway = spawn(
+    process.execPath,
+    ['--require', join(__dirname, 'turns.cjs'), ...nodeOptions, cli, 'serve', 'supergraph.yaml', '--port', '0'],
+    {
+      cwd: directory,
+      stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
+    },
+  );
+  let turns: number[] = [];
+  (gateway.stdio[3] as Readable).on('data', (text) => turns.push(...String(text).trim().split('\n').map(Number)));
+  const takeTurns = () => {
+    const taken = turns.sort((a, b) => b - a);
+    turns = [];
+    return taken;
+  };
   let output = '';
-  for await (const chunk of gateway.stdout) {
+  for await (const chunk of gateway.stdout as Readable) {
     output += chunk;
     if (output.includes('ready at')) break;
   }
   const url = /ready at (\S+)/.exec(output)?.[1];
   if (!url) throw new Error(`the gateway did not start:\n${output}`);
-  return { gateway, target: { url, pid: gateway.pid ?? 0 }, close: () => server.close() };
+  return { gateway, target: { url, pid: gateway.pid ?? 0, takeTurns }, close: () => server.close() };
 }
 
 async function main(): Promise<void> {
@@ -179,7 +208,8 @@ async function main(): Promise<void> {
   try {
     await measure(target);
   } finally {
-    gateway.kill('SIGKILL');
+    gateway.kill(nodeOptions.length > 0 ? 'SIGTERM' : 'SIGKILL');
+    if (nodeOptions.length > 0) await once(gateway, 'exit');
     rmSync(directory, { recursive: true });
     await close();
   }

@@ -1,8 +1,11 @@
 import type { FetchNode, PlanNode, QueryPlan } from '@apollo/query-planner';
 import type { PlannedFetch } from '../../src/query-plan/fetch-list';
-import { joinParts } from '../../src/query-plan/fetch-parts';
+import { joinParts as joinInSlices } from '../../src/query-plan/fetch-parts';
 import type { ApartField, OperationPart } from '../../src/query-plan/operation-parts';
+import { finish } from '../../src/slices';
 import { parseFieldSet } from '../../src/supergraph/join-directives';
+
+const joinParts = (...given: Parameters<typeof joinInSlices>) => finish(joinInSlices(...given));
 
 const fetch = (serviceName: string, operation: string): FetchNode => ({
   kind: 'Fetch',

@@ -6,7 +6,7 @@ import type { Operation } from '../../src/operation/document';
 import { createFieldNameTable, OperationFieldNames } from '../../src/query-plan/field-names';
 import { OperationPlanner, type Planner } from '../../src/query-plan/operation-planner';
 import { SelectionReader } from '../../src/query-plan/selections';
-import { finish } from '../../src/slices';
+import { finish, Slices } from '../../src/slices';
 import { readSupergraphTypes } from '../../src/supergraph/supergraph-types';
 
 /**
@@ -52,7 +52,12 @@ function plannerOf(text: string): OperationPlanner {
   const names = new OperationFieldNames(createFieldNameTable(types), undefined);
   const rootType = types.schema.getQueryType();
   if (!rootType) throw new Error('no root type');
-  return new OperationPlanner(operation, rootType, { reader, names, types, overrideLabels: [] });
+  return new OperationPlanner(operation, rootType, { reader, names, types, overrideLabels: [], slices: new Slices() });
+}
+
+async function planned(text: string, planner: Planner) {
+  const operation = plannerOf(text);
+  return operation.plan(planner, await operation.formulate());
 }
 
 /** One fetch that selects all that is asked. */
@@ -84,7 +89,7 @@ function fakePlanner(refuse: (document: string) => ErrorCode | 'nothing' | undef
 describe('planning an operation', () => {
   it('asks what is required beside what the client asks, and the field that requires it at its entry', async () => {
     const { asked, planner } = fakePlanner();
-    const fetches = await plannerOf('{ item { tax } }').plan(planner);
+    const fetches = await planned('{ item { tax } }', planner);
     expect(asked).toEqual(['query{item{__typename id price}}', 'query{_in_1_B_Item{tax}}']);
     expect(fetches.map(({ node, path }) => `${node.serviceName} ${path.join('.')}`)).toEqual(['a ', 'b item']);
     expect([...(fetches[1]?.after ?? [])]).toEqual([fetches[0]]);
@@ -92,7 +97,7 @@ describe('planning an operation', () => {
 
   it('asks every field of concrete types when the planner fails, and no plan means failure', async () => {
     const { asked, planner } = fakePlanner((document) => (document.includes('...on') ? undefined : 'nothing'));
-    await plannerOf('{ thing { id } }').plan(planner);
+    await planned('{ thing { id } }', planner);
     expect(asked).toEqual([
       'query{thing{__typename id}}',
       'query{thing{__typename ...on Box{id} ...on Item{id} ...on Plain{id}}}',
@@ -101,29 +106,29 @@ describe('planning an operation', () => {
 
   it('leaves out conditions that no object can meet, though it meets each of them', async () => {
     const { asked, planner } = fakePlanner();
-    await plannerOf('{ thing { id ... on Ware { __typename ... on Plan { text } } } }').plan(planner);
+    await planned('{ thing { id ... on Ware { __typename ... on Plan { text } } } }', planner);
     expect(asked).toEqual(['query{thing{__typename id}}']);
   });
 
   it('asks once for the plan of equal parts', async () => {
     const { asked, planner } = fakePlanner();
-    const fetches = await plannerOf('{ item { tax next { ... on Item { tax } } } }').plan(planner);
+    const fetches = await planned('{ item { tax next { ... on Item { tax } } } }', planner);
     expect(asked).toHaveLength(2);
     expect(fetches).toHaveLength(3);
   });
 
   it('cuts what has too many parts, and is known by those it is cut into', async () => {
     const inside = (depth: number): string => (depth === 0 ? 'id' : `peer { ${inside(depth - 1)} }`);
-    const operation = plannerOf(`{ thing { ${inside(7)} } }`);
-    expect(JSON.parse(operation.keyOf())).toHaveLength(2 * 7 + 1);
+    const text = `{ thing { ${inside(7)} } }`;
+    expect(JSON.parse((await plannerOf(text).formulate()).key)).toHaveLength(2 * 7 + 1);
     const { asked, planner } = fakePlanner();
-    await operation.plan(planner);
+    await planned(text, planner);
     expect(asked.filter((text) => text.startsWith('query{_in_'))).toHaveLength(2 * 7);
   });
 
   it('is refused when no formulation has a plan', async () => {
     const { planner } = fakePlanner(() => 'QUERY_PLAN_FAILED');
-    await expect(plannerOf('{ thing { id } }').plan(planner)).rejects.toMatchObject({ code: 'QUERY_PLAN_FAILED' });
+    await expect(planned('{ thing { id } }', planner)).rejects.toMatchObject({ code: 'QUERY_PLAN_FAILED' });
   });
 
   it.each(['QUERY_PLAN_TOO_LARGE', 'QUERY_PLAN_TIMEOUT'] as const)(
@@ -132,7 +137,7 @@ describe('planning an operation', () => {
       const { asked, planner } = fakePlanner((document) =>
         document.includes('next{__typename next') ? code : undefined,
       );
-      const fetches = await plannerOf('{ thing { next { next { id } } } }').plan(planner);
+      const fetches = await planned('{ thing { next { next { id } } } }', planner);
       const inner =
         'next{__typename ...on Box{id} ...on Item{id} ...on Plain{next{__typename ...on Box{id} ...on Item{id} ...on Plain{id}}}}';
       const last = 'next{__typename ...on Box{id} ...on Item{id} ...on Plain{id}}';
@@ -152,21 +157,21 @@ describe('planning an operation', () => {
   it('is refused when its texts are too long cut, though each level is read once', async () => {
     const inside = (depth: number): string => (depth === 0 ? 'id' : `next { ${inside(depth - 1)} }`);
     const { asked, planner } = fakePlanner((text) => (text.includes('...on') ? undefined : 'QUERY_PLAN_TOO_LARGE'));
-    const refused = plannerOf(`{ leaf { ${inside(18)} } }`).plan(planner);
+    const refused = planned(`{ leaf { ${inside(18)} } }`, planner);
     await expect(refused).rejects.toMatchObject({ code: 'QUERY_PLAN_TOO_LARGE' });
     expect(asked).toHaveLength(1);
   });
 
   it('is refused as it was when it is too large cut, too', async () => {
     const { planner } = fakePlanner(() => 'QUERY_PLAN_TOO_LARGE');
-    await expect(plannerOf('{ thing { next { id } } }').plan(planner)).rejects.toMatchObject({
+    await expect(planned('{ thing { next { id } } }', planner)).rejects.toMatchObject({
       code: 'QUERY_PLAN_TOO_LARGE',
     });
   });
 
   it('does not try again what failed for another reason', async () => {
     const { asked, planner } = fakePlanner(() => 'SUPERGRAPH_NOT_READY');
-    await expect(plannerOf('{ thing { id } }').plan(planner)).rejects.toMatchObject({ code: 'SUPERGRAPH_NOT_READY' });
+    await expect(planned('{ thing { id } }', planner)).rejects.toMatchObject({ code: 'SUPERGRAPH_NOT_READY' });
     expect(asked).toHaveLength(1);
   });
 });

@@ -9,6 +9,7 @@ import { createFieldNameTable, OperationFieldNames } from '../../src/query-plan/
 import { SelectionShape } from '../../src/query-plan/response-shape';
 import { compileResponseWriter } from '../../src/query-plan/response-writer';
 import { SelectionReader } from '../../src/query-plan/selections';
+import { finish } from '../../src/slices';
 
 /** Plain data in, text out: no subgraphs. What the writer writes must be what completion answers, or nothing. */
 const schema = buildSchema(`
@@ -32,7 +33,7 @@ function prepare(query: string) {
   const reader = new SelectionReader(schema, operation.fragments, new Map());
   const names = new OperationFieldNames(createFieldNameTable({ schema, fieldNames: new Set() }), undefined);
   const shape = new SelectionShape(type, [{ set: operation.node.selectionSet, type }], { reader, names });
-  const compiled = compileResponseWriter(shape);
+  const compiled = finish(compileResponseWriter(shape));
   return {
     write:
       compiled &&
@@ -149,7 +150,7 @@ describe('the response writer', () => {
 
   it('is not there where code may not be generated, and nothing else changes', () => {
     const writer = JSON.stringify(join(__dirname, '../../src/query-plan/response-writer'));
-    const program = `console.log(typeof require(${writer}).compileResponseWriter({}))`;
+    const program = `console.log(typeof require(${writer}).compileResponseWriter({}).next().value)`;
     const flags = ['--disallow-code-generation-from-strings', '--require', require.resolve('tsx/cjs')];
     expect(execFileSync(process.execPath, [...flags, '-e', program], { encoding: 'utf8' })).toBe('undefined\n');
   });
