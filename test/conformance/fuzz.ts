@@ -1,11 +1,11 @@
 /**
- * `npm run fuzz -- --cases N --seed S [--gateway ours|stock] [--keep-going] [--beside] [--minimise operation|graph] [--graph G [--operation O]] [--report FILE]`
+ * `npm run fuzz -- --cases N --seed S [--gateway ours|deferring|stock] [--keep-going] [--beside] [--minimise operation|graph] [--graph G [--operation O]] [--report FILE]`
  * The long run of the conformance fuzzer. Exit code 1 when an answer was wrong, or an operation was refused with a QUERY_PLAN_ code: these are
  * counted apart. `--beside` tells whether the stock gateway answers what was found, `--minimise` makes it small.
  */
 import { appendFileSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { ourGateway, stockGateway } from './gateways';
+import { type GatewayUnderTest, ourDeferringGateway, ourGateway, stockGateway } from './gateways';
 import { describeMismatch, describeSummary } from './report';
 import { type FuzzOptions, runFuzz } from './run';
 
@@ -25,7 +25,7 @@ async function main(): Promise<number> {
       minimise: { type: 'string', default: 'nothing' },
     },
   });
-  const gateway = values.gateway === 'stock' ? stockGateway() : ourGateway(Number(values['plan-timeout']));
+  const gateway = openGateway(values.gateway, Number(values['plan-timeout']));
   const beside = values.beside ? (values.gateway === 'stock' ? ourGateway() : stockGateway()) : undefined;
   if (values.report) rmSync(values.report, { force: true });
   const started = performance.now();
@@ -65,6 +65,13 @@ async function main(): Promise<number> {
     await gateway.close();
     await beside?.close();
   }
+}
+
+function openGateway(name: string, planTimeoutMs: number): GatewayUnderTest {
+  if (name === 'ours') return ourGateway(planTimeoutMs);
+  if (name === 'deferring') return ourDeferringGateway(planTimeoutMs);
+  if (name === 'stock') return stockGateway();
+  throw new Error(`--gateway ${name}: expected ours, deferring or stock`);
 }
 
 function readMinimise(text: string): FuzzOptions['minimise'] {

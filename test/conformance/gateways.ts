@@ -2,13 +2,25 @@
  * Conformance fuzzer: the gateways it can test, each behind one small interface. Ours is the subject; the stock one
  * calibrates the harness, since its defects are known.
  */
-import type { ExecutionResult } from 'graphql';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  type ExecutionResult,
+  type FragmentSpreadNode,
+  type InlineFragmentNode,
+  Kind,
+  parse,
+  print,
+  visit,
+} from 'graphql';
+import { textsOf } from '../../src/client/event-text';
 import { createConfig } from '../../src/config';
 import { openDeadline } from '../../src/context/deadline';
 import { anonymous } from '../../src/context/request-context';
 import { createGateway, type Gateway, type GatewayRequest } from '../../src/gateway';
+import { inParts } from '../../src/pipeline';
 import { PlannerThread } from '../../src/supergraph/planner-client';
 import { silentLog } from '../../src/telemetry/log';
+import { joinParts, type Payload } from '../support/parts';
 import type { Answer } from './compare';
 import { StockProcess } from './stock-process';
 
@@ -25,7 +37,7 @@ export interface GatewayUnderTest {
 }
 
 /** Supergate: one planner thread for all graphs of a run. */
-export function ourGateway(planTimeoutMs = 10_000): GatewayUnderTest {
+export function ourGateway(planTimeoutMs = 10_000, execute = executeAsText): GatewayUnderTest {
   const config = createConfig({
     telemetry: { logLevel: 'fatal' },
     planner: { timeoutMs: planTimeoutMs },
@@ -47,7 +59,7 @@ export function ourGateway(planTimeoutMs = 10_000): GatewayUnderTest {
       const gateway = createGateway({ supergraph: { sdl }, config }, { planner: shared, log: silentLog });
       await gateway.load();
       return {
-        execute: (query, variables, operationName) => executeAsText(gateway, { query, variables, operationName }),
+        execute: (query, variables, operationName) => execute(gateway, { query, variables, operationName }),
         stop: () => gateway.stop(),
       };
     },
@@ -62,9 +74,7 @@ export function ourGateway(planTimeoutMs = 10_000): GatewayUnderTest {
 async function executeAsText(gateway: Gateway, request: GatewayRequest): Promise<Answer> {
   const prepared = gateway.prepare(request.query, request.operationName);
   if (prepared.kind === 'refused') return plainAnswer({ errors: prepared.errors });
-  const { deadline, dispose } = openDeadline(Date.now() + 50_000, Date.now);
-  const calls = { count: 0, failed: 0 };
-  const context = { id: 'fuzz', identity: anonymous, deadline, log: silentLog, subgraphHeaders: {}, calls };
+  const { context, dispose } = openContext();
   const answer = await gateway.answer(prepared, request.variables ?? {}, context).finally(dispose);
   if (answer.kind === 'result') return plainAnswer(answer.result);
   const asText = JSON.parse(answer.body) as Answer;
@@ -76,6 +86,42 @@ async function executeAsText(gateway: Gateway, request: GatewayRequest): Promise
 
 function plainAnswer({ data, errors }: ExecutionResult): Answer {
   return { data, errors: errors?.map((error) => error.toJSON()) };
+}
+
+/** The same, with every fragment of a query deferred: where the parts do not make the whole, that is an error. */
+export function ourDeferringGateway(planTimeoutMs?: number): GatewayUnderTest {
+  return { ...ourGateway(planTimeoutMs, executeInParts), name: 'deferring' };
+}
+
+async function executeInParts(gateway: Gateway, request: GatewayRequest): Promise<Answer> {
+  const whole = plainAnswer(await gateway.query(request));
+  // What a null takes with it depends on what is deferred.
+  if (!whole.data || whole.errors) return whole;
+  const prepared = gateway.prepare(deferFragments(request.query), request.operationName);
+  if (prepared.kind === 'refused') return plainAnswer({ errors: prepared.errors });
+  if (prepared.operation !== 'query') return whole;
+  const { context, dispose } = openContext();
+  const payloads: Payload[] = [];
+  const answer = await gateway.answer(inParts(prepared, context), request.variables ?? {}, context);
+  for await (const text of textsOf(answer, context)) payloads.push(JSON.parse(text) as Payload);
+  dispose();
+  if (isDeepStrictEqual(joinParts(payloads), JSON.parse(JSON.stringify(whole.data)))) return whole;
+  return { ...whole, errors: [{ message: `The parts are not the whole: ${JSON.stringify(payloads)}` }] };
+}
+
+function deferFragments(query: string): string {
+  const deferred = { kind: Kind.DIRECTIVE, name: { kind: Kind.NAME, value: 'defer' } } as const;
+  const withDefer = <N extends InlineFragmentNode | FragmentSpreadNode>(node: N): N => {
+    return { ...node, directives: [...(node.directives ?? []), deferred] };
+  };
+  return print(visit(parse(query), { InlineFragment: { leave: withDefer }, FragmentSpread: withDefer }));
+}
+
+function openContext() {
+  const { deadline, dispose } = openDeadline(Date.now() + 50_000, Date.now);
+  const calls = { count: 0, failed: 0 };
+  const common = { id: 'fuzz', identity: anonymous, deadline, log: silentLog, subgraphHeaders: {}, calls };
+  return { context: { ...common, clientLeft: dispose, dispose }, dispose };
 }
 
 /** `@apollo/gateway`, with the errors it makes for nulls counted as errors. */

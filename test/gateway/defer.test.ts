@@ -4,6 +4,7 @@ import { anonymous, type RequestContext } from '../../src/context/request-contex
 import { inParts } from '../../src/pipeline';
 import { silentLog } from '../../src/telemetry/log';
 import { type Graph, startGraph } from '../support/graph';
+import { joinParts, type Payload } from '../support/parts';
 
 /**
  * Real: subgraphs over HTTP, composition, planner thread, engine. Fake: how long `reviews` takes, which the test decides.
@@ -65,20 +66,6 @@ const subgraphs = [
   },
 ];
 
-interface Part {
-  readonly data?: unknown;
-  readonly path: readonly (string | number)[];
-  readonly label?: string;
-  readonly errors?: readonly { readonly path: readonly (string | number)[] }[];
-}
-
-interface Payload {
-  readonly data?: unknown;
-  readonly errors?: readonly object[];
-  readonly incremental?: readonly Part[];
-  readonly hasNext?: boolean;
-}
-
 function openContext(): RequestContext & { dispose(): void; clientLeft(): void } {
   const { deadline, dispose, leave } = { leave() {}, ...openDeadline(Date.now() + 20_000, Date.now) };
   const calls = { count: 0, failed: 0 };
@@ -119,26 +106,6 @@ describe('@defer', () => {
     return payloads;
   }
 
-  const dataOf = (payloads: readonly Payload[]): unknown => {
-    const whole = structuredClone(payloads[0]?.data);
-    for (const { data, path } of payloads.flatMap(({ incremental = [] }) => incremental)) {
-      const target = path.reduce((value, key) => (value as Record<string | number, object>)[key] as object, {
-        ...(whole as object),
-      });
-      merge(path.length === 0 ? (whole as object) : target, data as object);
-    }
-    return whole;
-  };
-
-  const merge = (target: object, source: object): void => {
-    for (const [key, value] of Object.entries(source)) {
-      const known = (target as Record<string, unknown>)[key];
-      if (typeof known === 'object' && known !== null && typeof value === 'object' && value !== null)
-        merge(known, value);
-      else (target as Record<string, unknown>)[key] = value;
-    }
-  };
-
   it('tells what is fast at once, and what is deferred as soon as it is there', async () => {
     expect(await payloadsOf('{ user { name ... @defer(label: "slow") { reviews { text } } } }')).toEqual([
       { data: { user: { name: 'name u1' } }, hasNext: true },
@@ -165,7 +132,7 @@ describe('@defer', () => {
     expect(payloads.map(({ hasNext }) => hasNext)).toEqual(payloads.map((_, index) => index + 1 < payloads.length));
     const whole = await graph.query(query);
     expect(whole.errors).toBeUndefined();
-    expect(dataOf(payloads)).toEqual(JSON.parse(JSON.stringify(whole.data)));
+    expect(joinParts(payloads)).toEqual(JSON.parse(JSON.stringify(whole.data)));
   });
 
   it('sends no request more than without it', async () => {
