@@ -62,6 +62,11 @@ export class Brake {
     if (this.bytesSinceStart() > maxGarbageBytes) this.gc();
   }
 
+  /** Gives back all that nobody needs any more. */
+  collectAllGarbage(): void {
+    this.gc();
+  }
+
   private look(): void {
     if (this.id === 0) return;
     if (Atomics.load(this.signal, 0) === this.id) throw new Stopped();

@@ -3,6 +3,7 @@
  * In and out: plain data, by the types below. Clock: per supergraph and per document.
  * The only file that knows Apollo's composition and planner. Import its types alone: loading it loads all of Apollo's.
  */
+import './low-priority';
 import { parentPort, workerData } from 'node:worker_threads';
 import { composeServices } from '@apollo/composition';
 import {
@@ -318,7 +319,9 @@ if (parentPort !== null) {
       if (!(error instanceof Stopped)) throw error;
       port.postMessage({ kind: 'stopped', id });
     }
-    brake.collectGarbage();
+    // A thread that waits for the next supergraph holds nothing of the last one.
+    if (request.kind === 'close') brake.collectAllGarbage();
+    else brake.collectGarbage();
   });
   port.postMessage({ kind: 'ready' });
 }
