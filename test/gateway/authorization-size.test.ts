@@ -18,6 +18,9 @@ beforeAll(async () => {
 });
 afterAll(() => graph?.close());
 
+/** Many tests share this machine. Without a bound it is tens of seconds. */
+const generousMs = 8_000;
+
 /** The longest time that a timer was late while `work` ran. */
 async function longestPause(work: () => Promise<unknown>): Promise<number> {
   let longest = 0;
@@ -47,12 +50,11 @@ describe('a field that one of many types protects', () => {
       code = (await graph.ask(nobody, query)).errors?.[0]?.extensions.code;
     });
     expect(code).toBe('QUERY_PLAN_TOO_LARGE');
-    // Generous: many tests share this machine. Without a bound it is tens of seconds.
-    expect(pause).toBeLessThan(2_000);
+    expect(pause).toBeLessThan(generousMs);
   });
 
   it('is looked for once, however often it is asked', async () => {
     const pause = await longestPause(() => graph.ask(nobody, `{ node { ${'label '.repeat(9_000)} } }`));
-    expect(pause).toBeLessThan(2_000);
+    expect(pause).toBeLessThan(generousMs);
   });
 });
