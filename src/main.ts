@@ -178,7 +178,7 @@ async function openDoors(
   const { contexts } = reload;
   const unwatch = options.watchConfig && options.config ? reload.watch(options.config) : () => {};
   const operations = await openOperations(config, library, gateway, log);
-  const tracer = config.telemetry.tracing && loadTracer(config.telemetry.tracing);
+  const tracer = config.telemetry.tracing && loadTracer(config.telemetry.tracing, log);
   const doors = httpDepsOf(config, { gateway, contexts, operations, redis, metrics, tracer, log });
   const http = await createHttpServer(httpConfigOf(config), doors);
   for (const stray of strayOverrides(config, gateway.current?.subgraphNames ?? [])) log.warn({}, stray);
@@ -222,7 +222,7 @@ function knownDocumentsOf(library: OperationLibrary, { trustedDocuments, planner
 }
 
 /** Loaded here, because it is much, and most gateways trace nothing. */
-function loadTracer(options: TracingOptions): Tracer {
+function loadTracer(options: TracingOptions, log: Log): Tracer {
   const { createTracer } = require('./telemetry/opentelemetry') as typeof import('./telemetry/opentelemetry');
-  return createTracer(options);
+  return createTracer(options, log);
 }

@@ -50,7 +50,7 @@ export function createServeGraphQL(options: ServeOptions): ServeGraphQL {
     }
     const leave = options.shedder?.begin();
     const ip = options.clientAddress(request, request.socket.remoteAddress ?? '');
-    const exchange = new Exchange(id, options.log, tracer?.start(request.headers));
+    const exchange = new Exchange(id, options.log, tracer?.start(request));
     exchange.needsPriority = verdict === 'ask';
     observer.started();
     response.once('close', () => {

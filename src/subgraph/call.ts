@@ -7,7 +7,7 @@ import type { HeaderCollector } from '../context/client-headers';
 import type { DeadlineListener, Identity, RequestEnd } from '../context/request-context';
 import { type ErrorCode, SubgraphError } from '../errors';
 import type { SubgraphCall, SubgraphRequest, SubgraphResponse } from '../query-plan/subgraph-call';
-import type { CallSpan } from '../telemetry/traces';
+import type { CallSpan, TracedExchange } from '../telemetry/traces';
 import type { Trail } from '../telemetry/trail';
 import { isOurs } from './attempts';
 import type { Passage, SubgraphBreaker } from './breaker';
@@ -199,21 +199,23 @@ class PendingCall implements DeadlineListener {
     this.reject(error);
   }
 
+  #tracedExchange(): TracedExchange {
+    const route = this.#started?.route;
+    return { status: this.#outcome?.status, instance: route?.instance, retries: route?.retries ?? 0 };
+  }
+
   #leaveTrail(trail: Trail, outcome: string): void {
     const { subgraph, kind, entities } = this.request;
     const durationMs = this.dependencies.clock.elapsed() - this.#startedAt;
     const answer = this.#outcome;
-    const route = this.#started?.route;
     trail.fetches.push({
       subgraph,
       kind,
       startMs: Math.max(0, trail.ageMs - durationMs),
       durationMs,
       outcome,
-      status: answer?.status,
+      ...this.#tracedExchange(),
       bytes: answer?.kind === 'answered' ? Buffer.byteLength(answer.text) : undefined,
-      instance: route?.instance,
-      retries: route?.retries ?? 0,
       isShared: this.#started?.shared ?? false,
       entities,
     });
@@ -222,7 +224,7 @@ class PendingCall implements DeadlineListener {
   #end(outcome: CallRecord['outcome'], end: Verdict): void {
     this.#over = true;
     this.#stopTimer?.();
-    this.#span?.end(outcome);
+    this.#span?.end(outcome, this.#tracedExchange());
     const { subgraph, kind, context } = this.request;
     context.deadline.remove(this);
     if (context.trail !== undefined) this.#leaveTrail(context.trail, outcome);

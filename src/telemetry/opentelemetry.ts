@@ -4,7 +4,9 @@
  * Clock: per request. No document, variable, header or identity is put on a span.
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import { hostname } from 'node:os';
 import {
+  type Attributes,
   type Context,
   defaultTextMapGetter,
   ROOT_CONTEXT,
@@ -15,20 +17,23 @@ import {
   TraceFlags,
   trace,
 } from '@opentelemetry/api';
-import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import { ExportResultCode, W3CTraceContextPropagator } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
   BasicTracerProvider,
   BatchSpanProcessor,
   ParentBasedSampler,
+  type SpanExporter,
   TraceIdRatioBasedSampler,
 } from '@opentelemetry/sdk-trace-base';
 import { type B3, readB3, writeB3 } from './b3';
+import type { Log } from './log';
 import type {
   CallSpan,
   RequestOutcome,
   RequestTrace,
+  TracedExchange,
   TracedStep,
   TraceHeaders,
   Tracer,
@@ -37,20 +42,30 @@ import type {
 
 const exportTimeoutMs = 3_000;
 
+/** Spans that wait to be sent; more of them are dropped, so that a slow collector costs no memory. */
+const maxWaitingSpans = 4_096;
+const warnEveryMs = 60_000;
+
 /** Makes a tracer that belongs to this gateway alone: nothing is registered globally. */
-export function createTracer({ otlpUrl, headers, sampleRatio, serviceName, b3 }: TracingOptions): Tracer {
+export function createTracer({ otlpUrl, headers, sampleRatio, serviceName, b3 }: TracingOptions, log: Log): Tracer {
   const exporter = new OTLPTraceExporter({ url: otlpUrl, headers: { ...headers }, timeoutMillis: exportTimeoutMs });
+  const batches = { exportTimeoutMillis: exportTimeoutMs, maxQueueSize: maxWaitingSpans };
   const provider = new BasicTracerProvider({
-    resource: resourceFromAttributes({ 'service.name': serviceName }),
+    resource: resourceFromAttributes({
+      'service.name': serviceName,
+      'host.name': hostname(),
+      'process.pid': process.pid,
+    }),
     sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(sampleRatio) }),
-    spanProcessors: [new BatchSpanProcessor(exporter, { exportTimeoutMillis: exportTimeoutMs })],
+    spanProcessors: [new BatchSpanProcessor(new ToldExporter(exporter, log), batches)],
   });
   const maker = provider.getTracer('supergate');
   const propagation = new Propagation(b3);
   return {
-    start(incoming) {
+    start({ headers: incoming, method = '' }) {
       const parent = propagation.read(incoming);
-      const span = maker.startSpan('graphql', { kind: SpanKind.SERVER }, parent);
+      const attributes = { 'http.request.method': method };
+      const span = maker.startSpan('graphql', { kind: SpanKind.SERVER, attributes }, parent);
       const context = trace.setSpan(ROOT_CONTEXT, span);
       return span.isRecording()
         ? new RecordedTrace(span, context, maker, propagation)
@@ -59,6 +74,37 @@ export function createTracer({ otlpUrl, headers, sampleRatio, serviceName, b3 }:
     // A collector that is gone must not keep the gateway.
     close: () => provider.shutdown().catch(() => {}),
   };
+}
+
+/** Tells the log, once a minute at most, of spans that could not be sent. */
+class ToldExporter implements SpanExporter {
+  private lost = 0;
+  private toldAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly exporter: SpanExporter,
+    private readonly log: Log,
+  ) {}
+
+  export(spans: Parameters<SpanExporter['export']>[0], done: Parameters<SpanExporter['export']>[1]): void {
+    this.exporter.export(spans, (result) => {
+      if (result.code !== ExportResultCode.SUCCESS) this.failed(spans.length, result.error);
+      done(result);
+    });
+  }
+
+  private failed(spans: number, error: Error | undefined): void {
+    this.lost += spans;
+    const now = performance.now();
+    if (now - this.toldAt < warnEveryMs) return;
+    this.toldAt = now;
+    this.log.warn({ spans: this.lost, error: error?.message }, 'Spans could not be sent to the collector');
+    this.lost = 0;
+  }
+
+  shutdown(): Promise<void> {
+    return this.exporter.shutdown();
+  }
 }
 
 /** How traces come in and go out. */
@@ -110,13 +156,18 @@ class RecordedTrace implements RequestTrace {
   }
 
   call(subgraph: string, kind: 'query' | 'mutation'): CallSpan {
-    const attributes = { 'supergate.subgraph': subgraph, 'graphql.operation.type': kind };
+    const attributes = {
+      'supergate.subgraph': subgraph,
+      'graphql.operation.type': kind,
+      'http.request.method': 'POST',
+    };
     const options = { kind: SpanKind.CLIENT, attributes };
     const span = this.maker.startSpan(`subgraph ${subgraph}`, options, this.stepContext);
     return {
       headers: this.propagation.headersOf(trace.setSpan(ROOT_CONTEXT, span)),
-      end(outcome) {
+      end(outcome, exchange) {
         if (outcome !== 'ok') fail(span, outcome);
+        if (exchange) span.setAttributes(exchangeAttributes(exchange));
         span.end();
       },
     };
@@ -128,14 +179,24 @@ class RecordedTrace implements RequestTrace {
     // Names are of clients, and as many as they like: they are no part of the span's name.
     if (operation !== 'unknown') span.updateName(operation).setAttribute('graphql.operation.type', operation);
     if (route !== undefined) {
-      const [method = '', path = ''] = route.split(' ');
-      span.updateName(route).setAttributes({ 'http.request.method': method, 'http.route': path });
+      const [, path = ''] = route.split(' ');
+      span.updateName(route).setAttribute('http.route', path);
     }
     if (operationName !== undefined) span.setAttribute('graphql.operation.name', operationName);
     span.setAttributes({ 'http.response.status_code': status, 'supergate.request_id': id });
     if (code !== undefined) fail(span, code);
     span.end();
   }
+}
+
+function exchangeAttributes({ status, instance, retries }: TracedExchange): Attributes {
+  const colon = instance?.lastIndexOf(':') ?? -1;
+  return {
+    ...(status !== undefined && { 'http.response.status_code': status }),
+    ...(instance !== undefined && { 'server.address': colon < 0 ? instance : instance.slice(0, colon) }),
+    ...(instance !== undefined && colon >= 0 && { 'server.port': Number(instance.slice(colon + 1)) }),
+    ...(retries > 0 && { 'http.request.resend_count': retries }),
+  };
 }
 
 function fail(span: Span, code: string): void {

@@ -24,8 +24,16 @@ export type TraceHeaders = readonly string[];
 export interface CallSpan {
   /** By which the subgraph continues the trace. */
   readonly headers: TraceHeaders;
-  /** `ok`, or the code of what went wrong. */
-  end(outcome: string): void;
+  /** `ok`, or the code of what went wrong; what is known of the exchange, where there was one. */
+  end(outcome: string, exchange?: TracedExchange): void;
+}
+
+export interface TracedExchange {
+  /** Of the answer. */
+  readonly status: number | undefined;
+  /** Host and port that were asked last. */
+  readonly instance: string | undefined;
+  readonly retries: number;
 }
 
 export type TracedStep = 'context' | 'operation' | 'admission' | 'execution';
@@ -51,9 +59,14 @@ export interface RequestOutcome {
   readonly code: string | undefined;
 }
 
+export interface TracedRequest {
+  readonly headers: IncomingHttpHeaders;
+  readonly method?: string | undefined;
+}
+
 export interface Tracer {
   /** Continues the trace that the headers name, or begins one. */
-  start(headers: IncomingHttpHeaders): RequestTrace;
+  start(request: TracedRequest): RequestTrace;
   /** Sends what is not sent yet. Never rejects, and waits a few seconds at most. */
   close(): Promise<void>;
 }

@@ -4,9 +4,10 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { WebSocket } from 'ws';
 import { createSubgraphServer, type SubgraphServer } from '../support/subgraph-server';
 import { type GatewayProcess, startGatewayProcess, writeGraph } from './rolling-restarts';
 
@@ -23,13 +24,15 @@ beforeAll(async () => {
   directory = writeGraph(subgraphs, '{}');
   writeFileSync(
     join(directory, 'gateway.yaml'),
-    `server: { port: 0 }\nadmin: { port: 0 }\ntelemetry: { explain: { token: ${secret} } }\nsubgraphIdentity:\n  secret: ${secret}\ntimeouts: { readinessMs: 0, drainMs: 2000 }\n`,
+    `server: { port: 0 }\nadmin: { port: 0 }\ntelemetry: { explain: { token: ${secret} } }\nsubgraphIdentity:\n  secret: ${secret}\ntimeouts: { readinessMs: 0, drainMs: 2000 }\nrest: { operations: ./operations }\n`,
+  );
+  mkdirSync(join(directory, 'operations'));
+  writeFileSync(
+    join(directory, 'operations/hello.graphql'),
+    'query Hello @rest(path: "/hello", unwrap: "hello") { hello }',
   );
   gateway = await startGatewayProcess(directory);
-  while (adminUrl === '') {
-    adminUrl = /"url":"(\S+?)","msg":"The endpoints for operators are open"/.exec(gateway.output())?.[1] ?? '';
-    await sleep(20);
-  }
+  adminUrl = await gateway.adminUrl();
 });
 afterAll(async () => {
   gateway?.child.kill('SIGKILL');
@@ -63,6 +66,43 @@ describe('an explained request', () => {
       });
     }
     expect(await ask(query)).toEqual({ data: { hello: 'world' } });
+  });
+
+  it('is told on a socket by what its extensions say, and nothing to others on it', async () => {
+    const socket = new WebSocket(gateway.graphqlUrl.replace('http', 'ws'), 'graphql-transport-ws');
+    await once(socket, 'open');
+    const results: { payload: { extensions?: unknown } }[] = [];
+    const both = new Promise<void>((resolve) => {
+      socket.on('message', (text) => {
+        const message = JSON.parse(String(text)) as { type: string; payload: object };
+        if (message.type === 'next') results.push(message);
+        if (results.length === 2) resolve();
+      });
+    });
+    const send = (message: object) => socket.send(JSON.stringify(message));
+    send({ type: 'connection_init' });
+    await once(socket, 'message');
+    const query = '{ hello }';
+    for (const extensions of [{ 'x-supergate-explain': secret }, { 'x-supergate-explain': 'another' }])
+      send({ type: 'subscribe', id: extensions['x-supergate-explain'], payload: { query, extensions } });
+    await both;
+    socket.terminate();
+    expect(results).toEqual(
+      expect.arrayContaining([
+        {
+          id: secret,
+          type: 'next',
+          payload: { data: { hello: 'world' }, extensions: expect.objectContaining({ trace: expect.anything() }) },
+        },
+        { id: 'another', type: 'next', payload: { data: { hello: 'world' } } },
+      ]),
+    );
+  });
+
+  it('of a REST route is answered as ever', async () => {
+    const url = gateway.graphqlUrl.replace('/graphql', '/api/v1/hello');
+    const answer = await fetch(url, { headers: { 'x-supergate-explain': secret } });
+    expect([answer.status, await answer.text()]).toEqual([200, '"world"']);
   });
 
   it('is run by `supergate plan --analyze`, against the subgraphs', async () => {
@@ -120,12 +160,13 @@ describe('the endpoints for operators', () => {
   it('show what is cached, and forget it', async () => {
     await ask('{ hello }');
     await ask('{ hello }');
+    // The operation of the route is the other one.
     const before = (await json('/caches')) as Record<string, { entries: number; hits: number }>;
-    expect(before).toMatchObject({ documents: { entries: 1 }, plans: { entries: 1, misses: 1 } });
+    expect(before).toMatchObject({ documents: { entries: 2 }, plans: { entries: 2, misses: 2 } });
     expect(before.documents?.hits).toBeGreaterThan(0);
     expect(await json('/caches/flush', 'POST')).toMatchObject({ documents: { entries: 0 }, plans: { entries: 0 } });
     expect(await ask('{ hello }')).toEqual({ data: { hello: 'world' } });
-    expect(await json('/caches')).toMatchObject({ plans: { entries: 1, misses: 2 } });
+    expect(await json('/caches')).toMatchObject({ plans: { entries: 1, misses: 3 } });
   });
 
   it('call answers old by their tags', async () => {

@@ -3,32 +3,15 @@
  * Real: the gateway as `supergate serve` starts it, a subgraph, OTLP over HTTP. Fake: the collector, which keeps what it
  * is sent. Observed: spans, lines, what is left of a limit.
  */
-import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { attributesOf, type SpanCollector, startSpanCollector } from '../support/span-collector';
 import { createSubgraphServer, type SubgraphServer } from '../support/subgraph-server';
 import { type GatewayProcess, startGatewayProcess, writeGraph } from './rolling-restarts';
 
 jest.setTimeout(90_000);
 
-interface Span {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly name: string;
-  readonly attributes: readonly { readonly key: string; readonly value: Readonly<Record<string, unknown>> }[];
-}
-
-const spans: Span[] = [];
-const collector = createServer(async (request, response) => {
-  let text = '';
-  for await (const chunk of request) text += chunk;
-  const { resourceSpans } = JSON.parse(text) as { resourceSpans: { scopeSpans: { spans: Span[] }[] }[] };
-  spans.push(...resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)));
-  response.end('{}');
-});
+let collector: SpanCollector;
 const traceIds = { graphql: '1'.repeat(32), rest: '2'.repeat(32), proxy: '3'.repeat(32) };
 const parent = (traceId: string) => ({ traceparent: `00-${traceId}-b7ad6b7169203331-01` });
 let subgraphs: SubgraphServer;
@@ -38,7 +21,7 @@ let limits: (string | null)[];
 let answers: string[];
 
 beforeAll(async () => {
-  await once(collector.listen(0, '127.0.0.1'), 'listening');
+  collector = await startSpanCollector();
   subgraphs = await createSubgraphServer();
   directory = writeGraph(subgraphs, '{}');
   mkdirSync(join(directory, 'operations'));
@@ -46,12 +29,11 @@ beforeAll(async () => {
     join(directory, 'operations/hello.graphql'),
     'query Hello @rest(path: "/hello", unwrap: "hello") { hello }',
   );
-  const { port } = collector.address() as AddressInfo;
   writeFileSync(
     join(directory, 'gateway.yaml'),
     `
 server: { port: 0 }
-telemetry: { tracing: { otlpUrl: "http://127.0.0.1:${port}/v1/traces", sampleRatio: 1 } }
+telemetry: { tracing: { otlpUrl: "${collector.url}", sampleRatio: 1 } }
 timeouts: { readinessMs: 0, drainMs: 2000 }
 rest:
   operations: ./operations
@@ -85,8 +67,7 @@ rateLimits: { rules: [{ name: all, max: 4, window: 1h }] }
 afterAll(async () => {
   gateway?.child.kill('SIGKILL');
   await subgraphs?.close();
-  collector.close();
-  collector.closeAllConnections();
+  collector?.close();
   rmSync(directory, { recursive: true });
 });
 
@@ -118,7 +99,7 @@ it('writes one line for each, with the same fields', () => {
 });
 
 it('makes the same spans, below a root that is named after the route', () => {
-  const traceOf = (traceId: string) => spans.filter((span) => span.traceId === traceId);
+  const traceOf = (traceId: string) => collector.spans.filter((span) => span.traceId === traceId);
   const namesOf = (traceId: string) =>
     traceOf(traceId)
       .map(({ name }) => name)
@@ -128,8 +109,7 @@ it('makes the same spans, below a root that is named after the route', () => {
   expect(namesOf(traceIds.rest)).toEqual([...steps, 'GET /hello'].sort());
   const root = traceOf(traceIds.rest).find(({ name }) => name === 'GET /hello');
   expect(root?.parentSpanId).toBe('b7ad6b7169203331');
-  const attributes = Object.fromEntries(root?.attributes.map(({ key, value }) => [key, Object.values(value)[0]]) ?? []);
-  expect(attributes).toMatchObject({
+  expect(attributesOf(root)).toMatchObject({
     'http.request.method': 'GET',
     'http.route': '/hello',
     'graphql.operation.type': 'query',

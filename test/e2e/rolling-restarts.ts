@@ -22,6 +22,8 @@ export interface GatewayProcess {
   readonly graphqlUrl: string;
   /** Of standard output and standard error. */
   readonly output: () => string;
+  /** Of the endpoints for operators, as soon as they are open. */
+  adminUrl(): Promise<string>;
   /** Sends the signal; resolves to the exit status and how long the end took. */
   end(signal: NodeJS.Signals): Promise<{ readonly status: number | null; readonly tookMs: number }>;
 }
@@ -55,6 +57,14 @@ export async function startGatewayProcess(
     graphqlUrl,
     port: Number(new URL(graphqlUrl).port),
     output: () => output,
+    async adminUrl() {
+      const opened = /"url":"(\S+?)","msg":"The endpoints for operators are open"/;
+      for (;;) {
+        const [, url] = opened.exec(output) ?? [];
+        if (url !== undefined) return url;
+        await sleep(20);
+      }
+    },
     async end(signal) {
       const begun = performance.now();
       child.kill(signal);

@@ -8,28 +8,13 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { attributesOf, type CollectedSpan, type SpanCollector, startSpanCollector } from '../support/span-collector';
 import { createSubgraphServer, type SubgraphServer } from '../support/subgraph-server';
 import { type GatewayProcess, startGatewayProcess, writeGraph } from './rolling-restarts';
 
 jest.setTimeout(90_000);
 
-interface Span {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly name: string;
-  readonly attributes: readonly { readonly key: string; readonly value: Readonly<Record<string, unknown>> }[];
-  readonly status: { readonly code?: number };
-}
-
-const spans: Span[] = [];
-const collector = createServer(async (request, response) => {
-  let text = '';
-  for await (const chunk of request) text += chunk;
-  const { resourceSpans } = JSON.parse(text) as { resourceSpans: { scopeSpans: { spans: Span[] }[] }[] };
-  spans.push(...resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)));
-  response.end('{}');
-});
+let collector: SpanCollector;
 const traceId = '0af7651916cd43dd8448eb211c80319c';
 let subgraphs: SubgraphServer;
 let directory: string;
@@ -45,7 +30,7 @@ async function start(otlpUrl: string | undefined, b3 = 'off'): Promise<void> {
 }
 
 beforeAll(async () => {
-  await once(collector.listen(0, '127.0.0.1'), 'listening');
+  collector = await startSpanCollector();
   subgraphs = await createSubgraphServer({
     intercept: ({ query }) => (query.includes('slow') ? { status: 500, body: 'broken' } : undefined),
   });
@@ -54,8 +39,7 @@ beforeAll(async () => {
 afterAll(async () => {
   gateway?.child.kill('SIGKILL');
   await subgraphs?.close();
-  collector.close();
-  collector.closeAllConnections();
+  collector?.close();
   rmSync(directory, { recursive: true });
 });
 
@@ -69,12 +53,10 @@ const post = (query: string, headers: Record<string, string> = {}): RequestInit 
   body: JSON.stringify({ query }),
 });
 const parentOf = (flags: string) => ({ traceparent: `00-${traceId}-b7ad6b7169203331-${flags}` });
-const attributesOf = (span: Span | undefined) =>
-  Object.fromEntries(span?.attributes.map(({ key, value }) => [key, Object.values(value)[0]]) ?? []);
 /** The spans of the operation, by name. */
-function traceOf(operationName: string): ReadonlyMap<string, Span> {
-  const root = spans.find((span) => attributesOf(span)['graphql.operation.name'] === operationName);
-  const own = spans.filter((span) => span.traceId === root?.traceId);
+function traceOf(operationName: string): ReadonlyMap<string, CollectedSpan> {
+  const root = collector.spans.find((span) => attributesOf(span)['graphql.operation.name'] === operationName);
+  const own = collector.spans.filter((span) => span.traceId === root?.traceId);
   const ofRoot = own.filter((span) => span.parentSpanId === root?.spanId);
   const deeper = own.filter((span) => ofRoot.some(({ spanId }) => spanId === span.parentSpanId));
   return new Map([root, ...ofRoot, ...deeper].flatMap((span) => (span ? [[span.name, span]] : [])));
@@ -82,8 +64,7 @@ function traceOf(operationName: string): ReadonlyMap<string, Span> {
 
 describe('a gateway that traces', () => {
   beforeAll(async () => {
-    const port = (collector.address() as AddressInfo).port;
-    await start(`http://127.0.0.1:${port}/v1/traces`);
+    await start(collector.url);
     await ask(post('query ByPost { hello }', parentOf('01')));
     const search = `?query=${encodeURIComponent('query ByGet { hello }')}`;
     await ask({ headers: { 'apollo-require-preflight': '1', ...parentOf('01') } }, search);
@@ -97,12 +78,21 @@ describe('a gateway that traces', () => {
     const trace = traceOf(name);
     const root = trace.get('query');
     expect(root).toMatchObject({ traceId, parentSpanId: 'b7ad6b7169203331' });
-    expect(attributesOf(root)).toMatchObject({ 'graphql.operation.type': 'query', 'http.response.status_code': 200 });
+    expect(attributesOf(root)).toMatchObject({
+      'http.request.method': name === 'ByPost' ? 'POST' : 'GET',
+      'graphql.operation.type': 'query',
+      'http.response.status_code': 200,
+    });
     expect([...trace.keys()].sort()).toEqual(
       ['query', 'context', 'operation', 'admission', 'execution', 'subgraph a'].sort(),
     );
     const call = trace.get('subgraph a');
     expect(call?.parentSpanId).toBe(trace.get('execution')?.spanId);
+    expect(attributesOf(call)).toMatchObject({
+      'http.request.method': 'POST',
+      'http.response.status_code': 200,
+      'server.address': '127.0.0.1',
+    });
     const { headers } = subgraphs.requests[name === 'ByPost' ? 0 : 1] ?? {};
     expect(headers?.traceparent).toBe(`00-${traceId}-${call?.spanId}-01`);
   });
@@ -144,11 +134,27 @@ describe('a gateway that is asked for headers of Zipkin', () => {
   });
 });
 
-describe('a gateway whose collector is gone', () => {
-  it('answers, and ends with 0', async () => {
-    await start('http://127.0.0.1:9/v1/traces');
-    expect(await ask(post('{ hello }'))).toBe('{"data":{"hello":"world"}}');
+describe('a gateway whose collector is', () => {
+  const silent = createServer(() => {});
+  beforeAll(() => once(silent.listen(0, '127.0.0.1'), 'listening'));
+  afterAll(() => {
+    silent.close();
+    silent.closeAllConnections();
+  });
+
+  it.each([
+    ['gone', () => 9],
+    ['silent', () => (silent.address() as AddressInfo).port],
+  ])('%s answers, says so once, and ends with 0', async (_, port) => {
+    await start(`http://127.0.0.1:${port()}/v1/traces`);
+    // More spans than may wait.
+    for (let round = 0; round < 100; round += 1) {
+      const asked = Array.from({ length: 10 }, () => ask(post('{ hello }')));
+      expect(new Set(await Promise.all(asked))).toEqual(new Set(['{"data":{"hello":"world"}}']));
+    }
     expect((await gateway.end('SIGTERM')).status).toBe(0);
+    expect(gateway.output().match(/Spans could not be sent/g)).toHaveLength(1);
+    expect(gateway.output()).not.toMatch(/unhandled|uncaught/i);
   });
 });
 

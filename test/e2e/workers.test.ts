@@ -44,10 +44,7 @@ files.appendFile = (...given) => {
 };`,
   );
   gateway = await startGatewayProcess(directory, [preloaded], ['--workers', '2']);
-  while (adminUrl === '') {
-    adminUrl = /"url":"(\S+?)","msg":"The endpoints for operators are open"/.exec(gateway.output())?.[1] ?? '';
-    await sleep(20);
-  }
+  adminUrl = await gateway.adminUrl();
 });
 afterAll(async () => {
   gateway?.child.kill('SIGKILL');

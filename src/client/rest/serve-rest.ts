@@ -85,7 +85,7 @@ class RestExchange {
     private readonly pathOf: RestDoor['pathOf'],
   ) {
     this.url = targetOf(request.url);
-    this.exchange = new Exchange(id, options.log, options.tracer?.start(request.headers));
+    this.exchange = new Exchange(id, options.log, options.tracer?.start(request));
     options.observer.started();
     const leave = options.shedder?.begin();
     response.once('close', () => {
