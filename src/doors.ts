@@ -4,6 +4,7 @@
  * Doors give back what they were handed, having seen less of it: the casts are here.
  */
 import { randomUUID } from 'node:crypto';
+import { parse } from 'graphql';
 import type {
   GraphQLDoor,
   LiveSubscription,
@@ -31,6 +32,7 @@ import type { Gateway } from './gateway';
 import { afterOnRequest } from './hooks';
 import type { KnownOperations } from './open-operations';
 import { inParts, notReady, type PreparedRequest } from './pipeline';
+import { describeRateLimits } from './policy/rate-limit-texts';
 import { isOfAudience } from './policy/requirements';
 import type { RedisConnection } from './redis';
 import type { RestRouteTable } from './supergraph/rest-routes';
@@ -90,7 +92,13 @@ export function httpDepsOf(config: Config, parts: DoorParts): HttpDeps {
 function restDepsOf(config: Config, table: RestRouteTable, gateway: Gateway): RestDeps {
   const routes = () => table.routes;
   const { prefixes, docs } = config.rest;
-  const pages = { ...openApiSettings(config), routes, schema: () => gateway.current?.apiSchema };
+  const graph = () => {
+    const { current } = gateway;
+    if (!current) return undefined;
+    const { apiSchema: schema, supergraphSdl } = current;
+    return { schema, limitsOf: describeRateLimits(parse(supergraphSdl), schema, config) };
+  };
+  const pages = { ...openApiSettings(config), routes, graph };
   return {
     routes,
     prefixes,

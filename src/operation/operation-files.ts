@@ -136,7 +136,7 @@ function readComment(node: OperationDefinitionNode): string | undefined {
   return lines.length > 0 ? lines.join('\n') : undefined;
 }
 
-const knownArguments = ['method', 'path', 'status', 'unwrap', 'body', 'headers', 'partial', 'authenticated'];
+const knownArguments = ['method', 'path', 'status', 'unwrap', 'body', 'headers', 'partial', 'authenticated', 'example'];
 
 function readRest(node: OperationDefinitionNode): RestBinding | undefined {
   const [directive, second] = (node.directives ?? []).filter(({ name }) => name.value === 'rest');
@@ -165,6 +165,7 @@ function readRest(node: OperationDefinitionNode): RestBinding | undefined {
     headers: read.headers(),
     partial: read.flag('partial'),
     authenticated: read.flag('authenticated'),
+    example: read.example(),
   };
 }
 
@@ -234,6 +235,16 @@ class RestReader {
     if (!/^[A-Za-z0-9._~-]+$/.test(part) || part === '.' || part === '..')
       this.refuse('path', 'made of parts such as "users" and "{id}"');
     return { kind: 'literal', text: part };
+  }
+
+  example(): Readonly<Record<string, unknown>> {
+    const value = this.value('example') ?? {};
+    const isOfVariables =
+      typeof value === 'object' &&
+      !Array.isArray(value) &&
+      Object.keys(value).every((name) => this.variables.has(name));
+    if (!isOfVariables) this.refuse('example', 'an object with values of variables of the operation');
+    return value as Readonly<Record<string, unknown>>;
   }
 
   headers(): ReadonlyMap<string, string> {

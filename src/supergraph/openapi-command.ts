@@ -4,12 +4,14 @@
  * Clock: per command.
  */
 import { existsSync } from 'node:fs';
+import { parse } from 'graphql';
 import { createOpenApi, openApiSettings } from '../client/rest/openapi';
 import { toProxyRoute } from '../client/rest/routes';
 import { type Config, ConfigError, loadConfig, processEnvironment } from '../config';
 import { type Arguments, type Command, defaultSupergraph, print, UsageError } from '../config/command-line';
 import { readDocument } from '../operation/document';
 import { OperationLibrary, problemsError } from '../operation/operation-library';
+import { describeRateLimits } from '../policy/rate-limit-texts';
 import { finish } from '../slices';
 import { silentLog } from '../telemetry/log';
 import { CompositionError, composeSupergraph } from './composition';
@@ -50,14 +52,15 @@ async function openApiCommand(args: Arguments): Promise<number> {
   if (directory === undefined && proxies.length === 0)
     throw new UsageError('openapi: the configuration names neither rest.operations nor rest.proxy');
   const { current } = await OperationLibrary.open({ directory, files: [], log: silentLog });
-  const schema = await readSchema(args.positional ?? defaultSupergraph, config);
+  const { schema, supergraphSdl } = await readGraph(args.positional ?? defaultSupergraph, config);
   const documents = { limits: config.limits, maxErrors: config.limits.maxErrors, introspection: true };
   const { routes, problems } = await buildRestRoutes(current.operations, {
     apiSchema: schema,
     readDocument: (source) => finish(readDocument(source, schema, documents)),
   });
   if (problems.length > 0) throw problemsError(problems);
-  const document = createOpenApi({ operations: routes, proxies }, { ...openApiSettings(config), schema });
+  const limitsOf = describeRateLimits(parse(supergraphSdl), schema, config);
+  const document = createOpenApi({ operations: routes, proxies }, { ...openApiSettings(config), schema, limitsOf });
   return print(JSON.stringify(document, null, 2));
 }
 
@@ -68,8 +71,8 @@ function readConfig(given: string | undefined): Config {
   return loaded.config;
 }
 
-/** What clients see of a supergraph. */
-async function readSchema(file: string, { planner: options }: Config) {
+/** What clients see of a supergraph, and the supergraph. */
+async function readGraph(file: string, { planner: options }: Config) {
   const planner = new PlannerThread(options);
   try {
     const read = await readSupergraphSource(file, { env: processEnvironment() });
@@ -77,7 +80,7 @@ async function readSchema(file: string, { planner: options }: Config) {
     const composition = await composeSupergraph(read.source, planner);
     if (composition.kind === 'failed') throw new CompositionError(file, composition.errors);
     const handle = await planner.open(composition.supergraphSdl);
-    return finish(buildValidSchema(handle.apiSchemaSdl));
+    return { schema: finish(buildValidSchema(handle.apiSchemaSdl)), supergraphSdl: composition.supergraphSdl };
   } finally {
     await planner.close();
   }

@@ -3,16 +3,26 @@
  * served. Clock: per supergraph.
  */
 import {
+  coerceInputValue,
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
   type GraphQLInputType,
   type GraphQLSchema,
+  type GraphQLType,
   getNullableType,
+  isCompositeType,
   isInputObjectType,
+  isInterfaceType,
+  isObjectType,
   Kind,
   type OperationDefinitionNode,
+  type OperationTypeNode,
   parse,
   type SelectionNode,
   type SelectionSetNode,
   typeFromAST,
+  valueFromASTUntyped,
 } from 'graphql';
 import { type ProxyRoute, type RestRoute, RestRoutes, type RestVariable, writePath } from '../client/rest/routes';
 import type { FileOperation, FileProblem } from '../operation/operation-files';
@@ -85,9 +95,80 @@ export async function buildRestRoutes(
       const { line = 1, column = 1 } = operation.node.loc?.startToken ?? {};
       for (const { message } of document.errors)
         problems.push({ file: operation.file, line, column, message: `${operation.name}: ${message}` });
-    } else if (operation.rest) routes.push(toRoute(operation, operation.rest, generation.apiSchema));
+    } else if (operation.rest) {
+      const route = toRoute(operation, operation.rest, generation.apiSchema);
+      const { line = 1, column = 1 } = operation.node.loc?.startToken ?? {};
+      const misfits = findMisfits(route, generation.apiSchema);
+      for (const message of misfits)
+        problems.push({ file: operation.file, line, column, message: `${operation.name}: ${message}` });
+      if (misfits.length === 0) routes.push(route);
+    }
   }
   return { routes, problems };
+}
+
+/** What `@rest` says of an operation that the schema does not bear out. */
+function findMisfits({ document, operation, unwrap, variables, example }: RestRoute, schema: GraphQLSchema): string[] {
+  const problems: string[] = [];
+  const nodes = document.definitions.filter((node) => node.kind === Kind.OPERATION_DEFINITION);
+  let place: Place | undefined = { type: schema.getRootType(operation as OperationTypeNode), nodes };
+  for (const name of unwrap) {
+    place = place && placeAt(place, name, document, schema);
+    if (!place)
+      problems.push(
+        `@rest(unwrap: "${unwrap.join('.')}") must name what is selected, along objects; "${name}" is not.`,
+      );
+    if (!place) break;
+  }
+  for (const { name, type } of variables) {
+    if (!Object.hasOwn(example, name)) continue;
+    coerceInputValue(example[name], type, (path, _value, { message }) =>
+      problems.push(`@rest(example:) gives "${[name, ...path].join('.')}" a value that it cannot have: ${message}`),
+    );
+  }
+  return problems;
+}
+
+/** Where a path of response names has come to: what is selected there, of which type. */
+interface Place {
+  readonly type: GraphQLType | undefined | null;
+  readonly nodes: readonly { readonly selectionSet?: SelectionSetNode | undefined }[];
+}
+
+function placeAt(
+  { type, nodes }: Place,
+  name: string,
+  document: DocumentNode,
+  schema: GraphQLSchema,
+): Place | undefined {
+  const whole = getNullableType(type);
+  if (!isCompositeType(whole)) return undefined;
+  const found: { type: GraphQLType | undefined; node: FieldNode }[] = [];
+  const look = (parent: GraphQLType | undefined | null, sets: readonly (SelectionSetNode | undefined)[]): void => {
+    for (const node of sets.flatMap((set) => set?.selections ?? [])) {
+      if (node.kind === Kind.FIELD) {
+        if ((node.alias ?? node.name).value !== name) continue;
+        const fields = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields() : {};
+        found.push({ type: fields[node.name.value]?.type, node });
+        continue;
+      }
+      const fragment = node.kind === Kind.INLINE_FRAGMENT ? node : fragmentOf(document, node.name.value);
+      const condition = fragment?.typeCondition;
+      if (fragment) look(condition ? schema.getType(condition.name.value) : parent, [fragment.selectionSet]);
+    }
+  };
+  look(
+    whole,
+    nodes.map(({ selectionSet }) => selectionSet),
+  );
+  const [first] = found;
+  return first && { type: first.type, nodes: found.map(({ node }) => node) };
+}
+
+function fragmentOf({ definitions }: DocumentNode, name: string): FragmentDefinitionNode | undefined {
+  return definitions.find(
+    (node): node is FragmentDefinitionNode => node.kind === Kind.FRAGMENT_DEFINITION && node.name.value === name,
+  );
 }
 
 function toRoute(
@@ -115,7 +196,8 @@ function readVariables(node: OperationDefinitionNode, schema: GraphQLSchema): Re
   return (node.variableDefinitions ?? []).flatMap(({ variable, type, defaultValue }) => {
     // A valid operation has variables of input types alone.
     const inputType = typeFromAST(schema, type) as GraphQLInputType | undefined;
-    return inputType ? [{ name: variable.name.value, type: inputType, hasDefault: defaultValue !== undefined }] : [];
+    const value: unknown = defaultValue && valueFromASTUntyped(defaultValue);
+    return inputType ? [{ name: variable.name.value, type: inputType, defaultValue: value }] : [];
   });
 }
 

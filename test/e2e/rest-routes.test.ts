@@ -19,6 +19,7 @@ import { createUsersSubgraph } from '../../subgraphs/users/subgraph';
 import { startTestSubgraph, type TestSubgraph } from '../subgraphs/payments-content-support';
 import { TEST_SECRET } from '../subgraphs/shared-call';
 import { describeInBrowser, openBrowser, type TestBrowser } from '../support/browser';
+import { misfitsOf, type OpenApiDocument, validateOpenApi } from '../support/openapi';
 
 jest.setTimeout(120_000);
 
@@ -31,9 +32,6 @@ let gateway: RunningGateway;
 
 // biome-ignore lint/suspicious/noExplicitAny: the generated client has types of its own, which `tsc` checks below
 type Generated = any;
-interface OpenApiDocument {
-  readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly operationId: string }>>>>;
-}
 
 beforeAll(async () => {
   const users = await createUsersSubgraph(
@@ -73,6 +71,7 @@ describe('a client that a public generator made', () => {
   let document: OpenApiDocument;
   let generated: Generated;
   const asked = new Set<string>();
+  const answered = new Set<string>();
 
   beforeAll(async () => {
     document = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as OpenApiDocument;
@@ -98,7 +97,10 @@ describe('a client that a public generator made', () => {
   async function call(operation: string, given: object = {}, token?: string): Promise<Generated> {
     generated.OpenAPI.TOKEN = token;
     asked.add(operation.toLowerCase());
-    return generated.DefaultService[operation](given);
+    const answer: unknown = await generated.DefaultService[operation](given);
+    answered.add(operation.toLowerCase());
+    expect(misfitsOf(document, operation, answer)).toEqual([]);
+    return answer;
   }
   const refused = (asking: Promise<unknown>) =>
     asking.then(
@@ -112,6 +114,10 @@ describe('a client that a public generator made', () => {
   let ada: string;
   let linus: string;
   let grace: string;
+
+  it('comes from a document that is valid OpenAPI', () => {
+    expect(validateOpenApi(document)).toEqual({ valid: true });
+  });
 
   it('has types that TypeScript accepts', () => {
     const options = [
@@ -320,11 +326,12 @@ describe('a client that a public generator made', () => {
     await call('deleteAnnouncement', { id }, ada);
   });
 
-  it('has asked every route that there is', () => {
+  it('has asked every route that there is, and was answered by each as the document says', () => {
     const all = Object.values(document.paths).flatMap((path) =>
       Object.values(path).map(({ operationId }) => operationId),
     );
     expect(all.filter((operation) => !asked.has(operation.toLowerCase()))).toEqual([]);
+    expect(all.filter((operation) => !answered.has(operation.toLowerCase()))).toEqual([]);
     expect(all.length).toBeGreaterThan(45);
   });
 });

@@ -10,8 +10,8 @@ const anyBytes: Json = { type: 'string', format: 'binary' };
 /** Generators know a file in a form by this. */
 const form: Json = { type: 'object', required: ['file'], properties: { file: anyBytes } };
 
-/** The operation of one route. `signIns`: the ways to sign in. */
-export function describeProxy(route: ProxyRoute, signIns: readonly Json[]): Json {
+/** The operation of one route. `signIns`: the ways to sign in. `tooMany`: the answer to who asks too often. */
+export function describeProxy(route: ProxyRoute, signIns: readonly Json[], tooMany: Json): Json {
   const { name, description, parts, parameters, requestHeaders, contentTypes, responseType } = route;
   const text = { schema: { type: 'string' } };
   const inPath = parts.flatMap((part) =>
@@ -30,7 +30,7 @@ export function describeProxy(route: ProxyRoute, signIns: readonly Json[]): Json
     ...(contentTypes.length > 0 && { requestBody: { required: true, content: contentOf(contentTypes) } }),
     responses: {
       '2XX': { description: 'Success.', content: { [responseType]: { schema: isJson ? {} : anyBytes } } },
-      429: { $ref: '#/components/responses/TooManyRequests' },
+      429: tooMany,
       default: { $ref: '#/components/responses/Problem' },
     },
   };

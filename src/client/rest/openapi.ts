@@ -23,7 +23,7 @@ import {
 } from 'graphql';
 import type { Config } from '../../config';
 import { describeProxy } from './openapi-proxy';
-import { type ProxyRoute, type RestRoute, type RestVariable, writePath } from './routes';
+import { type AnyRoute, type ProxyRoute, type RestRoute, type RestVariable, writePath } from './routes';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -35,6 +35,8 @@ export interface OpenApiOptions {
   readonly schema: GraphQLSchema;
   /** The header of API keys, where there are any. */
   readonly apiKeyHeader: string | undefined;
+  /** How often a route may be asked, in words: `"login" allows 5 in 900 s`. */
+  readonly limitsOf: (route: AnyRoute) => readonly string[];
 }
 
 interface AllRoutes {
@@ -43,7 +45,7 @@ interface AllRoutes {
 }
 
 /** What the configuration says of the document. */
-export function openApiSettings({ rest, authentication }: Config): Omit<OpenApiOptions, 'schema'> {
+export function openApiSettings({ rest, authentication }: Config): Omit<OpenApiOptions, 'schema' | 'limitsOf'> {
   return { title: 'Supergate', version: '1', prefixes: rest.prefixes, apiKeyHeader: authentication.apiKeys?.header };
 }
 
@@ -55,10 +57,16 @@ export function createOpenApi(routes: AllRoutes, options: OpenApiOptions): Json 
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes.operations) {
     const path = writePath(route.path);
-    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route, writer, signIns) };
+    paths[path] = {
+      ...paths[path],
+      [route.method.toLowerCase()]: operationOf(route, writer, signIns, tooManyOf(route, options)),
+    };
   }
   for (const route of routes.proxies)
-    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: describeProxy(route, signIns) };
+    paths[route.path] = {
+      ...paths[route.path],
+      [route.method.toLowerCase()]: describeProxy(route, signIns, tooManyOf(route, options)),
+    };
   return {
     openapi: '3.1.0',
     info: { title: options.title, version: options.version },
@@ -107,7 +115,17 @@ const limitHeaders: Json = {
 };
 const problemContent: Json = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
 
-function operationOf(route: RestRoute, writer: SchemaWriter, signIns: readonly Json[]): Json {
+/** The answer to who asks too often, with what the route allows. */
+function tooManyOf(route: AnyRoute, { limitsOf }: OpenApiOptions): Json {
+  const limits = limitsOf(route);
+  // Beside `$ref`, a description stands in place of that of what is meant (OpenAPI 3.1, section 4.8.23).
+  return {
+    $ref: '#/components/responses/TooManyRequests',
+    ...(limits.length > 0 && { description: `A rate limit is reached: ${limits.join('; ')}.` }),
+  };
+}
+
+function operationOf(route: RestRoute, writer: SchemaWriter, signIns: readonly Json[], tooMany: Json): Json {
   const { description, operationName } = route;
   const body = bodyOf(route, writer);
   const field = outcomeOf(route, writer);
@@ -126,7 +144,7 @@ function operationOf(route: RestRoute, writer: SchemaWriter, signIns: readonly J
           ? { description: 'Done.' }
           : { description: 'Success.', content: { 'application/json': { schema: field.schema } } },
       ...(route.method === 'GET' && { 304: { description: 'What `If-None-Match` names still holds.' } }),
-      429: { $ref: '#/components/responses/TooManyRequests' },
+      429: tooMany,
       default: { $ref: '#/components/responses/Problem' },
     },
   };
@@ -138,19 +156,24 @@ function parametersOf(route: RestRoute, writer: SchemaWriter): Json[] {
   const takesBody = route.method !== 'GET' && route.method !== 'DELETE';
   const parameters = route.variables.flatMap((variable): Json[] => {
     const { name } = variable;
-    const schema = writer.input(variable.type);
-    if (inPath.has(name)) return [{ name, in: 'path', required: true, schema: withoutNull(schema) }];
+    const schema = withDefault(withoutNull(writer.input(variable.type)), variable.defaultValue);
+    const rest = { schema, ...(Object.hasOwn(route.example, name) && { example: route.example[name] }) };
+    if (inPath.has(name)) return [{ name, in: 'path', required: true, ...rest }];
     const header = headers.get(name);
     const required = isRequired(variable);
-    if (header !== undefined) return [{ name: header, in: 'header', required, schema: withoutNull(schema) }];
-    return takesBody ? [] : [{ name, in: 'query', required, schema: withoutNull(schema) }];
+    if (header !== undefined) return [{ name: header, in: 'header', required, ...rest }];
+    return takesBody ? [] : [{ name, in: 'query', required, ...rest }];
   });
   if (route.operation === 'query' || headers.size > 0) return parameters;
   const key = { name: 'Idempotency-Key', in: 'header', required: false, schema: { type: 'string', maxLength: 255 } };
   return [...parameters, key];
 }
 
-const isRequired = ({ type, hasDefault }: RestVariable) => isNonNullType(type) && !hasDefault;
+const isRequired = ({ type, defaultValue }: RestVariable) => isNonNullType(type) && defaultValue === undefined;
+
+function withDefault(schema: Json, value: unknown): Json {
+  return value === undefined || value === null ? schema : { ...schema, default: value };
+}
 
 function bodyOf(route: RestRoute, writer: SchemaWriter): Json | undefined {
   if (route.method === 'GET' || route.method === 'DELETE') return undefined;
@@ -167,9 +190,15 @@ function bodyOf(route: RestRoute, writer: SchemaWriter): Json | undefined {
         type: 'object',
         additionalProperties: false,
         required: own.filter(isRequired).map(({ name }) => name),
-        properties: Object.fromEntries(own.map(({ name, type }) => [name, writer.input(type)])),
+        properties: Object.fromEntries(
+          own.map(({ name, type, defaultValue }) => [name, withDefault(writer.input(type), defaultValue)]),
+        ),
       };
-  return { required: (whole ? [whole] : own).some(isRequired), content: { 'application/json': { schema } } };
+  const given = own.filter(({ name }) => Object.hasOwn(route.example, name));
+  const values = Object.fromEntries(given.map(({ name }) => [name, route.example[name]]));
+  const example = whole ? values[whole.name] : values;
+  const content = { schema, ...(given.length > 0 && { example }) };
+  return { required: (whole ? [whole] : own).some(isRequired), content: { 'application/json': content } };
 }
 
 function outcomeOf(route: RestRoute, writer: SchemaWriter): { readonly schema: Json; readonly deprecated: boolean } {
@@ -193,6 +222,12 @@ function withoutNull(schema: Json): Json {
 }
 
 type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
+
+/** The fields of one object; `certain`: the names that always are there. */
+interface Collected {
+  readonly fields: Map<string, FieldNode[]>;
+  readonly certain: Set<string>;
+}
 
 const scalars: Readonly<Record<string, Json>> = {
   Int: { type: 'integer', format: 'int32' },
@@ -239,7 +274,14 @@ class SchemaWriter {
           .filter((field) => isNonNullType(field.type) && field.defaultValue === undefined)
           .map((field) => field.name),
         properties: Object.fromEntries(
-          fields.map((field) => [field.name, { ...this.input(field.type), ...described(field) }]),
+          fields.map((field) => [
+            field.name,
+            {
+              ...withDefault(this.input(field.type), field.defaultValue),
+              ...described(field),
+              ...(field.deprecationReason != null && { deprecated: true }),
+            },
+          ]),
         ),
       };
     }
@@ -283,15 +325,11 @@ class SchemaWriter {
       return distinct.length === 1 ? (distinct[0] ?? {}) : { anyOf: distinct };
     }
     const fields = new Map<string, FieldNode[]>();
-    for (const set of sets) this.collect(type, set, fragments, fields);
-    const conditional = new Set(
-      [...fields]
-        .filter(([, nodes]) => nodes.every(({ directives = [] }) => directives.length > 0))
-        .map(([name]) => name),
-    );
+    const certain = new Set<string>();
+    for (const set of sets) this.collect(type, set, fragments, { fields, certain }, true);
     return {
       type: 'object',
-      required: [...fields.keys()].filter((name) => !conditional.has(name)),
+      required: [...certain],
       properties: Object.fromEntries([...fields].map(([name, nodes]) => [name, this.field(type, nodes, fragments)])),
     };
   }
@@ -300,12 +338,16 @@ class SchemaWriter {
     type: GraphQLNamedType,
     set: SelectionSetNode,
     fragments: Fragments,
-    into: Map<string, FieldNode[]>,
+    into: Collected,
+    isCertain: boolean,
   ): void {
     for (const node of set.selections) {
+      // What is skipped or included may be missing, with all that a fragment holds.
+      const isAlways = isCertain && (node.directives ?? []).length === 0;
       if (node.kind === Kind.FIELD) {
         const name = (node.alias ?? node.name).value;
-        into.set(name, [...(into.get(name) ?? []), node]);
+        into.fields.set(name, [...(into.fields.get(name) ?? []), node]);
+        if (isAlways) into.certain.add(name);
         continue;
       }
       const fragment = node.kind === Kind.FRAGMENT_SPREAD ? fragments.get(node.name.value) : node;
@@ -314,7 +356,7 @@ class SchemaWriter {
         !condition ||
         condition === type ||
         (isAbstractType(condition) && isObjectType(type) && this.graph.isSubType(condition, type));
-      if (fragment && applies) this.collect(type, fragment.selectionSet, fragments, into);
+      if (fragment && applies) this.collect(type, fragment.selectionSet, fragments, into, isAlways);
     }
   }
 

@@ -5,14 +5,15 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
+import { ClientError } from '../../errors';
 import { pagePolicy } from '../security-headers';
 import { createOpenApi, type OpenApiOptions } from './openapi';
 import type { RestRoutes } from './routes';
 
-export interface RestPagesOptions extends Omit<OpenApiOptions, 'schema'> {
+export interface RestPagesOptions extends Omit<OpenApiOptions, 'schema' | 'limitsOf'> {
   readonly routes: () => RestRoutes;
   /** Undefined until a supergraph is served. */
-  readonly schema: () => OpenApiOptions['schema'] | undefined;
+  readonly graph: () => Pick<OpenApiOptions, 'schema' | 'limitsOf'> | undefined;
 }
 
 export const openApiPath = '/openapi.json';
@@ -47,10 +48,12 @@ const page = `<!doctype html>
 export function addRestPages(app: FastifyInstance, options: RestPagesOptions): void {
   let last: { readonly routes: RestRoutes; readonly json: string } | undefined;
   app.get(openApiPath, (_request, reply) => {
-    const schema = options.schema();
-    if (!schema) return reply.code(503).send();
     const routes = options.routes();
-    if (last?.routes !== routes) last = { routes, json: JSON.stringify(createOpenApi(routes, { ...options, schema })) };
+    if (last?.routes !== routes) {
+      const graph = options.graph();
+      if (!graph) throw new ClientError('SUPERGRAPH_NOT_READY', 'No supergraph is served yet.');
+      last = { routes, json: JSON.stringify(createOpenApi(routes, { ...options, ...graph })) };
+    }
     return reply
       .header('content-type', 'application/json; charset=utf-8')
       .header('cache-control', 'no-cache')

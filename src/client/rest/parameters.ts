@@ -107,8 +107,8 @@ class Reading {
 
   missing(): void {
     const failed = new Set(this.problems.map(({ field }) => field));
-    for (const { name, type, hasDefault } of this.route.variables) {
-      if (!isNonNullType(type) || hasDefault || name in this.variables) continue;
+    for (const { name, type, defaultValue } of this.route.variables) {
+      if (!isNonNullType(type) || defaultValue !== undefined || name in this.variables) continue;
       const field = this.fieldOf(name);
       if (!failed.has(field)) this.problems.push({ field, message: 'is required' });
     }

@@ -29,12 +29,15 @@ export interface RestBinding {
   readonly authenticated: boolean;
   /** Whether an answer with errors beside its data is an answer, or a failure. */
   readonly partial: boolean;
+  /** Values of variables, as clients may send them: for documents of the route. */
+  readonly example: Readonly<Record<string, unknown>>;
 }
 
 export interface RestVariable {
   readonly name: string;
   readonly type: GraphQLInputType;
-  readonly hasDefault: boolean;
+  /** As a client would write it in JSON; undefined: there is none. */
+  readonly defaultValue: unknown;
 }
 
 /** A REST route: an operation that a path stands for, ready to be asked. */

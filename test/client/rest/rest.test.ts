@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { GraphQLError, parse } from 'graphql';
 import { sign } from 'jsonwebtoken';
 import { type RunningGateway, serve } from '../../../src/main';
 import { federation } from '../../support/graph';
+import { validateOpenApi } from '../../support/openapi';
 import { createSubgraphServer, type SubgraphServer } from '../../support/subgraph-server';
 
 /**
@@ -36,7 +37,7 @@ const operations = `
   query Thing($id: ID!) @rest(path: "/things/{id}", unwrap: "thing") { thing(id: $id) { id name size old } }
   query Special @rest(path: "/things/special", unwrap: "thing") { thing(id: "special") { id } }
   query Things($first: Int! = 2, $after: String, $colors: [Color!], $big: Boolean, $min: Float)
-    @rest(path: "/things", unwrap: "things") {
+    @rest(path: "/things", unwrap: "things", example: { first: 1, colors: [RED] }) {
     things(first: $first, after: $after, colors: $colors, big: $big, min: $min) { nodes { id } pageInfo { hasNextPage endCursor } }
   }
   query Whole($id: ID!, $text: String) @rest(path: "/whole/{id}") { thing(id: $id) { id } echo(text: $text) }
@@ -47,7 +48,7 @@ const operations = `
   query Limited($id: ID!) @rest(path: "/limited/{id}", unwrap: "thing") { thing(id: $id) { id } }
   query Conflict @rest(path: "/conflict", unwrap: "conflict") { conflict }
   query Header($token: String) @rest(path: "/header", headers: ["X-Token: token"]) { echo(text: $token) }
-  mutation Add($input: ThingInput!) @rest(path: "/things", body: "input", unwrap: "add") { add(input: $input) { id name } }
+  mutation Add($input: ThingInput!) @rest(path: "/things", body: "input", unwrap: "add", example: { input: { name: "new" } }) { add(input: $input) { id name } }
   mutation Rename($id: ID!, $name: String!) @rest(method: PATCH, path: "/things/{id}", unwrap: "rename") { rename(id: $id, name: $name) { id name } }
   mutation Remove($id: ID!) @rest(method: DELETE, path: "/things/{id}", status: 204) { remove(id: $id) }
   mutation Pay($key: String!) @rest(path: "/pay", headers: ["Idempotency-Key: key"], unwrap: "pay") { pay(key: $key) }
@@ -133,17 +134,6 @@ const send = (method: string, path: string, body?: unknown, headers: Record<stri
     headers: { ...json, ...headers },
     body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
   });
-
-/** The validator is an ES module, which jest does not load: it runs beside. */
-function validateOpenApi(document: object): unknown {
-  const script = `import { Validator } from '@seriousme/openapi-schema-validator';
-    import { readFileSync } from 'node:fs';
-    const result = await new Validator().validate(JSON.parse(readFileSync(0, 'utf8')));
-    console.log(JSON.stringify({ valid: result.valid, errors: result.errors }));`;
-  const input = JSON.stringify(document);
-  const output = execFileSync(process.execPath, ['--input-type=module', '--eval', script], { input, encoding: 'utf8' });
-  return JSON.parse(output);
-}
 
 /** Sends a path as it is, which `fetch` would tidy up. */
 function raw(path: string): Promise<number> {
@@ -551,6 +541,30 @@ describe('the documents', () => {
     });
   });
 
+  it('tell what is sent when nothing is, and what may be, and how often', async () => {
+    const { paths, components } = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as {
+      paths: Record<string, Record<string, { parameters: unknown; requestBody: unknown; responses: unknown }>>;
+      components: unknown;
+    };
+    expect(paths['/things']?.get?.parameters).toMatchObject([
+      { name: 'first', required: false, schema: { type: 'integer', default: 2 }, example: 1 },
+      { name: 'after', schema: { type: 'string' } },
+      { name: 'colors', example: ['RED'] },
+      { name: 'big' },
+      { name: 'min' },
+    ]);
+    expect(paths['/things']?.post?.requestBody).toMatchObject({
+      content: { 'application/json': { example: { name: 'new' } } },
+    });
+    expect(components).toMatchObject({ schemas: { ThingInput: { properties: { color: { default: 'RED' } } } } });
+    expect(paths['/limited/{id}']?.get?.responses).toMatchObject({
+      429: { description: 'A rate limit is reached: "few" allows 2 in 3600 s.' },
+    });
+    expect(paths['/things/{id}']?.get?.responses).toMatchObject({
+      429: { $ref: '#/components/responses/TooManyRequests' },
+    });
+  });
+
   it('come with a page that loads nothing from outside', async () => {
     const page = await (await fetch(`${gateway.url}/docs`)).text();
     for (const [, url] of page.matchAll(/(?:src|href)="([^"]+)"/g)) {
@@ -564,6 +578,21 @@ describe('operation files that are wrong', () => {
   it.each([
     ['do not fit the schema', 'query A @rest(path: "/a") { nothing }', /a\.graphql:1:1 .*Cannot query field "nothing"/],
     ['are no GraphQL', 'query A {', /a\.graphql:1:10 .*Syntax Error/],
+    [
+      'unwrap what is not selected',
+      'query A @rest(path: "/a", unwrap: "thing.size") { thing(id: 1) { id } }',
+      /a\.graphql:1:1 A: @rest\(unwrap: "thing\.size"\) must name what is selected, along objects; "size" is not/,
+    ],
+    [
+      'unwrap what is in a list',
+      'query A @rest(path: "/a", unwrap: "things.nodes.id") { things { ...T } } fragment T on Thins { nodes { id } }',
+      /along objects; "id" is not/,
+    ],
+    [
+      'have an example that cannot be sent',
+      'query A($first: Int!) @rest(path: "/a", example: { first: "two" }) { things(first: $first) { nodes { id } } }',
+      /A: @rest\(example:\) gives "first" a value that it cannot have: Int cannot represent/,
+    ],
   ])('keep the gateway from starting when they %s', async (_name, text, message) => {
     mkdirSync(join(directory, 'wrong'), { recursive: true });
     writeFileSync(join(directory, 'wrong/a.graphql'), text);
