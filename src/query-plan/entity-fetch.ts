@@ -111,7 +111,11 @@ function mergeSlot(
     if (slot.uses === 2 && !isCopied) noteShared(entity, data.shared);
   } else if (!errors) {
     if (entity !== null) failures.placeAtMissing(target, fetch.expected, malformedEntities(fetch.subgraph));
-    else if (context.trail) noteUnknown(context.trail, fetch, target);
+    else {
+      // That nobody knows the object is an answer, for what has to be given to other subgraphs too.
+      for (const { name } of fetch.expected) target[name] ??= null;
+      if (context.trail) noteUnknown(context.trail, fetch, target);
+    }
   }
   if (errors) placeErrors(fetch, failures, target, errors, 2, isDataObject(entity) ? entity : undefined);
 }

@@ -49,6 +49,12 @@ class Place {
     return place;
   }
 
+  /** The ways to this place that change the subgraph less often. */
+  nearerThan({ paths }: Way): readonly Way[] {
+    const cost = costOf(paths);
+    return this.ways.filter((other) => costOf(other.paths) < cost);
+  }
+
   /** Whether a way is worth following. Asked once all ways to this place are known. */
   isFollowed(way: Way): boolean {
     if (this.ways.length <= manyWays) return true;
@@ -147,6 +153,10 @@ export function limitWays(functions: WayFunctions): void {
     const place = placeOf.get(way);
     if (place && !place.isFollowed(way)) return undefined;
     const ways = advanceTogether(schema, way, operation, overrideConditions);
+    const leadsOn = (other: Way) =>
+      (advanceTogether(schema, other as typeof way, operation, overrideConditions)?.length ?? 0) > 0;
+    // The planner takes one such way for proof that no object can be there, even where a nearer subgraph has some.
+    if (ways?.length === 0 && place?.nearerThan(way).some(leadsOn)) return undefined;
     if (ways && place) remember(ways, place.after(operation));
     return ways;
   };
