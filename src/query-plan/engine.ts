@@ -132,7 +132,8 @@ export class Engine {
   /** The same ahead of requests, for an operation that another generation has used so often. */
   async warm(operation: Operation, conditions: string, uses: number): Promise<void> {
     await this.prepare(operation, { conditions });
-    this.prepared.addUses(operation, conditions, uses);
+    // To be made ready is no use.
+    this.prepared.addUses(operation, conditions, uses - 1);
   }
 
   /** What was prepared and is used most, that first. */

@@ -71,11 +71,12 @@ export class PreparedOperations<Executable> {
     if (variant) variant.uses += uses;
   }
 
-  /** The most used first. */
+  /** The most used first, without those that were made ready and not asked since. */
   mostUsed(limit: number): PreparedVariant<Executable>[] {
     this.sweep();
     return this.known
       .flatMap((reference) => reference.deref() ?? [])
+      .filter(({ uses }) => uses > 0)
       .sort((a, b) => b.uses - a.uses)
       .slice(0, limit);
   }

@@ -95,5 +95,8 @@ describe('prepared operations', () => {
       [true, 2],
     ]);
     expect(prepared.mostUsed(1)).toHaveLength(1);
+    // It was made ready, and that is all.
+    prepared.addUses(one, '', -2);
+    expect(prepared.mostUsed(10).map(({ operation }) => operation)).toEqual([other]);
   });
 });
