@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { ConfigError } from '../config';
+import { FileChanges, fileTickMs, signatureOf } from '../file-changes';
 import type { Log } from '../telemetry/log';
 import { documentsOf, findConflictingIds, readManifest, type TrustedDocument } from './manifests';
 import { type FileOperation, type FileProblem, readOperationFiles } from './operation-files';
@@ -33,9 +34,6 @@ export interface LibraryOptions {
 /** Whether a changed set can be served: what keeps it from that, or nothing. */
 export type AcceptSet = (next: OperationSet) => Promise<readonly FileProblem[]>;
 
-/** Files are looked at so often; a change counts when it is the same twice, since a file may be half written. */
-const fileTickMs = 500;
-
 export class OperationLibrary {
   private readonly ending = new AbortController();
   private readonly wait: NonNullable<LibraryOptions['wait']>;
@@ -44,7 +42,7 @@ export class OperationLibrary {
   private constructor(
     private readonly options: LibraryOptions,
     private set: OperationSet,
-    private seen: string,
+    private readonly changes: FileChanges,
   ) {
     this.wait = options.wait ?? ((milliseconds, signal) => sleep(milliseconds, undefined, { signal, ref: false }));
   }
@@ -52,10 +50,10 @@ export class OperationLibrary {
   /** Reads everything. Rejects with `ConfigError`, which names every problem. */
   static async open(options: LibraryOptions): Promise<OperationLibrary> {
     const files = await listFiles(options);
-    const seen = await signatureOf(files);
+    const changes = new FileChanges(await signatureOf(files));
     const { set, problems } = await readSet(files);
     if (problems.length > 0) throw problemsError(problems);
-    return new OperationLibrary(options, set, seen);
+    return new OperationLibrary(options, set, changes);
   }
 
   get current(): OperationSet {
@@ -69,7 +67,6 @@ export class OperationLibrary {
 
   private async run(accept: AcceptSet, taken: () => Promise<void>): Promise<void> {
     const { signal } = this.ending;
-    let changing = this.seen;
     while (!signal.aborted) {
       try {
         await this.wait(fileTickMs, signal);
@@ -78,11 +75,7 @@ export class OperationLibrary {
       }
       try {
         const files = await listFiles(this.options);
-        const now = await signatureOf(files);
-        const isWhole = now === changing;
-        changing = now;
-        if (now === this.seen || !isWhole) continue;
-        this.seen = now;
+        if (!this.changes.hasChanged(await signatureOf(files))) continue;
         if (await this.take(files, accept)) await taken();
       } catch (error) {
         this.options.log.error({ reason: String(error) }, 'Operation files cannot be read; those that were read stay');
@@ -168,14 +161,6 @@ async function present(file: string): Promise<string> {
 
 function configError(path: string, file: string, message: string): ConfigError {
   return new ConfigError([{ file, path, message }]);
-}
-
-async function signatureOf(files: readonly string[]): Promise<string> {
-  const parts = files.map(async (file) => {
-    const { mtimeMs, size, ino } = await stat(file);
-    return `${file} ${mtimeMs} ${size} ${ino}`;
-  });
-  return (await Promise.all(parts)).join('\n');
 }
 
 /** The paths of every `.graphql` file of a directory and those below it. Rejects when the directory cannot be read. */

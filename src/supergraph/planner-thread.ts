@@ -3,7 +3,6 @@
  * In and out: plain data, by the types below. Clock: per supergraph and per document.
  * The only file that knows Apollo's composition and planner. Import its types alone: loading it loads all of Apollo's.
  */
-import './low-priority';
 import { parentPort, workerData } from 'node:worker_threads';
 import { composeServices } from '@apollo/composition';
 import {

@@ -3,10 +3,11 @@
  * In: `supergraph.yaml`, a composed `.graphql` file or its URL. Out: a `SupergraphManager`. Clock: per supergraph.
  * It must never end a running gateway: what cannot be read or composed is told, and the next change is waited for.
  */
-import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigError } from '../config';
 import type { Environment } from '../config/yaml-file';
+import { FileChanges, fileTickMs, signatureOf } from '../file-changes';
 import type { Log } from '../telemetry/log';
 import { CompositionError, composeSupergraph } from './composition';
 import type { SupergraphHooks, SupergraphManager } from './manager';
@@ -32,8 +33,6 @@ export interface WatchedSourceOptions {
   readonly random?: () => number;
 }
 
-/** Files are looked at so often; a change counts when it is the same twice, since a file may be half written. */
-const fileTickMs = 500;
 const maxSupergraphBytes = 50_000_000;
 
 /** A manager for `createGateway({ supergraph: watchSupergraph({...}) })`. */
@@ -49,8 +48,7 @@ class WatchedSource {
   private readonly introspected = new Map<string, string>();
   private files: readonly string[];
   private asksNetwork: boolean;
-  private seenFiles = '';
-  private changingFiles: string | undefined;
+  private readonly changes = new FileChanges();
   /** What was composed last, whether or not it went well. */
   private lastKey: string | undefined;
   private etag: string | undefined;
@@ -71,7 +69,7 @@ class WatchedSource {
   }
 
   async start() {
-    this.seenFiles = await this.signature();
+    await this.countFiles();
     const first = await this.readFirst();
     this.loop = this.run();
     return {
@@ -133,25 +131,12 @@ class WatchedSource {
     }
   }
 
-  private async signature(): Promise<string> {
-    const parts = await Promise.all(
-      this.files.map((file) =>
-        stat(file).then(
-          ({ mtimeMs, size, ino }) => `${mtimeMs} ${size} ${ino}`,
-          () => 'none',
-        ),
-      ),
-    );
-    return parts.join('\n');
+  private async countFiles(): Promise<void> {
+    this.changes.count(await signatureOf(this.files));
   }
 
   private async haveFilesChanged(): Promise<boolean> {
-    const now = await this.signature();
-    const isWhole = now === this.changingFiles;
-    this.changingFiles = now;
-    if (now === this.seenFiles || !isWhole) return false;
-    this.seenFiles = now;
-    return true;
+    return this.changes.hasChanged(await signatureOf(this.files));
   }
 
   /** The supergraph as it is now; undefined when nothing has changed since the last one that could be read. */
@@ -188,7 +173,7 @@ class WatchedSource {
     if (source.kind === 'supergraph') return;
     if (source.files.join('\n') !== this.files.join('\n')) {
       this.files = source.files;
-      this.seenFiles = await this.signature();
+      await this.countFiles();
     }
     this.asksNetwork = source.isIntrospected;
     const stale = source.stale.map(({ path, message }) => `${path}: ${message}`);

@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { FetchNode, PlanNode, QueryPlan, SubscriptionNode } from '@apollo/query-planner';
 import { createConfig } from '../../src/config';
@@ -209,26 +208,6 @@ describe('operations with choices without number', () => {
 });
 
 describe('other work of the process', () => {
-  const itOnLinux = process.platform === 'linux' ? it : it.skip;
-
-  itOnLinux('comes first where processors are scarce, also while the planner is still loading', async () => {
-    const priorities = () =>
-      new Map(
-        readdirSync('/proc/self/task').map((task) => {
-          const fields = readFileSync(`/proc/self/task/${task}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-          return [task, Number(fields[16])] as const;
-        }),
-      );
-    const before = priorities();
-    const planner = start();
-    const isLow = ([task, priority]: readonly [string, number]) => !before.has(task) && priority === 10;
-    const opened = planner.open(await compose([users]));
-    while (![...priorities()].some(isLow)) await new Promise((resolve) => setTimeout(resolve, 1));
-    const own = priorities();
-    expect([...before].filter(([task, priority]) => (own.get(task) ?? priority) !== priority)).toEqual([]);
-    await opened;
-  });
-
   it('goes on while thirty subgraphs are composed and loaded', async () => {
     const delay = monitorEventLoopDelay({ resolution: 5 });
     delay.enable();

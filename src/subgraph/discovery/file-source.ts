@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { checkValue, formatProblem, parseYaml } from '../../config/yaml-file';
+import { FileChanges } from '../../file-changes';
 import type { CallClock } from '../call';
 import type { InstanceAddress } from '../transport-options';
 import type { InstanceSource, SourceListener } from './instance-source';
@@ -106,10 +107,9 @@ function readNow(path: string): Read {
   }
 }
 
-/** What was read last, and what was told of it. A changed text counts when it is the same twice: it may be half written. */
+/** What is told of what was read. */
 class Told {
-  #last: string | undefined;
-  #changing: string | undefined;
+  readonly #changes = new FileChanges();
   #isFirst = true;
 
   constructor(
@@ -120,16 +120,15 @@ class Told {
 
   take(read: Read): void {
     if ('problem' in read) {
-      this.#last = undefined;
+      this.#changes.count(undefined);
       this.listener.onFailure(read.problem);
       return;
     }
     const { text } = read;
-    const isWhole = this.#isFirst || text === this.#changing;
+    const hasChanged = this.#changes.hasChanged(text);
+    if (this.#isFirst) this.#changes.count(text);
+    else if (!hasChanged) return;
     this.#isFirst = false;
-    this.#changing = text;
-    if (text === this.#last || !isWhole) return;
-    this.#last = text;
     const file = readTargetFile(this.path, text, this.url);
     if (file.kind === 'read') this.listener.onInstances(file.addresses);
     else this.listener.onFailure(file.message);
