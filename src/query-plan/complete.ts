@@ -14,6 +14,7 @@ import {
 import { type ErrorCode, InternalError } from '../errors';
 import type { Reason } from '../policy/admission';
 import type { Trail } from '../telemetry/trail';
+import { type AskedFields, answererOf } from './answerers';
 import type { DataPath, Failure, Failures, PlacedFailure } from './failures';
 import type { DeferredShape, FieldShape, SelectionShape, ValueShape } from './response-shape';
 
@@ -23,6 +24,8 @@ export interface CompletionInput {
   readonly shape: SelectionShape;
   readonly data: Record<string, unknown>;
   readonly failures: Failures;
+  /** By all fetches: who answered a value of a wrong type. */
+  readonly asked?: readonly AskedFields[] | undefined;
   /** Values of `__schema` and `__type`, by response name. */
   readonly introspection: ReadonlyMap<string, unknown>;
   /** Why fields are excluded, by index. */
@@ -33,6 +36,8 @@ export interface CompletionInput {
   readonly trail?: Trail | undefined;
   /** Where in the answer the data stands: at its root by default. */
   readonly path?: DataPath | undefined;
+  /** The same in travelling names, without indexes. */
+  readonly travelled?: readonly string[] | undefined;
   /** Takes what objects of the answer answer later. */
   readonly later?: DeferredObject[] | undefined;
 }
@@ -42,6 +47,7 @@ export interface DeferredObject {
   readonly deferred: DeferredShape;
   readonly source: Record<string, unknown>;
   readonly path: DataPath;
+  readonly travelled: readonly string[];
 }
 
 export interface Completed {
@@ -70,6 +76,8 @@ type CompletedField = Extract<FieldShape, { kind: 'field' }>;
 class Completion {
   readonly errors: GraphQLError[] = [];
   private readonly path: (string | number)[];
+  /** The same in travelling names, without indexes. */
+  private readonly travelled: string[];
   private readonly reported = new Set<string>();
   /** Failures of which it is told where they happened, and those of which it may not be. */
   private readonly told = new Set<Failure>();
@@ -79,6 +87,7 @@ class Completion {
 
   constructor(private readonly input: CompletionInput) {
     this.path = [...(input.path ?? [])];
+    this.travelled = [...(input.travelled ?? [])];
   }
 
   completeRoot(): ResponseObject | undefined {
@@ -109,8 +118,14 @@ class Completion {
       return undefined;
     }
     if (this.input.failures.notes.size > 0) this.reportNotes(selection, source);
+    const { path, travelled } = this;
     this.input.later?.push(
-      ...selection.deferredOf(fields).map((deferred) => ({ deferred, source, path: [...this.path] })),
+      ...selection.deferredOf(fields).map((deferred) => ({
+        deferred,
+        source,
+        path: [...path],
+        travelled: [...travelled],
+      })),
     );
     // An object without a prototype takes any name, but is slow: only `__proto__` needs it.
     const result: ResponseObject = fields.some(isPrototypeName) ? Object.create(null) : {};
@@ -124,10 +139,12 @@ class Completion {
         if (field.isRequired) return undefined;
         result[field.responseName] = null;
       } else {
-        this.path.push(field.responseName);
         const { travellingName } = field;
+        this.path.push(field.responseName);
+        this.travelled.push(travellingName);
         const value = this.completeValue(field, field.value, source[travellingName], source, travellingName, selection);
         this.path.pop();
+        this.travelled.pop();
         if (value === undefined) return undefined;
         // Of which type the object is, nobody told; that the subgraph emptied it tells that this field is required there.
         if (value === null && field.isRequiredOfSome && this.input.failures.emptied.has(source)) return undefined;
@@ -305,7 +322,9 @@ class Completion {
   private fail(message: string): void {
     if (this.errors.length >= this.input.maxErrors) return;
     const code: ErrorCode = 'INVALID_SUBGRAPH_DATA';
-    this.errors.push(new GraphQLError(message, { path: [...this.path], extensions: { code } }));
+    const serviceName = answererOf(this.input.asked ?? [], this.travelled);
+    const extensions = { code, ...(serviceName !== undefined && { serviceName }) };
+    this.errors.push(new GraphQLError(message, { path: [...this.path], extensions }));
   }
 }
 

@@ -147,6 +147,9 @@ export function collectObjects(
   return found;
 }
 
+/** More than a type has: what is nested deeper is no list of objects. */
+const maxNestedLists = 100;
+
 class Collection {
   constructor(
     private readonly path: readonly string[],
@@ -155,13 +158,15 @@ class Collection {
     private readonly types: SupergraphTypes,
   ) {}
 
-  collect(value: unknown, index: number): void {
+  /** `lists`: how many lists `value` stands in, one in the other. */
+  collect(value: unknown, index: number, lists = 0): void {
     if (value === null || value === undefined || typeof value !== 'object') return;
     if (this.visits?.isRepeated(value, index)) return;
     const key = this.path[index];
     if (Array.isArray(value)) {
+      if (lists >= maxNestedLists) return;
       const next = key === '@' ? index + 1 : index;
-      for (const item of value) this.collect(item, next);
+      for (const item of value) this.collect(item, next, lists + 1);
     } else if (key === undefined) this.found.push(value as DataObject);
     else if (key.startsWith(conditionStart)) {
       if (this.fits(value as DataObject, key.slice(conditionStart.length))) this.collect(value, index + 1);

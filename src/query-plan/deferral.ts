@@ -138,9 +138,9 @@ export class AnswerParts {
     const parts: LaterPart[] = [];
     // Below what is told there may be more that is there already.
     for (let ready = this.takeReady(); ready.length > 0; ready = this.takeReady()) {
-      for (const { deferred, source, path } of ready) {
+      for (const { deferred, source, path, travelled } of ready) {
         const { label, selection: shape } = deferred;
-        parts.push({ path, label, completed: this.complete({ ...this.input, shape, data: source, path }) });
+        parts.push({ path, label, completed: this.complete({ ...this.input, shape, data: source, path, travelled }) });
       }
     }
     return { parts, hasNext: this.hasNext };

@@ -299,7 +299,8 @@ export class Engine {
     const done = step.plan.start(new Run(data, failures, variables.raw, context, call));
     const { maxErrors } = this.options.limits;
     const nothing = { introspection: new Map(), reasons: noReasons };
-    return new AnswerParts(done, deferral, { shape, data: data.root, failures, maxErrors, ...nothing });
+    const { asked } = step.plan;
+    return new AnswerParts(done, deferral, { shape, data: data.root, failures, maxErrors, asked, ...nothing });
   }
 
   /** Before anything is asked of subgraphs: what asks too much of the schema changes nothing there. */
@@ -340,7 +341,7 @@ export class Engine {
   }
 
   private complete(
-    { shape }: ExecutableOperation,
+    { shape, steps }: ExecutableOperation,
     { data, failures }: Gathered,
     introspected: Introspected | undefined,
     reasons: readonly Reason[],
@@ -349,7 +350,8 @@ export class Engine {
     const { maxErrors } = this.options.limits;
     const introspection = new Map<string, unknown>();
     for (const [name, text] of introspected?.texts ?? []) introspection.set(name, JSON.parse(text));
-    const completed = complete({ shape, data: data.root, failures, introspection, reasons, maxErrors, trail });
+    const asked = steps.flatMap(({ plan }) => plan.asked);
+    const completed = complete({ shape, data: data.root, failures, introspection, reasons, maxErrors, trail, asked });
     if (!introspected || introspected.errors.length === 0) return completed;
     const errors = [...completed.errors, ...introspected.errors].slice(0, maxErrors);
     return { data: introspected.texts ? completed.data : null, errors };

@@ -16,7 +16,7 @@ import {
 } from 'graphql';
 import { type ErrorCode, InternalError, SubgraphError } from '../errors';
 import { collectObjects, type DataObject, mergeObject } from './data';
-import type { ExpectedField, Failure, Failures } from './failures';
+import type { DataPath, ExpectedField, Failure, Failures } from './failures';
 import { clientVariableNameOf } from './planning-operation';
 import type { Run, Step } from './program';
 import { compileRewrites, type Rewrite } from './rewrites';
@@ -229,14 +229,20 @@ export function placeErrors(
     path: error.path?.slice(skip) ?? [],
   }));
   for (const { error, failure, path } of placed) {
-    if (path.length > 0) failures.placeAtPath(target, path, failure, answer);
-    else placeGeneralErrors(fetch, failures, [target], [error]);
+    if (path.length === 0) placeGeneralErrors(fetch, failures, [target], [error]);
+    // A path to what nobody asked explains whatever is missing.
+    else if (isAsked(fetch, path) || !failures.placeAtMissing(target, fetch.expected, failure))
+      failures.placeAtPath(target, path, failure, answer);
   }
   const [first] = placed;
   if (!answer && first && first.path.length > 0) {
     failures.emptied.add(target);
     failures.placeAtMissing(target, fetch.expected, first.failure, first.path);
   }
+}
+
+function isAsked({ expected }: CompiledFetch, [first]: DataPath): boolean {
+  return expected.some(({ name }) => name === first);
 }
 
 /** Places errors that say nothing of where they happened at whatever is missing. */

@@ -4,6 +4,7 @@
  */
 import type { RequestContext } from '../context/request-context';
 import type { SlicedWork } from '../slices';
+import type { AskedFields } from './answerers';
 import { ContextArguments } from './context-arguments';
 import type { GatheredData } from './data';
 import { entityStep } from './entity-fetch';
@@ -45,6 +46,8 @@ export interface Program {
   readonly start: (run: Run) => readonly Promise<void>[];
   /** Of a subscription: what the subgraph is asked that sends the events. `step` is what follows from each event. */
   readonly primary: CompiledFetch | undefined;
+  /** By all of its fetches, the primary one included. */
+  readonly asked: readonly AskedFields[];
 }
 
 /** Compiles fetches, each of which waits only for earlier ones. */
@@ -60,7 +63,9 @@ export function* compileProgram(fetches: readonly PlannedFetch[], types: Supergr
   const start = inOrder(others, steps);
   const [only] = steps;
   const step: Step = only && steps.length === 1 ? only : async (run) => void (await Promise.all(start(run)));
-  return { step, start, primary: primary && compileFetch(primary.node, types) };
+  const first = primary && compileFetch(primary.node, types);
+  const asked = first ? [{ ...askedBy(first), path: [] }, ...compiler.asked] : compiler.asked;
+  return { step, start, primary: first, asked };
 }
 
 /** Runs each fetch as soon as those are done that it waits for. */
@@ -84,7 +89,10 @@ function indexIn(fetches: readonly PlannedFetch[], fetch: PlannedFetch): number[
   return index < 0 ? [] : [index];
 }
 
+const askedBy = ({ subgraph, expected }: CompiledFetch) => ({ subgraph, expected });
+
 class FetchCompiler {
+  readonly asked: AskedFields[] = [];
   /** Entity fetches by what they ask of whom: equal ones are one object, so that their answers are shared. */
   private readonly entityFetches = new Map<string, CompiledFetch>();
   private readonly hasContexts: boolean;
@@ -102,6 +110,7 @@ class FetchCompiler {
   compile({ node, path, requires, typeName }: PlannedFetch): Step {
     const { types } = this;
     const fetch = compileFetch(node, types);
+    this.asked.push({ ...askedBy(fetch), path });
     if (!requires) return rootStep(fetch, path, types, this.isAlone);
     const rewriteInput = compileRewrites(node.inputRewrites, types);
     const find = compileRepresentation(fetch.subgraph, requires, { rewrite: rewriteInput, typeName }, types);

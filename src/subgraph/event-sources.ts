@@ -13,6 +13,7 @@ import type {
 } from '../query-plan/subgraph-call';
 import type { Log } from '../telemetry/log';
 import type { CallClock } from './call';
+import { httpError } from './http';
 import { type ResponseRules, readAnswer, readErrors } from './response';
 import type { StreamEnd, StreamTransport } from './stream';
 
@@ -198,8 +199,10 @@ class Source {
   }
 
   private onStreamEnd(end: StreamEnd): void {
+    const { subgraph, rules } = this.endpoint;
     if (end.kind === 'complete') this.end(end);
-    else if (end.kind === 'refused') this.end({ kind: 'refused', errors: readErrors(end.errors, this.endpoint.rules) });
+    else if (end.kind === 'refused') this.end({ kind: 'refused', errors: readErrors(end.errors, rules) });
+    else if (end.kind === 'status') this.end({ kind: 'lost', error: httpError(subgraph, end.status) });
     else this.onLoss(end.reason);
   }
 
@@ -208,8 +211,10 @@ class Source {
     const { subgraph, reconnectMs } = this.endpoint;
     if (this.phase === 'established') {
       // One that is lost again and again is asked for less and less often.
-      if (clock.elapsed() - this.establishedAt > longestRetryMs) this.attempts = 0;
-      this.lostAt = clock.elapsed();
+      const hasHeld = clock.elapsed() - this.establishedAt > longestRetryMs;
+      if (hasHeld) this.attempts = 0;
+      // One that is lost each time before anything came was never back.
+      if (hasHeld || !this.afterGap) this.lostAt = clock.elapsed();
     }
     this.phase = 'waiting';
     this.afterGap = this.wasEstablished;

@@ -57,7 +57,7 @@ class EventStream implements ResponseSink {
     const isStream =
       /^\s*text\/event-stream\s*(;|$)/i.test(contentType) && (encoding === '' || encoding === 'identity');
     // What is wrong with the request stays wrong; what it says is not read.
-    if (status >= 400 && status < 500) this.end({ kind: 'refused', errors: undefined });
+    if (status >= 400 && status < 500) this.end({ kind: 'status', status });
     else if (status !== 200 || !isStream) this.lose(status === 200 ? 'CONTENT_TYPE' : `STATUS_${status}`);
     else {
       this.listen();

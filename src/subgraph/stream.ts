@@ -25,6 +25,8 @@ export type StreamEnd =
   | { readonly kind: 'complete' }
   /** What should be a list of GraphQL errors. */
   | { readonly kind: 'refused'; readonly errors: unknown }
+  /** The answer is this status of failure, and would be again. */
+  | { readonly kind: 'status'; readonly status: number }
   /** `reason` is a code such as `ECONNREFUSED`, for the log. */
   | { readonly kind: 'lost'; readonly reason: string };
 

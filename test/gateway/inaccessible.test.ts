@@ -67,9 +67,9 @@ const subgraphs = [
 ];
 
 const wrongEnum = (field: string, path: string) =>
-  `{"message":"Enum \\"Level\\" cannot represent the value of field ${field}.","path":${path},"extensions":{"code":"INVALID_SUBGRAPH_DATA"}}`;
+  `{"message":"Enum \\"Level\\" cannot represent the value of field ${field}.","path":${path},"extensions":{"code":"INVALID_SUBGRAPH_DATA","serviceName":"accounts"}}`;
 const wrongType = (type: string, path: string) =>
-  `{"message":"A value of type \\"${type}\\" is of a type that cannot stand here.","path":${path},"extensions":{"code":"INVALID_SUBGRAPH_DATA"}}`;
+  `{"message":"A value of type \\"${type}\\" is of a type that cannot stand here.","path":${path},"extensions":{"code":"INVALID_SUBGRAPH_DATA","serviceName":"accounts"}}`;
 
 describe('@inaccessible', () => {
   let graph: Graph;

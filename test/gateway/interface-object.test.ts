@@ -178,7 +178,7 @@ describe('@interfaceObject', () => {
   it('answers null and an error for an object whose type nobody knows', async () => {
     expect(await graph.answer('{ lost { id __typename } best { id } }')).toBe(
       '{"errors":[{"message":"A value of type \\"Media\\" is of a type that cannot stand here.","path":["lost"],' +
-        '"extensions":{"code":"INVALID_SUBGRAPH_DATA"}}],"data":{"lost":null,"best":{"id":"b1"}}}',
+        '"extensions":{"code":"INVALID_SUBGRAPH_DATA","serviceName":"reviews"}}],"data":{"lost":null,"best":{"id":"b1"}}}',
     );
   });
 

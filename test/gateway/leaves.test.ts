@@ -88,7 +88,7 @@ describe('leaves', () => {
   ])('lets no %s %s out', async (field, sent, message) => {
     data = `{"${field}":${sent}}`;
     expect(await graph.answer(`{ x: ${field} }`)).toBe(
-      `{"errors":[{"message":"${message}","path":["x"],"extensions":{"code":"INVALID_SUBGRAPH_DATA"}}],"data":{"x":null}}`,
+      `{"errors":[{"message":"${message}","path":["x"],"extensions":{"code":"INVALID_SUBGRAPH_DATA","serviceName":"values"}}],"data":{"x":null}}`,
     );
   });
 
@@ -96,8 +96,8 @@ describe('leaves', () => {
     data = '{"ints":[1,"x",3],"colours":["RED","BLUE"]}';
     expect(await graph.answer('{ ints c: colours }')).toBe(
       '{"errors":[' +
-        '{"message":"Int cannot represent the value of field Query.ints.","path":["ints",1],"extensions":{"code":"INVALID_SUBGRAPH_DATA"}},' +
-        '{"message":"Enum \\"Colour\\" cannot represent the value of field Query.colours.","path":["c",1],"extensions":{"code":"INVALID_SUBGRAPH_DATA"}}' +
+        '{"message":"Int cannot represent the value of field Query.ints.","path":["ints",1],"extensions":{"code":"INVALID_SUBGRAPH_DATA","serviceName":"values"}},' +
+        '{"message":"Enum \\"Colour\\" cannot represent the value of field Query.colours.","path":["c",1],"extensions":{"code":"INVALID_SUBGRAPH_DATA","serviceName":"values"}}' +
         '],"data":{"ints":null,"c":["RED",null]}}',
     );
   });

@@ -275,7 +275,7 @@ describe('failures of subgraphs', () => {
   ])('answers null and an error for %s', async (_name, data, asked, message, path, expected) => {
     answers({ data });
     expect(await graph.answer(asked)).toBe(
-      `{"errors":[{"message":"${message}","path":${path},"extensions":{"code":"INVALID_SUBGRAPH_DATA"}}],"data":${expected}}`,
+      `{"errors":[{"message":"${message}","path":${path},"extensions":{"code":"INVALID_SUBGRAPH_DATA","serviceName":"stock"}}],"data":${expected}}`,
     );
   });
 });

@@ -40,7 +40,14 @@ function prepare(query: string) {
       ((root: DataObject, { isPlain = false, shared = new Set<unknown>() } = {}) =>
         compiled({ root, isPlain, shared })),
     complete: (data: Record<string, unknown>) =>
-      complete({ shape, data, failures: new Failures(), introspection: new Map(), reasons: [], maxErrors: 10 }),
+      complete({
+        shape,
+        data,
+        failures: new Failures(),
+        introspection: new Map(),
+        reasons: [],
+        maxErrors: 10,
+      }),
   };
 }
 

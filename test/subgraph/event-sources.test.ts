@@ -214,6 +214,17 @@ describe('a subscription that is lost', () => {
     expect(timers).toEqual([]);
   });
 
+  it('is given up after the same time when it is lost as soon as it is back, each time', async () => {
+    const listener = await listen();
+    establish();
+    for (lose(); timers.length > 0; lose()) {
+      wait();
+      establish();
+    }
+    expect(now).toBeLessThanOrEqual(60_000);
+    expect(listener.end).toMatchObject({ kind: 'lost', error: { code: 'SUBREQUEST_HTTP_ERROR', subgraph: 'chat' } });
+  });
+
   it('is asked for less and less often when it is lost again as soon as it is back', async () => {
     const { stop } = await listen();
     const waits: number[] = [];

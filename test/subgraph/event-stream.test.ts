@@ -149,7 +149,7 @@ describe('a subscription over SSE', () => {
     ],
     [302, { location: 'http://127.0.0.1:1/' }, { kind: 'lost', reason: 'STATUS_302' }],
     [503, {}, { kind: 'lost', reason: 'STATUS_503' }],
-    [400, { 'content-type': 'application/json' }, { kind: 'refused' }],
+    [400, { 'content-type': 'application/json' }, { kind: 'status', status: 400 }],
   ])('does not begin with status %i and %j', async (status, headers, end) => {
     const { told, ended } = await opened(status, headers as Record<string, string>);
     expect(await ended).toMatchObject(end);

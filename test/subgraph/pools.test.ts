@@ -3,7 +3,8 @@ import type { CallRecord } from '../../src/subgraph/call';
 import { createSubgraphTransport, type SubgraphTransport } from '../../src/subgraph/pools';
 import { defaultTransportOptions } from '../../src/subgraph/transport-options';
 import { type Log, silentLog } from '../../src/telemetry/log';
-import { type FaultProxy, type ProxiedRequest, startFaultProxy } from '../support/fault-proxy';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy';
+import type { ProxiedRequest } from '../support/faults';
 import { failure, failureCode, testContext, testEventSources, testTransport } from './harness';
 
 const body = '{"query":"{ user { id } }"}';
