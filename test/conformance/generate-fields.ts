@@ -18,6 +18,7 @@ import {
   type ObjectModel,
   objectsOf,
   type TypeRef,
+  withBase,
 } from './model';
 import { argumentNames, fieldNames, hostileFieldNames } from './names';
 import type { Random } from './random';
@@ -69,11 +70,6 @@ function memberField(draft: Draft, member: string, template: FieldModel): FieldM
     args: [...template.args, ...extra],
     members: chosen === undefined ? members : [chosen],
   });
-}
-
-/** `[Named!]` of `User`: `[User!]`. */
-function withBase(type: TypeRef, name: string): TypeRef {
-  return type.kind === 'named' ? named(name) : { kind: type.kind, of: withBase(type.of, name) };
 }
 
 /** `id` in the interface when every member has it alike. */

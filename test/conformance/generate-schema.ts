@@ -9,6 +9,7 @@ import {
   EnumValue,
   type FieldRole,
   type GraphModel,
+  type InterfaceModel,
   type KeyModel,
   listOf,
   named,
@@ -82,32 +83,37 @@ function addLeafTypes({ rng, model }: Draft): void {
 function addEntities(draft: Draft): void {
   const { rng, model } = draft;
   const names = rng.sample(entityNames, rng.between(2, 5));
-  const shared = names.length >= 3 && rng.chance(0.4) ? names.slice(0, rng.between(2, 3)) : [];
-  const keyedName = 'Node';
-  const keyType = rng.pick([nonNull(named('ID')), nonNull(named('Int')), nonNull(named('String'))]);
+  const groups = new Map<string, readonly string[]>();
+  if (names.length >= 3 && rng.chance(0.4)) groups.set('Node', names.slice(0, rng.between(2, 3)));
+  const left = names.slice(groups.get('Node')?.length);
+  if (groups.size > 0 && left.length >= 2 && rng.chance(0.6)) groups.set('Asset', left);
+  const keyed = [...groups].map(([name, members]) => keyedInterface(draft, name, members));
   for (const name of names) {
-    const population: Population = shared.includes(name)
-      ? { name: keyedName, size: populationSize, types: shared }
-      : { name, size: populationSize, types: [name] };
+    const group = keyed.find(({ members }) => members.includes(name));
+    const population = group?.keyed?.population ?? { name, size: populationSize, types: [name] };
     const entity = makeObject(draft, name, 'entity', population);
-    if (shared.includes(name)) {
-      entity.fields.push(makeField(draft, keyedName, 'id', keyType, { role: wholeKey }));
-      entity.keys.push({ selection: [select('id')] });
-    }
+    if (!group) continue;
+    entity.fields.push(makeField(draft, group.name, 'id', group.fields[0]!.type, { role: wholeKey }));
+    entity.keys.push({ selection: [select('id')] });
   }
   for (const name of names) addKeys(draft, draft.model.types.get(name) as ObjectModel);
-  if (shared.length === 0) return;
-  const population = (model.types.get(shared[0]!) as ObjectModel).population!;
-  model.types.set(keyedName, {
+  for (const type of keyed) model.types.set(type.name, type);
+}
+
+/** An interface whose objects are one population and have one key, so that subgraphs may know them as one type. */
+function keyedInterface(draft: Draft, name: string, members: readonly string[]): InterfaceModel {
+  const keyType = draft.rng.pick([nonNull(named('ID')), nonNull(named('Int')), nonNull(named('String'))]);
+  const population: Population = { name, size: populationSize, types: members };
+  return {
     kind: 'interface',
-    name: keyedName,
-    fields: [makeField(draft, keyedName, 'id', keyType, { role: wholeKey })],
-    members: [...shared],
+    name,
+    fields: [makeField(draft, name, 'id', keyType, { role: wholeKey })],
+    members: [...members],
     parents: [],
     sites: new Set(),
     keyed: { home: '', key: { selection: [select('id')] }, objects: new Map(), population },
     objectFields: [],
-  });
+  };
 }
 
 const wholeKey: FieldRole = { kind: 'key', component: 0, components: 1 };

@@ -69,6 +69,8 @@ export interface FieldModel {
   mayFail: boolean;
   /** Never null although nullable, so that some subgraphs may declare it non-null. */
   readonly nonNullIn: Set<string>;
+  /** A subgraph that declares the only type which its objects have, instead of the interface or union. */
+  narrowIn?: string;
 }
 
 export interface KeyModel {
@@ -156,6 +158,11 @@ export interface GraphModel {
 export const named = (name: string): TypeRef => ({ kind: 'named', name });
 export const nonNull = (of: TypeRef): TypeRef => ({ kind: 'nonNull', of });
 export const listOf = (of: TypeRef): TypeRef => ({ kind: 'list', of });
+
+/** `[Named!]` of `User`: `[User!]`. */
+export function withBase(type: TypeRef, name: string): TypeRef {
+  return type.kind === 'named' ? named(name) : { kind: type.kind, of: withBase(type.of, name) };
+}
 
 /** `[[Post!]]!` to `Post`. */
 export function baseOf(type: TypeRef): string {

@@ -16,6 +16,7 @@ import {
   printType,
   type RequiredSelection,
   type Site,
+  withBase,
 } from './model';
 import { declarationOf, interfaceFieldsIn } from './ownership';
 import { hashOf } from './random';
@@ -133,7 +134,9 @@ function subgraphField(
   declaration: 'owned' | 'external' | 'overridden',
 ): string {
   const nonNullHere = declaration === 'owned' && field.nonNullIn.has(subgraph) && field.type.kind !== 'nonNull';
-  const shape = nonNullHere ? { ...field, type: nonNull(field.type) } : field;
+  const own =
+    declaration === 'owned' && field.narrowIn === subgraph ? withBase(field.type, field.members[0]!) : field.type;
+  const shape = { ...field, type: nonNullHere ? nonNull(own) : own };
   const directives: string[] = [];
   if (declaration === 'external') directives.push('@external');
   const resolvers = field.owners.size;

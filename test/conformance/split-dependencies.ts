@@ -20,11 +20,11 @@ import { allowedSubgraphs, declarationOf, entitiesOf, interfaceFieldsIn, isKeyFi
 import type { Random } from './random';
 
 /** Lets some fields require fields that their owner does not have, declared there as external. */
-export function addRequirements(model: GraphModel, rng: Random): void {
+export function addRequirements(model: GraphModel, rng: Random, chance: number): void {
   for (const entity of entitiesOf(model)) {
     for (const field of entity.fields) {
       const [owner] = field.owners;
-      if (field.owners.size !== 1 || !owner || field.role || !rng.chance(0.35)) continue;
+      if (field.owners.size !== 1 || !owner || field.role || !rng.chance(chance)) continue;
       if (!entity.sites.get(owner)?.keys.some((key) => key.resolvable)) continue;
       require(model, rng, entity.fields, entity.sites.get(owner)!, field, owner);
     }
@@ -33,7 +33,7 @@ export function addRequirements(model: GraphModel, rng: Random): void {
     for (const [subgraph, site] of type.keyed?.objects ?? []) {
       const own = type.objectFields.filter((field) => field.owners.size === 1 && field.owners.has(subgraph));
       for (const field of own) {
-        if (rng.chance(0.3))
+        if (rng.chance(chance))
           require(model, rng, interfaceFieldsIn(model, type, type.keyed!.home), site, field, subgraph);
       }
     }
@@ -122,13 +122,13 @@ function requiredArguments(model: GraphModel, rng: Random, field: FieldModel): R
 }
 
 /** Lets some paths bring along fields of an entity that their subgraph does not own otherwise. */
-export function addProvides(model: GraphModel, rng: Random): void {
+export function addProvides(model: GraphModel, rng: Random, chance: number): void {
   const added = interfacesOf(model).map(({ name, objectFields }) => ({ name, fields: objectFields }));
   for (const type of [...objectsOf(model), ...added]) {
     for (const field of type.fields) {
       if (isKeyField(field) || type.name === 'Mutation') continue;
       for (const subgraph of field.owners) {
-        if (!rng.chance(0.2)) continue;
+        if (!rng.chance(chance)) continue;
         const provided = providedSelections(model, rng, field, subgraph);
         if (provided.length > 0) field.provides.set(subgraph, provided);
       }

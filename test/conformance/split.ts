@@ -27,21 +27,40 @@ import { addProvides, addRequirements, markFailures } from './split-dependencies
 /** Why a candidate was given up before composition. */
 export class Undividable extends Error {}
 
+/** How often a graph divides its fields in which way: some do one thing much, others hardly. */
+export interface Temper {
+  readonly shares: number;
+  readonly requires: number;
+  readonly provides: number;
+  readonly overrides: number;
+}
+
+function drawTemper(rng: Random): Temper {
+  return {
+    shares: rng.pick([0.03, 0.15, 0.15, 0.5]),
+    requires: rng.pick([0.1, 0.35, 0.35, 0.7]),
+    provides: rng.pick([0.05, 0.2, 0.2, 0.6]),
+    overrides: rng.pick([0.03, 0.1, 0.1, 0.35]),
+  };
+}
+
 /** Assigns owners and sites in place; throws `Undividable` when the draws contradict each other. */
 export function splitGraph(model: GraphModel): void {
   const rng = new Random(`${model.seed}/split`);
+  const temper = drawTemper(rng);
   placeKeyedInterfaces(model, rng);
   for (const entity of entitiesOf(model)) placeEntity(model, entity, rng);
-  for (const entity of entitiesOf(model)) ownEntityFields(model, entity, rng);
-  ownRootFields(model, rng);
+  for (const entity of entitiesOf(model)) ownEntityFields(model, entity, rng, temper);
+  ownRootFields(model, rng, temper);
   close(model, rng);
   divideValues(model, rng);
-  addRequirements(model, rng);
+  addRequirements(model, rng, temper.requires);
   close(model, rng);
-  addProvides(model, rng);
+  addProvides(model, rng, temper.provides);
   close(model, rng);
   settleInterfaces(model, rng);
-  overrideSome(model, rng);
+  overrideSome(model, rng, temper.overrides);
+  narrowSome(model, rng);
   hideSome(model, rng);
   hideType(model, rng);
   markFailures(model, rng);
@@ -88,7 +107,7 @@ function placeEntity(model: GraphModel, entity: ObjectModel, rng: Random): void 
   for (const subgraph of others) addSite(entity, subgraph, rng.part(entity.keys, 0.5));
 }
 
-function ownEntityFields(model: GraphModel, entity: ObjectModel, rng: Random): void {
+function ownEntityFields(model: GraphModel, entity: ObjectModel, rng: Random, { shares }: Temper): void {
   const sites = [...entity.sites.keys()];
   for (const field of entity.fields) {
     if (isKeyField(field)) continue;
@@ -96,7 +115,7 @@ function ownEntityFields(model: GraphModel, entity: ObjectModel, rng: Random): v
     const possible = sites.filter((subgraph) => allowed.includes(subgraph));
     if (possible.length === 0) throw new Undividable('no subgraph for a field');
     field.owners.add(rng.pick(possible));
-    if (rng.chance(0.15)) field.owners.add(rng.pick(possible));
+    if (rng.chance(shares)) field.owners.add(rng.pick(possible));
     if (baseIsDivided(model, field)) for (const subgraph of possible) field.owners.add(subgraph);
   }
 }
@@ -106,13 +125,13 @@ function baseIsDivided(model: GraphModel, field: FieldModel): boolean {
   return type?.kind === 'object' && type.role === 'dividedValue';
 }
 
-function ownRootFields(model: GraphModel, rng: Random): void {
+function ownRootFields(model: GraphModel, rng: Random, { shares }: Temper): void {
   for (const root of objectsOf(model).filter((type) => type.role === 'root')) {
     for (const field of root.fields) {
       const allowed = allowedSubgraphs(model, baseOf(field.type));
       if (allowed.length === 0) throw new Undividable('no subgraph for a root field');
       field.owners.add(rng.pick(allowed));
-      if (root.name === 'Query' && rng.chance(0.12)) field.owners.add(rng.pick(allowed));
+      if (root.name === 'Query' && rng.chance(shares)) field.owners.add(rng.pick(allowed));
     }
   }
 }
@@ -169,13 +188,13 @@ function shareOneField(model: GraphModel, rng: Random, type: InterfaceModel, sub
 }
 
 /** Moves some fields with @override: the old subgraph still declares them, and would answer wrongly. */
-function overrideSome(model: GraphModel, rng: Random): void {
+function overrideSome(model: GraphModel, rng: Random, chance: number): void {
   for (const type of objectsOf(model)) {
     if (type.role !== 'entity' && type.name !== 'Query') continue;
     for (const field of type.fields) {
       const [owner] = field.owners;
-      if (field.owners.size !== 1 || field.requires || field.provides.size > 0 || isKeyField(field)) continue;
-      if (!rng.chance(0.1)) continue;
+      if (field.owners.size !== 1 || field.provides.size > 0 || isKeyField(field)) continue;
+      if (!rng.chance(chance)) continue;
       const old = [...(type.role === 'root' ? model.subgraphs : type.sites.keys())].filter(
         (subgraph) =>
           subgraph !== owner &&
@@ -185,6 +204,19 @@ function overrideSome(model: GraphModel, rng: Random): void {
       if (old.length === 0) continue;
       field.overriddenIn = rng.pick(old);
       if (rng.chance(0.4)) field.overrideLabel = rng.pick(['percent(100)', 'percent(0)']);
+    }
+  }
+}
+
+/** Lets one of several subgraphs that share a field promise the one type that its objects are of. */
+function narrowSome(model: GraphModel, rng: Random): void {
+  for (const type of objectsOf(model)) {
+    for (const field of type.fields) {
+      const base = model.types.get(baseOf(field.type));
+      const isAbstract = base?.kind === 'union' || (base?.kind === 'interface' && !base.keyed);
+      if (isAbstract && field.members.length === 1 && field.owners.size > 1 && rng.chance(0.5)) {
+        field.narrowIn = rng.pick([...field.owners]);
+      }
     }
   }
 }
@@ -242,6 +274,11 @@ function refuseContradictions(model: GraphModel): void {
         if (objectOf(model, member).sites.has(subgraph)) throw new Undividable('member beside its interface object');
       }
     }
+  }
+  for (const type of model.types.values()) {
+    if (type.kind !== 'union' || type.sites.size === 0) continue;
+    const members = [...type.sites.values()].flatMap((names) => [...names]);
+    if (members.every((name) => objectOf(model, name).hidden)) throw new Undividable('nothing but what is hidden');
   }
   const query = objectOf(model, 'Query');
   if (query.fields.length === 0) throw new Undividable('an empty query root');

@@ -97,7 +97,9 @@ function resolverOf(
     if (declared.overridden) return poison(field.type);
     if (declared.external && !brought) return poison(field.type);
     const nested = brought?.kind === 'field' ? brought.selections : providedHere;
-    if (declared.external || !model.requires) return hold(truth(world, object, model, args), nested);
+    // Where it was before, a field is not made of what it requires now.
+    const isMade = !declared.external && model.overriddenIn !== subgraph;
+    if (!isMade || !model.requires) return hold(truth(world, object, model, args), nested);
     return hold(fieldValue(world, object, model, args, requiredValues(world, object, model.requires)), nested);
   };
 }
