@@ -124,8 +124,11 @@ function withoutLabelled<T extends CompositeDefinition>(
   return { ...definition, fields };
 }
 
+/** Another subgraph is overridden still, while the label is on. */
 function asExternal(directive: ConstDirectiveNode): ConstDirectiveNode {
-  const kept = directive.arguments?.filter(({ name }) => name.value === 'graph' || name.value === 'type') ?? [];
+  const isLabelled = readArgument(directive, 'overrideLabel') !== undefined;
+  const names = isLabelled ? ['graph', 'type', 'override', 'overrideLabel'] : ['graph', 'type'];
+  const kept = directive.arguments?.filter(({ name }) => names.includes(name.value)) ?? [];
   return { ...directive, arguments: [...kept, argument('external', { kind: Kind.BOOLEAN, value: true })] };
 }
 

@@ -16,6 +16,7 @@ const subgraphs = [
       interface Entry { id: ID! label: String half: String all: String }
       type Order implements Entry @key(fields: "id") {
         id: ID! label: String price: Int! status: String shipping: String note: String half: String all: String
+        weight: String size: String
       }`,
     resolvers: {
       Query: {
@@ -33,6 +34,8 @@ const subgraphs = [
         note: ({ id }: { id: string }) => `note of ${id}`,
         half: () => 'legacy',
         all: () => 'legacy',
+        weight: () => 'legacy',
+        size: () => 'legacy',
       },
     },
   },
@@ -49,6 +52,8 @@ const subgraphs = [
         all: String @override(from: "legacy", label: "percent(100)")
         price: Int! @external
         shipping: String @override(from: "legacy") @requires(fields: "price")
+        weight: String @override(from: "legacy", label: "percent(100)") @requires(fields: "price")
+        size: String @override(from: "legacy", label: "percent(0)") @requires(fields: "price")
         ghost: String @override(from: "departed")
       }`,
     resolvers: {
@@ -60,6 +65,8 @@ const subgraphs = [
         half: () => 'orders',
         all: () => 'orders',
         shipping: ({ price }: { price: number }) => `ship ${price}`,
+        weight: ({ price }: { price: number }) => `weighs ${price}`,
+        size: () => 'orders',
         ghost: () => 'boo',
       },
     },
@@ -144,6 +151,18 @@ describe('@override', () => {
       '{ orders { all } }',
       '{"orders":[{"all":"orders"},{"all":"orders"}]}',
       ['legacy', 'orders'],
+    ],
+    [
+      'leaves the old subgraph at a hundred of a hundred, with what the new one requires',
+      '{ orders { weight } }',
+      '{"orders":[{"weight":"weighs 10"},{"weight":"weighs 20"}]}',
+      ['legacy', 'orders'],
+    ],
+    [
+      'stays with the old subgraph at none of a hundred, whatever the new one requires',
+      '{ newest { size } }',
+      '{"newest":{"size":"legacy"}}',
+      ['orders', 'legacy'],
     ],
     [
       'leaves the old subgraph at a hundred of a hundred, behind an interface',
