@@ -6,17 +6,18 @@ import type { ErrorCode } from '../errors';
 import type { Trail } from '../telemetry/trail';
 import type { ContextArguments } from './context-arguments';
 import { collectObjects, type DataObject, isDataObject, mergeObject, noteShared, readOwn } from './data';
-import { type EntityPart, type EntitySlot, malformedEntities } from './entity-loader';
+import { type EntityPart, type EntityTable, malformedEntities } from './entity-loader';
 import type { Failure } from './failures';
 import { type CompiledFetch, placeErrors, placeGeneralErrors } from './fetch';
 import type { Run, Step } from './program';
-import { type FindSlot, Missing } from './representations';
+import type { FindSlot } from './representations';
 import type { SupergraphTypes } from './supergraph-types';
 
 /** The objects to be completed, the slot of each, and the parts of requests that bring the answers. */
 interface Wanted {
+  readonly table: EntityTable;
   readonly targets: DataObject[];
-  readonly slots: EntitySlot[];
+  readonly slots: number[];
   readonly parts: EntityPart[];
 }
 
@@ -36,39 +37,40 @@ export interface EntityStepOptions {
 export function entityStep(options: EntityStepOptions): Step {
   const { fetch } = options;
   return async (run) => {
-    const { targets, slots, parts } = collectWanted(options, run);
-    for (const part of parts) await part.answered;
-    for (let index = 0; index < targets.length; index++) {
-      mergeSlot(options, run, slots[index] as EntitySlot, targets[index] as DataObject);
-    }
-    for (const part of parts) {
-      const general = part.answer?.kind === 'entities' ? part.answer.errors?.get(undefined) : undefined;
-      if (general) placeGeneralErrors(fetch, run.failures, targets, general);
+    const groups = collectWanted(options, run);
+    for (const { parts } of groups) for (const part of parts) await part.answered;
+    for (const { table, targets, slots, parts } of groups) {
+      for (let index = 0; index < targets.length; index++) {
+        mergeSlot(options, run, table, slots[index] as number, targets[index] as DataObject);
+      }
+      for (const part of parts) {
+        const general = part.answer?.kind === 'entities' ? part.answer.errors?.get(undefined) : undefined;
+        if (general) placeGeneralErrors(fetch, run.failures, targets, general);
+      }
     }
   };
 }
 
-function collectWanted({ fetch, path, find, types, context }: EntityStepOptions, run: Run): Wanted {
-  const wanted: Wanted = { targets: [], slots: [], parts: [] };
-  if (!context) wantAll(wanted, fetch, collectObjects(run.data, path, types), find, run);
-  else {
-    for (const [own, objects] of context.divide(run.data.root, path)) wantAll(wanted, own, objects, find, run);
-  }
-  return wanted;
+/** Of a fetch with arguments from a context, those with equal arguments together. */
+function collectWanted({ fetch, path, find, types, context }: EntityStepOptions, run: Run): Wanted[] {
+  if (!context) return [want(fetch, collectObjects(run.data, path, types), find, run)];
+  return [...context.divide(run.data.root, path)].map(([own, objects]) => want(own, objects, find, run));
 }
 
-function wantAll(wanted: Wanted, fetch: CompiledFetch, objects: readonly DataObject[], find: FindSlot, run: Run): void {
+function want(fetch: CompiledFetch, objects: readonly DataObject[], find: FindSlot, run: Run): Wanted {
   run.context.trail?.wants(fetch.subgraph, objects.length);
-  const table = run.entities.slotsOf(fetch);
+  const table = run.entities.tableOf(fetch);
+  const wanted: Wanted = { table, targets: [], slots: [], parts: [] };
   let lastPart: EntityPart | undefined;
   for (const target of objects) {
-    const slot = find(target, table);
+    const slot = find(target, table.slots);
     if (slot === undefined) continue;
-    if (!(slot instanceof Missing)) {
+    if (typeof slot === 'number') {
       wanted.targets.push(target);
       wanted.slots.push(slot);
-      if (slot.part !== lastPart && !wanted.parts.includes(slot.part)) wanted.parts.push(slot.part);
-      lastPart = slot.part;
+      const part = table.partOf(slot);
+      if (part !== lastPart && !wanted.parts.includes(part)) wanted.parts.push(part);
+      lastPart = part;
       continue;
     }
     // What is missing because of a failure fails what depends on it, for the same reason.
@@ -81,6 +83,7 @@ function wantAll(wanted: Wanted, fetch: CompiledFetch, objects: readonly DataObj
       run.failures.placeAtMissing(target, fetch.expected, unidentified(fetch.subgraph));
     }
   }
+  return wanted;
 }
 
 function unidentified(subgraph: string): Failure {
@@ -95,20 +98,21 @@ function unidentified(subgraph: string): Failure {
 function mergeSlot(
   { fetch, types, isCopied }: EntityStepOptions,
   { data, failures, context }: Run,
-  slot: EntitySlot,
+  table: EntityTable,
+  slot: number,
   target: DataObject,
 ): void {
-  const { answer } = slot.part;
+  const { answer, first } = table.partOf(slot);
   if (answer?.kind !== 'entities') {
     failures.placeAtMissing(target, fetch.expected, answer?.failure ?? malformedEntities(fetch.subgraph));
     return;
   }
-  const entity = answer.entities[slot.index];
-  const errors = answer.errors?.get(slot.index);
+  const index = slot - first;
+  const entity = answer.entities[index];
+  const errors = answer.errors?.get(index);
   if (isDataObject(entity)) {
     mergeObject(target, isCopied ? structuredClone(entity) : entity, types);
-    slot.uses += 1;
-    if (slot.uses === 2 && !isCopied) noteShared(entity, data.shared);
+    if (table.use(slot) === 2 && !isCopied) noteShared(entity, data.shared);
   } else if (!errors) {
     if (entity !== null) failures.placeAtMissing(target, fetch.expected, malformedEntities(fetch.subgraph));
     else {

@@ -4,7 +4,7 @@
  * In: selections and representations. Out: entities, or why there are none. Clock: per request.
  */
 import type { ErrorCode } from '../errors';
-import { isDataObject } from './data';
+import { type GatheredData, isDataObject } from './data';
 import type { Failure } from './failures';
 import { type CompiledFetch, failureOf, isFailure, requestHead, type Sender, send, variablesText } from './fetch';
 import { SlotTable } from './representations';
@@ -13,6 +13,8 @@ import type { SubgraphGraphQLError, SubgraphResponse } from './subgraph-call';
 /** One `_entities` field of one request: so many representations, and in time the answer to each. */
 export interface EntityPart {
   readonly fetch: CompiledFetch;
+  /** The slot of its first representation; the others follow. */
+  readonly first: number;
   readonly count: number;
   /** The JSON texts, with commas between them. */
   readonly representations: string;
@@ -30,14 +32,6 @@ export type EntityAnswer =
       readonly errors: ReadonlyMap<number | undefined, readonly SubgraphGraphQLError[]> | undefined;
     };
 
-/** Where the answer to a representation is found. */
-export interface EntitySlot {
-  readonly part: OpenPart;
-  readonly index: number;
-  /** How many objects it has completed. */
-  uses: number;
-}
-
 interface OpenPart extends EntityPart {
   count: number;
   representations: string;
@@ -45,12 +39,44 @@ interface OpenPart extends EntityPart {
   reject(reason: unknown): void;
 }
 
+/** What is asked with one fetch in one run. Slots are numbers: thousands of objects would cost more than all else here. */
+export class EntityTable {
+  readonly slots: SlotTable;
+  private readonly parts: OpenPart[] = [];
+  private readonly uses: number[] = [];
+
+  constructor(data: GatheredData, openPart: (first: number) => OpenPart) {
+    this.slots = new SlotTable(data, (representation) => {
+      const slot = this.uses.push(0) - 1;
+      const part = openPart(slot);
+      if (part.first === slot) this.parts.push(part);
+      part.representations += part.count === 0 ? representation : `,${representation}`;
+      part.count++;
+      return slot;
+    });
+  }
+
+  /** Where the answer to a representation is found. */
+  partOf(slot: number): EntityPart {
+    let index = this.parts.length - 1;
+    while (index > 0 && slot < (this.parts[index] as OpenPart).first) index--;
+    return this.parts[index] as OpenPart;
+  }
+
+  /** Counts an object that the answer has completed; how many there are now. */
+  use(slot: number): number {
+    const uses = (this.uses[slot] as number) + 1;
+    this.uses[slot] = uses;
+    return uses;
+  }
+}
+
 /** A batch waits for the requests under way beside it half as long again as they have taken, within these bounds. */
 const minWaitMs = 1;
 const maxWaitMs = 20;
 
 export class EntityLoader {
-  private readonly tables = new Map<CompiledFetch, SlotTable<EntitySlot>>();
+  private readonly tables = new Map<CompiledFetch, EntityTable>();
   /** Parts that take representations still, by fetch: equal fetches are one object. */
   private readonly open = new Map<CompiledFetch, OpenPart>();
   private inFlight = 0;
@@ -61,15 +87,10 @@ export class EntityLoader {
   constructor(private readonly sender: Sender) {}
 
   /** The slots of a fetch. What is added joins the next request. */
-  slotsOf(fetch: CompiledFetch): SlotTable<EntitySlot> {
+  tableOf(fetch: CompiledFetch): EntityTable {
     let table = this.tables.get(fetch);
     if (!table) {
-      const add = (representation: string): EntitySlot => {
-        const part = this.openPart(fetch);
-        part.representations += part.count === 0 ? representation : `,${representation}`;
-        return { part, index: part.count++, uses: 0 };
-      };
-      table = new SlotTable(this.sender.data, add);
+      table = new EntityTable(this.sender.data, (first) => this.openPart(fetch, first));
       this.tables.set(fetch, table);
     }
     return table;
@@ -87,7 +108,8 @@ export class EntityLoader {
     }
   }
 
-  private openPart(fetch: CompiledFetch): OpenPart {
+  /** The part that takes the next representation of a fetch; `first`: its slot, should it be the first one there. */
+  private openPart(fetch: CompiledFetch, first: number): OpenPart {
     let part = this.open.get(fetch);
     if (!part) {
       let resolve = () => {};
@@ -96,7 +118,7 @@ export class EntityLoader {
         resolve = done;
         reject = fail;
       });
-      part = { fetch, count: 0, representations: '', answered, answer: undefined, resolve, reject };
+      part = { fetch, first, count: 0, representations: '', answered, answer: undefined, resolve, reject };
       this.open.set(fetch, part);
       this.arm();
     }

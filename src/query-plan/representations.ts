@@ -31,9 +31,12 @@ export class Missing {
   ) {}
 }
 
-/** The slots of one fetch in one run: by JSON text, and beside it by the values that make up a flat representation. */
-export class SlotTable<Slot> {
-  private readonly byText = new Map<string, Slot>();
+/**
+ * The slots of one fetch in one run, numbers that count from 0: by JSON text, and beside it by the values that make up a
+ * flat representation.
+ */
+export class SlotTable {
+  private readonly byText = new Map<string, number>();
   private readonly byValues = new Map<string, Map<unknown, unknown>>();
   private lastIdentity: string | undefined = undefined;
   private lastLevel: Map<unknown, unknown> | undefined = undefined;
@@ -41,12 +44,12 @@ export class SlotTable<Slot> {
   constructor(
     readonly data: GatheredData,
     /** A new slot for a representation that is in no table yet. */
-    readonly add: (representation: string) => Slot,
+    readonly add: (representation: string) => number,
   ) {}
 
-  ofText(representation: string): Slot {
+  ofText(representation: string): number {
     let slot = this.byText.get(representation);
-    if (!slot) {
+    if (slot === undefined) {
       slot = this.add(representation);
       this.byText.set(representation, slot);
     }
@@ -65,7 +68,7 @@ export class SlotTable<Slot> {
 }
 
 /** The slot of an object's representation, or what is missing; `undefined` for objects that the fetch is not about. */
-export type FindSlot = <Slot extends object>(object: DataObject, slots: SlotTable<Slot>) => Slot | Missing | undefined;
+export type FindSlot = (object: DataObject, slots: SlotTable) => number | Missing | undefined;
 
 type Select = (source: DataObject, into: DataObject) => Missing | undefined;
 
@@ -127,8 +130,11 @@ interface FlatField {
   readonly from: string;
   /** The text before the value: `{"__typename":"User","id":`, or `,"name":` of a second one. */
   readonly before: string;
-  /** The same with the quote that begins a string. */
+  /** The text after it: the end of the object behind the last one. */
+  readonly after: string;
+  /** The same with the quotes of a string. */
   readonly beforeString: string;
+  readonly afterString: string;
   /** Whether an object without the field answers with something that it inherits. */
   readonly isInherited: boolean;
 }
@@ -158,7 +164,7 @@ function compileFlat(
   };
 }
 
-function findFlat<Slot extends object>(flat: FlatType, object: DataObject, slots: SlotTable<Slot>): Slot | Missing {
+function findFlat(flat: FlatType, object: DataObject, slots: SlotTable): number | Missing {
   let level = slots.levelOf(flat.identity);
   const last = flat.fields.length - 1;
   let hasNull = false;
@@ -175,8 +181,8 @@ function findFlat<Slot extends object>(flat: FlatType, object: DataObject, slots
     if (hasNull && !flat.keys.some((key) => key.some((name) => object[name] !== null))) {
       return new Missing(object, flat.keys[0]?.[0] ?? '');
     }
-    let slot = level.get(value) as Slot | undefined;
-    if (!slot) {
+    let slot = level.get(value) as number | undefined;
+    if (slot === undefined) {
       slot = slots.add(flatText(flat, object, slots.data.isPlain));
       level.set(value, slot);
     }
@@ -194,14 +200,14 @@ function levelBelow<Key>(level: Map<Key, unknown>, key: Key): Map<unknown, unkno
   return below;
 }
 
-function flatText(flat: FlatType, object: DataObject, isPlain: boolean): string {
+function flatText({ fields }: FlatType, object: DataObject, isPlain: boolean): string {
   let text = '';
-  for (const { from, before, beforeString } of flat.fields) {
+  for (const { from, before, beforeString, after, afterString } of fields) {
     const value = readOwn(object, from);
-    if (typeof value === 'string') text += `${beforeString}${isPlain ? value : escapeText(value)}"`;
-    else text += before + JSON.stringify(value ?? null);
+    if (typeof value === 'string') text += `${beforeString}${isPlain ? value : escapeText(value)}${afterString}`;
+    else text += before + JSON.stringify(value ?? null) + after;
   }
-  return `${text}}`;
+  return text;
 }
 
 function flatType(
@@ -225,7 +231,9 @@ function flatType(
   const fields = names.map((name, index) => {
     const from = sources.get(name) ?? name;
     const before = `${index === 0 ? head : ''},${JSON.stringify(name)}:`;
-    return { from, before, beforeString: `${before}"`, isInherited: from in Object.prototype };
+    const after = index === names.length - 1 ? '}' : '';
+    const isInherited = from in Object.prototype;
+    return { from, before, after, beforeString: `${before}"`, afterString: `"${after}`, isInherited };
   });
   const identity = [typeName, ...names].join();
   const keySources = keys.map((key) => key.map((name) => sources.get(name) ?? name));
