@@ -8,8 +8,43 @@ import { type GraphQLLeafType, isEnumType } from 'graphql';
 export interface LeafCode {
   /** An expression: whether the value is there and as its type demands. */
   readonly check: string;
-  /** Texts, and expressions for texts, in a row. */
-  readonly text: readonly ({ readonly text: string } | { readonly code: string })[];
+  readonly text: readonly TextPiece[];
+}
+
+/** A text, an expression for one, or one for `true` or `false`. */
+export type TextPiece = { readonly text: string } | { readonly code: string } | { readonly isTrue: string };
+
+/** An expression for pieces in a row: what is known before is written as few literals as can be. */
+export function concatenation(pieces: readonly TextPiece[]): string {
+  const codes: string[] = [];
+  let literal: Literal = { condition: undefined, yes: '', no: '' };
+  const end = () => {
+    const [yes, no] = [JSON.stringify(literal.yes), JSON.stringify(literal.no)];
+    if (literal.condition !== undefined) codes.push(`(${literal.condition} ? ${yes} : ${no})`);
+    else if (literal.yes !== '') codes.push(yes);
+    literal = { condition: undefined, yes: '', no: '' };
+  };
+  for (const piece of pieces) {
+    if ('text' in piece) {
+      literal.yes += piece.text;
+      literal.no += piece.text;
+    } else if ('isTrue' in piece) {
+      if (literal.condition !== undefined) end();
+      literal = { condition: piece.isTrue, yes: `${literal.yes}true`, no: `${literal.no}false` };
+    } else {
+      end();
+      codes.push(piece.code);
+    }
+  }
+  end();
+  return codes.join(' + ');
+}
+
+/** Text that is known but for one condition. */
+interface Literal {
+  readonly condition: string | undefined;
+  yes: string;
+  no: string;
 }
 
 /** `parts` takes what the code needs of the type. The code may use `isPlain` and `escapeText`. */
@@ -33,7 +68,7 @@ export function leafCode(type: GraphQLLeafType, variable: string, parts: unknown
         text: [{ code: variable }],
       };
     case 'Boolean':
-      return { check: `typeof ${variable} === 'boolean'`, text: [{ code: variable }] };
+      return { check: `typeof ${variable} === 'boolean'`, text: [{ isTrue: variable }] };
     default:
       return {
         check: `${variable} !== null && ${variable} !== undefined`,

@@ -8,7 +8,7 @@
 import { isObjectType } from 'graphql';
 import { finish, type SlicedWork } from '../slices';
 import { type DataObject, escapeText, type GatheredData } from './data';
-import { type LeafCode, leafCode } from './leaf-code';
+import { concatenation, type LeafCode, leafCode } from './leaf-code';
 import type { FieldShape, SelectionShape, ValueShape } from './response-shape';
 
 /** The text of a response object, or `undefined` when the data is not clean. */
@@ -249,21 +249,4 @@ interface Leaf extends LeafCode {
   readonly isRequired: boolean;
   /** The text before it. */
   readonly before: string;
-}
-
-/** An expression for texts and codes in a row; neighbouring texts become one literal. */
-function concatenation(pieces: LeafCode['text']): string {
-  const merged: string[] = [];
-  let literal = '';
-  for (const piece of pieces) {
-    if ('text' in piece) {
-      literal += piece.text;
-      continue;
-    }
-    if (literal !== '') merged.push(JSON.stringify(literal));
-    literal = '';
-    merged.push(piece.code);
-  }
-  if (literal !== '') merged.push(JSON.stringify(literal));
-  return merged.join(' + ');
 }

@@ -14,7 +14,7 @@ import { finish } from '../../src/slices';
 /** Plain data in, text out: no subgraphs. What the writer writes must be what completion answers, or nothing. */
 const schema = buildSchema(`
   type Query {
-    text: String  must: String!  key: ID  int: Int  float: Float  flag: Boolean  size: Kind  json: JSON
+    text: String  must: String!  key: ID  int: Int  float: Float  flag: Boolean  on: Boolean  flags: [Boolean]  size: Kind  json: JSON
     list: [Int!]  lists: [[String]]  user: User  users: [User!]!  media: Media  any: [Any]
   }
   enum Kind { BIG SMALL }
@@ -86,6 +86,15 @@ describe('the response writer', () => {
     const data = { ...clean, text: null, int: undefined, size: null, json: null, user: null, media: null };
     expect(write?.(data)).toBe(JSON.stringify(complete(data).data));
     expect(write?.(data, { isPlain: true })).toBe(write?.(data));
+  });
+
+  it.each([
+    { flag: true, on: false, flags: [true, false, null], int: 1 },
+    { flag: false, on: true, flags: [], int: 1 },
+    { flag: null, on: true, flags: null, int: 1 },
+  ])('writes what is true and what is not, beside one another and among others: %j', (data) => {
+    const { write, complete } = prepare('{ int flag on again: flag flags one: int last: on }');
+    expect(write?.(data)).toBe(JSON.stringify(complete(data).data));
   });
 
   it('writes what stands in several places for each selection', () => {
