@@ -61,7 +61,8 @@ export function mergeObject(
     known ??= new MergedObjects();
     if (!known.add(target, source)) return;
   }
-  for (const key of Object.keys(source)) {
+  // Unlike `Object.keys`, this makes no list. Nothing that data inherits is enumerable.
+  for (const key in source) {
     if (key === '__proto__') continue;
     const value = source[key];
     const existing = readOwn(target, key);

@@ -10,16 +10,19 @@ import { type EntityPart, type EntityTable, malformedEntities } from './entity-l
 import type { Failure } from './failures';
 import { type CompiledFetch, placeErrors, placeGeneralErrors } from './fetch';
 import type { Run, Step } from './program';
-import type { FindSlot } from './representations';
+import type { FindSlot, Missing } from './representations';
 import type { SupergraphTypes } from './supergraph-types';
 
-/** The objects to be completed, the slot of each, and the parts of requests that bring the answers. */
+/** Objects, the slot of each, and the parts of requests that bring the answers. */
 interface Wanted {
   readonly table: EntityTable;
-  readonly targets: DataObject[];
-  readonly slots: number[];
+  readonly objects: readonly DataObject[];
+  /** By object; `noSlot` for those that are not asked about. */
+  readonly slots: readonly number[];
   readonly parts: EntityPart[];
 }
+
+const noSlot = -1;
 
 /** What an entity fetch is made of. */
 export interface EntityStepOptions {
@@ -39,12 +42,14 @@ export function entityStep(options: EntityStepOptions): Step {
   return async (run) => {
     const groups = collectWanted(options, run);
     for (const { parts } of groups) for (const part of parts) await part.answered;
-    for (const { table, targets, slots, parts } of groups) {
-      for (let index = 0; index < targets.length; index++) {
-        mergeSlot(options, run, table, slots[index] as number, targets[index] as DataObject);
+    for (const { table, objects, slots, parts } of groups) {
+      for (let index = 0; index < objects.length; index++) {
+        const slot = slots[index] as number;
+        if (slot !== noSlot) mergeSlot(options, run, table, slot, objects[index] as DataObject);
       }
       for (const part of parts) {
         const general = part.answer?.kind === 'entities' ? part.answer.errors?.get(undefined) : undefined;
+        const targets = general ? objects.filter((_object, index) => slots[index] !== noSlot) : [];
         if (general) placeGeneralErrors(fetch, run.failures, targets, general);
       }
     }
@@ -60,30 +65,32 @@ function collectWanted({ fetch, path, find, types, context }: EntityStepOptions,
 function want(fetch: CompiledFetch, objects: readonly DataObject[], find: FindSlot, run: Run): Wanted {
   run.context.trail?.wants(fetch.subgraph, objects.length);
   const table = run.entities.tableOf(fetch);
-  const wanted: Wanted = { table, targets: [], slots: [], parts: [] };
+  const slots: number[] = [];
+  const parts: EntityPart[] = [];
   let lastPart: EntityPart | undefined;
-  for (const target of objects) {
-    const slot = find(target, table.slots);
-    if (slot === undefined) continue;
+  for (const object of objects) {
+    const slot = find(object, table.slots);
     if (typeof slot === 'number') {
-      wanted.targets.push(target);
-      wanted.slots.push(slot);
+      slots.push(slot);
       const part = table.partOf(slot);
-      if (part !== lastPart && !wanted.parts.includes(part)) wanted.parts.push(part);
+      if (part !== lastPart && !parts.includes(part)) parts.push(part);
       lastPart = part;
-      continue;
-    }
-    // What is missing because of a failure fails what depends on it, for the same reason.
-    const value = readOwn(slot.container, slot.key);
-    const [cause] = run.failures.explain(slot.container, slot.key, value) ?? [];
-    // Beside each other in one object, it is told where it happened.
-    const origin = slot.container === target && !cause?.isConsequence ? cause?.path : 'elsewhere';
-    if (cause) run.failures.placeAtMissing(target, fetch.expected, cause.failure, origin);
-    else if (value === undefined) {
-      run.failures.placeAtMissing(target, fetch.expected, unidentified(fetch.subgraph));
+    } else {
+      slots.push(noSlot);
+      if (slot) placeMissing(fetch, object, slot, run);
     }
   }
-  return wanted;
+  return { table, objects, slots, parts };
+}
+
+/** What is missing because of a failure fails what depends on it, for the same reason. */
+function placeMissing(fetch: CompiledFetch, object: DataObject, { container, key }: Missing, { failures }: Run): void {
+  const value = readOwn(container, key);
+  const [cause] = failures.explain(container, key, value) ?? [];
+  // Beside each other in one object, it is told where it happened.
+  const origin = container === object ? cause?.path : 'elsewhere';
+  if (cause) failures.placeAtMissing(object, fetch.expected, cause.failure, origin);
+  else if (value === undefined) failures.placeAtMissing(object, fetch.expected, unidentified(fetch.subgraph));
 }
 
 function unidentified(subgraph: string): Failure {

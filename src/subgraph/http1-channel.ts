@@ -139,9 +139,15 @@ export class Http1Channel implements Channel, Http1Listener {
     this.#parser.begin();
     running.handler.onSent(() => this.#fail('ABORTED'));
     if (running !== this.#running) return;
-    const { bytes } = running;
-    if (typeof bytes.data === 'string') socket.write(bytes.data, bytes.encoding);
-    else socket.write(bytes.data);
+    const { head, body, encoding } = running.bytes;
+    if (body === undefined) {
+      socket.write(head, encoding);
+      return;
+    }
+    socket.cork();
+    socket.write(head, 'latin1');
+    socket.write(body, encoding);
+    socket.uncork();
   }
 
   #read(socket: Socket, length: number, buffer: Uint8Array): boolean {
@@ -190,11 +196,17 @@ export class Http1Channel implements Channel, Http1Listener {
 }
 
 interface RequestBytes {
-  readonly data: string | Buffer;
+  /** With the body in one piece, where `body` is absent. */
+  readonly head: string;
+  readonly body: string | undefined;
+  /** Of the last piece. */
   readonly encoding: 'latin1' | 'utf8';
 }
 
-/** Head and body in one, so that one write sends them; undefined for a header that would split the request. */
+/** Up to here one piece is cheaper to write than two; beyond, the text that they are joined to is what costs. */
+const maxJoinedLength = 8_192;
+
+/** What one write sends; undefined for a header that would split the request. */
 function requestBytes(
   { path, headers, body, method = 'POST' }: OutgoingRequest,
   host: string,
@@ -213,7 +225,8 @@ function requestBytes(
     head += `${name}: ${value}\r\n`;
   }
   head += '\r\n';
-  if (isPlain) return { data: head + body, encoding: length === body.length ? 'latin1' : 'utf8' };
+  const encoding = length === body.length ? 'latin1' : 'utf8';
   // Headers are Latin-1, whatever the body is.
-  return { data: Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body)]), encoding: 'utf8' };
+  if (isPlain && body.length <= maxJoinedLength) return { head: head + body, body: undefined, encoding };
+  return { head, body, encoding };
 }
