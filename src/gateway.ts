@@ -285,7 +285,8 @@ class Supergate implements Gateway {
   }
 
   invalidate(tags: readonly string[]): Promise<void> {
-    return this.responses?.invalidate(tags) ?? Promise.resolve();
+    const meant = this.current?.caching?.policies.meantBy(tags) ?? tags;
+    return this.responses?.invalidate(meant) ?? Promise.resolve();
   }
 
   get redisStatus(): 'up' | 'down' | undefined {

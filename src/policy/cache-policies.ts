@@ -19,6 +19,7 @@ import type { SlicedWork } from '../slices';
 import type { PolicySubject } from './admission';
 import { argumentValue } from './argument-values';
 import { type CacheHint, readCacheHints } from './cache-declarations';
+import { type DeclaredTags, readDeclaredTags } from './cache-tag-declarations';
 import { type AnswerTags, readEntityKeys, tagsOfOperation } from './cache-tags';
 import type { AnswerVarying } from './cache-varying';
 import { UnenforceableError } from './links';
@@ -33,6 +34,8 @@ export interface CachePolicy {
   /** Answers are of whoever asks. */
   readonly isPrivate: boolean;
   readonly tags: AnswerTags;
+  /** What its root fields declare, for these values of the variables (coerced). */
+  declared(variables: Readonly<Record<string, unknown>>): readonly string[];
 }
 
 /** What a mutation makes old. */
@@ -48,6 +51,8 @@ export type KnownPolicy = CachePolicy | Invalidation | 'none';
 
 export interface CachePolicies {
   readonly varying: AnswerVarying;
+  /** Tags as operators and the configuration give them, and those that they stand for. */
+  meantBy(tags: readonly string[]): readonly string[];
   /** Once for each operation; later for a long one, which is read in slices. */
   of(operation: Operation): KnownPolicy | Promise<KnownPolicy>;
 }
@@ -84,23 +89,29 @@ export function createCachePolicies(subject: CacheSubject, options: CachePolicie
     throw new UnenforceableError(problems.map(({ coordinate, message }) => `${coordinate}: ${message}`).join('\n'));
   }
   if (hints.size === 0 && options.defaultMaxAgeMs === 0) return undefined;
-  return new OperationPolicies(subject, new HintTable(hints, subject.apiSchema, options.defaultMaxAgeMs), options);
+  const keys = readEntityKeys(subject.supergraph);
+  const declared = readDeclaredTags(subject.supergraph, keys);
+  if (declared.problems.length > 0) throw new UnenforceableError(declared.problems.join('\n'));
+  const table = new HintTable(hints, subject.apiSchema, options.defaultMaxAgeMs);
+  return new OperationPolicies(subject, table, keys, declared, options);
 }
 
 class OperationPolicies implements CachePolicies {
   private readonly known = new WeakMap<Operation, KnownPolicy>();
   private readonly reading = new WeakMap<Operation, Promise<KnownPolicy>>();
-  private readonly keys: ReadonlyMap<string, string>;
 
   readonly varying: AnswerVarying;
+  readonly meantBy: CachePolicies['meantBy'];
 
   constructor(
     private readonly subject: CacheSubject,
     private readonly table: HintTable,
+    private readonly keys: ReadonlyMap<string, string>,
+    private readonly declared: DeclaredTags,
     private readonly options: CachePoliciesOptions,
   ) {
     this.varying = options.varying;
-    this.keys = readEntityKeys(subject.supergraph);
+    this.meantBy = declared.meantBy;
   }
 
   of(operation: Operation): KnownPolicy | Promise<KnownPolicy> {
@@ -142,6 +153,7 @@ class OperationPolicies implements CachePolicies {
       maxAgeMs,
       isPrivate: isPrivate || isProtected(operation),
       tags,
+      declared: tagsOfRootFields(occurrences, ({ coordinate }) => this.declared.fields.get(coordinate) ?? []),
     };
   }
 
@@ -150,19 +162,25 @@ class OperationPolicies implements CachePolicies {
     const { invalidateByMutations, invalidations } = this.options;
     const occurrences = yield* facts.read(operation);
     const tags = invalidateByMutations ? yield* tagsOfOperation(occurrences, this.keys, apiSchema) : undefined;
-    const configured = occurrences.filter(({ parent, field }) => !parent && Object.hasOwn(invalidations, field.name));
-    if (!tags && configured.length === 0) return undefined;
-    return {
-      kind: 'mutation',
-      tags,
-      configured: (variables) =>
-        configured
-          .filter((occurrence) => isAsked(occurrence, variables))
-          .flatMap((occurrence) =>
-            (invalidations[occurrence.field.name] ?? []).map((tag) => fillIn(tag, occurrence, variables)),
-          ),
-    };
+    const isConfigured = occurrences.some(({ parent, field }) => !parent && Object.hasOwn(invalidations, field.name));
+    if (!tags && !isConfigured) return undefined;
+    const configured = tagsOfRootFields(occurrences, ({ field }) =>
+      Object.hasOwn(invalidations, field.name) ? (invalidations[field.name] ?? []) : [],
+    );
+    return { kind: 'mutation', tags, configured: (variables) => this.meantBy(configured(variables)) };
   }
+}
+
+/** The tags of the root fields that are asked, with the values of their arguments. */
+function tagsOfRootFields(
+  occurrences: readonly FieldOccurrence[],
+  formatsOf: (occurrence: FieldOccurrence) => readonly string[],
+): (variables: Readonly<Record<string, unknown>>) => readonly string[] {
+  const tagged = occurrences.filter((occurrence) => !occurrence.parent && formatsOf(occurrence).length > 0);
+  return (variables) =>
+    tagged
+      .filter((occurrence) => isAsked(occurrence, variables))
+      .flatMap((occurrence) => formatsOf(occurrence).map((format) => fillIn(format, occurrence, variables)));
 }
 
 function digestOf({ node, fragments }: Operation): string {

@@ -224,19 +224,25 @@ export class ResponseCache {
     try {
       const { kept } = await made;
       // What a subgraph says of its answer, it says to whoever asked.
-      if (kept && look && !(kept.isPrivate && !asked.policy.isPrivate)) this.keep(key, asked.policy, kept, look.at);
+      if (kept && look && !(kept.isPrivate && !asked.policy.isPrivate)) this.keep(key, asked, kept, look.at);
       return await made;
     } finally {
       if (this.flights.get(key) === flight) this.flights.delete(key);
     }
   }
 
-  private keep(key: string, { tags }: CachePolicy, kept: KeptAnswer, at: number): void {
+  private keep(
+    key: string,
+    { policy: { tags, declared }, variables }: AskedAnswer,
+    kept: KeptAnswer,
+    at: number,
+  ): void {
     const { maxAnswerBytes, staleWhileRevalidateMs, staleIfErrorMs } = this.settings;
     if (Buffer.byteLength(kept.body) > maxAnswerBytes) return;
     const data = tags.known.length > 0 ? (JSON.parse(kept.body) as { data: unknown }).data : undefined;
     const lifetimeMs = this.keptMs(kept) + Math.max(staleWhileRevalidateMs, staleIfErrorMs);
-    this.store?.write(key, kept, { tags: tagsOfAnswer(tags, data), at, lifetimeMs });
+    const all = [...tagsOfAnswer(tags, data), ...declared(variables.coerced)];
+    this.store?.write(key, kept, { tags: all, at, lifetimeMs });
   }
 
   private keptMs({ maxAgeMs }: KeptAnswer): number {

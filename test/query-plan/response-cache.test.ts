@@ -70,6 +70,7 @@ function setUp(options: { staleWhileRevalidateMs?: number; staleIfErrorMs?: numb
         maxAgeMs: 10_000,
         isPrivate: false,
         tags: { types: ['Post'], unknown: [], known: [{ path: ['post'], type: 'Post', key: 'id' }] },
+        declared: () => [],
       },
       varying,
       scope: 'g1',
