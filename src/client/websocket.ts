@@ -180,7 +180,7 @@ class Sockets implements WebSocketDoor {
       // Who does not read the answers gets none (RFC 6455 section 5.5.3 wants the last one alone).
       if (stream.writableLength < maxPongBytes) socket.pong(data);
     });
-    // `ws` has closed it with the code of the mistake (1002, 1007, 1009).
+    // `ws` has closed it with the code of the mistake (1002, 1007, 1008, 1009).
     socket.on('error', () => {});
     socket.on('close', (code) => {
       connection.closed();

@@ -368,5 +368,6 @@ export function createMetrics(): Metrics {
 
 /** RFC 6455, section 7.4.1, and graphql-transport-ws: clients may send any. */
 const knownCloseCodes: ReadonlySet<number> = new Set([
-  1000, 1001, 1002, 1003, 1005, 1006, 1007, 1009, 1011, 1012, 1013, 4400, 4401, 4403, 4406, 4408, 4409, 4429, 4500,
+  1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1011, 1012, 1013, 4400, 4401, 4403, 4406, 4408, 4409, 4429,
+  4500,
 ]);
