@@ -16,8 +16,9 @@ import { headersSchema } from './config/headers';
 import { hooksSchema } from './config/hooks';
 import { limitsSchema, sharingSchema, timeoutsSchema } from './config/operations';
 import { overloadSchema } from './config/overload';
-import { plannerSchema, redisSchema } from './config/planner';
+import { plannerSchema } from './config/planner';
 import { rateLimitsSchema } from './config/rate-limits';
+import { redisSchema } from './config/redis';
 import { restSchema } from './config/rest';
 import { serverSchema } from './config/server';
 import { subgraphsSchema } from './config/subgraphs';
@@ -230,8 +231,10 @@ interface TlsOwner {
 
 /** Paths in the file are relative to the file, not to where the process was started: made absolute in place. */
 function resolvePaths(value: unknown, directory: string): void {
-  const { authentication, supergraph, rest, trustedDocuments, subgraphs, telemetry, server, hooks } = (value ?? {}) as {
+  const { authentication, supergraph, rest, trustedDocuments, subgraphs, telemetry, server, redis, hooks } = (value ??
+    {}) as {
     server?: TlsOwner | null;
+    redis?: TlsOwner | null;
     hooks?: { module?: unknown } | null;
     telemetry?: { usage?: { file?: unknown } | null } | null;
     authentication?: { issuers?: unknown; apiKeys?: unknown } | null;
@@ -253,7 +256,7 @@ function resolvePaths(value: unknown, directory: string): void {
     trustedDocuments.files = trustedDocuments.files.map((file: unknown) =>
       typeof file === 'string' ? resolve(directory, file) : file,
     );
-  for (const owner of [server, subgraphs?.defaults, ...Object.values(subgraphs?.overrides ?? {})]) {
+  for (const owner of [server, redis, subgraphs?.defaults, ...Object.values(subgraphs?.overrides ?? {})]) {
     const { tls } = owner ?? {};
     for (const key of ['caFile', 'certFile', 'keyFile']) {
       const path = tls?.[key];

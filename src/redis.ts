@@ -1,13 +1,13 @@
 /**
  * The connection to Redis, for what several gateways share: query plans, counters of rate limits. Clock: per process.
- * Redis is never needed: one that is down, frozen, full or slow is as good as none, and told to the log once.
- * The only file that knows ioredis. Nothing here rejects, or waits longer than it is told.
+ * Redis is never needed: one that is down, frozen, full or slow is as good as none, and told to the log once. Of a Redis
+ * Cluster each node is judged for itself. Nothing here rejects, or waits longer than it is told.
  */
-import { Redis } from 'ioredis';
+import { openRedisClient, type RedisAddressConfig, type RedisClient } from './redis-client';
 import type { Log } from './telemetry/log';
 
 export interface RedisConnection {
-  /** Whether it answers, as far as is known without asking. */
+  /** Whether it answers, all of its nodes, as far as is known without asking. */
   isUp(): boolean;
   /** The value of a key; undefined when there is none, and when Redis does not answer in time. */
   get(key: string): Promise<string | undefined>;
@@ -15,137 +15,124 @@ export interface RedisConnection {
   set(key: string, value: string, lifetimeMs: number): void;
   /**
    * A Lua script, to be called with keys and values: one round trip, once Redis knows it. Undefined for everything that
-   * is not an answer in time.
+   * is not an answer in time. The keys have equal `{braces}`, as what else the script reads: a cluster has them together.
    */
   script(lua: string): (keys: readonly string[], values: readonly string[]) => Promise<unknown>;
   close(): Promise<void>;
 }
 
-export interface RedisOptions {
-  /** `redis://` or, for TLS, `rediss://`; with user, password and database. */
-  readonly url: string;
+export interface RedisOptions extends RedisAddressConfig {
   /** Time for one answer. */
   readonly timeoutMs: number;
   readonly log: Log;
 }
 
-const connectTimeoutMs = 1_500;
-const maxReconnectDelayMs = 500;
-/** A connection on which nothing comes back for so long is given up. */
-const silenceMs = 2_000;
 /** After an answer that came too late, nobody waits in vain: Redis is asked so often whether it answers again. */
 const probeMs = 100;
 
-/** Begins to connect, and goes on trying until it is closed. */
+/** Begins to connect, and goes on trying until it is closed. Throws an `Error` for files of `tls` that cannot be used. */
 export function openRedis(options: RedisOptions): RedisConnection {
   return new GuardedRedis(options);
 }
 
-/** What Redis may fail at, each on its own: a full one still answers reads. */
+/** What a node may fail at, each on its own: a full one still answers reads. */
 type Duty = 'connection' | 'answers' | 'reads' | 'writes' | 'scripts';
 
 class GuardedRedis implements RedisConnection {
-  private readonly client: Redis;
-  private readonly troubles = new Set<Duty>();
+  private readonly client: RedisClient;
+  /** By node. */
+  private readonly troubles = new Map<string, Set<Duty>>();
+  private readonly probed = new Set<string>();
   private readonly patience: Patience;
-  private isProbing = false;
   private isClosed = false;
-  private scripts = 0;
-  private lastError = 'it closed the connection';
 
   constructor(private readonly options: RedisOptions) {
-    const client = new Redis(options.url, {
-      connectTimeout: connectTimeoutMs,
-      socketTimeout: silenceMs,
-      retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), maxReconnectDelayMs),
-      // What cannot be sent now is not sent later.
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: 0,
-      disableClientInfo: true,
-    });
-    this.client = client;
     this.patience = new Patience(options.timeoutMs);
-    client.on('error', (error: Error) => {
-      this.lastError = error.message;
-    });
-    client.on('close', () => this.failed('connection', this.lastError));
-    client.on('ready', () => {
-      this.lastError = 'it closed the connection';
-      this.succeeded('connection');
-      this.succeeded('answers');
+    this.client = openRedisClient(options, {
+      lost: (node, reason) => this.failed(node, 'connection', reason),
+      found: (node) => {
+        this.succeeded(node, 'connection');
+        this.succeeded(node, 'answers');
+      },
+      nodes: (names) => {
+        for (const [node, duties] of this.troubles) {
+          if (!names.has(node)) for (const duty of duties) this.succeeded(node, duty);
+        }
+      },
     });
   }
 
   isUp(): boolean {
-    return this.client.status === 'ready' && this.troubles.size === 0;
+    return this.troubles.size === 0 && this.client.isReady();
   }
 
   async get(key: string): Promise<string | undefined> {
-    const value = await this.run('reads', (client) => client.get(key));
+    const value = await this.run('reads', key, () => this.client.get(key));
     return value ?? undefined;
   }
 
   set(key: string, value: string, lifetimeMs: number): void {
-    void this.run('writes', (client) => client.set(key, value, 'PX', Math.ceil(lifetimeMs)));
+    void this.run('writes', key, () => this.client.set(key, value, lifetimeMs));
   }
 
   script(lua: string): (keys: readonly string[], values: readonly string[]) => Promise<unknown> {
-    this.scripts += 1;
-    const name = `script${this.scripts}`;
-    this.client.defineCommand(name, { lua });
-    type Defined = Record<string, (keys: number, ...words: string[]) => Promise<unknown>>;
-    const call = (client: Redis, words: string[], keys: number) =>
-      (client as unknown as Defined)[name]?.(keys, ...words) ?? Promise.resolve();
-    return (keys, values) => this.run('scripts', (client) => call(client, [...keys, ...values], keys.length));
+    const call = this.client.script(lua);
+    return (keys, values) => this.run('scripts', keys[0] ?? '', () => call(keys, values));
   }
 
   async close(): Promise<void> {
     this.isClosed = true;
-    this.client.removeAllListeners('close');
-    this.client.disconnect();
+    this.client.close();
   }
 
   /** Undefined for everything that is not an answer in time. */
-  private async run<T>(duty: Duty, command: (client: Redis) => Promise<T>): Promise<T | undefined> {
-    const { client } = this;
-    if (client.status !== 'ready' || this.troubles.has('answers')) return undefined;
+  private async run<T>(duty: Duty, key: string, command: () => Promise<T>): Promise<T | undefined> {
+    const node = this.client.nodeOf(key);
+    if (node === undefined || this.hasFailed(node, 'answers')) return undefined;
     try {
-      const answer = await this.patience.wait(command(client));
+      const answer = await this.patience.wait(command());
       if (answer === late) {
-        this.failed('answers', `none within ${this.options.timeoutMs} ms`);
-        void this.probe();
+        this.failed(node, 'answers', `none within ${this.options.timeoutMs} ms`);
+        void this.probe(node, key);
         return undefined;
       }
-      this.succeeded(duty);
+      this.succeeded(node, duty);
       return answer;
     } catch (error) {
       // A lost connection is told as such.
-      if (client.status === 'ready') this.failed(duty, error instanceof Error ? error.message : String(error));
+      if (this.client.nodeOf(key) === node)
+        this.failed(node, duty, error instanceof Error ? error.message : String(error));
       return undefined;
     }
   }
 
   /** Asks until an answer comes in time; a new connection ends it as well. */
-  private async probe(): Promise<void> {
-    if (this.isProbing) return;
-    this.isProbing = true;
-    while (this.troubles.has('answers') && !this.isClosed) {
-      const answer = await this.patience.wait(this.client.ping()).catch(() => late);
-      if (answer !== late) this.succeeded('answers');
+  private async probe(node: string, key: string): Promise<void> {
+    if (this.probed.has(node)) return;
+    this.probed.add(node);
+    while (this.hasFailed(node, 'answers') && !this.isClosed) {
+      const answer = await this.patience.wait(this.client.ping(key)).catch(() => late);
+      if (answer !== late) this.succeeded(node, 'answers');
       else await new Promise((resolve) => setTimeout(resolve, probeMs).unref());
     }
-    this.isProbing = false;
+    this.probed.delete(node);
   }
 
-  private failed(duty: Duty, reason: string): void {
-    if (this.troubles.has(duty)) return;
-    this.troubles.add(duty);
-    this.options.log.warn({ duty, reason }, 'Redis fails: the gateway goes on without it');
+  private hasFailed(node: string, duty: Duty): boolean {
+    return this.troubles.get(node)?.has(duty) ?? false;
   }
 
-  private succeeded(duty: Duty): void {
-    if (this.troubles.delete(duty)) this.options.log.info({ duty }, 'Redis works again');
+  private failed(node: string, duty: Duty, reason: string): void {
+    if (this.hasFailed(node, duty) || this.isClosed) return;
+    this.troubles.set(node, (this.troubles.get(node) ?? new Set()).add(duty));
+    this.options.log.warn({ node, duty, reason }, 'Redis fails: the gateway goes on without it');
+  }
+
+  private succeeded(node: string, duty: Duty): void {
+    const duties = this.troubles.get(node);
+    if (!duties?.delete(duty)) return;
+    if (duties.size === 0) this.troubles.delete(node);
+    this.options.log.info({ node, duty }, 'Redis works again');
   }
 }
 

@@ -5,7 +5,16 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 const root = resolve(__dirname, '..');
 const source = join(root, 'src');
 const stages = ['client', 'context', 'operation', 'policy', 'query-plan', 'subgraph', 'supergraph'];
-const floor = ['config', 'config.ts', 'errors.ts', 'file-changes.ts', 'redis.ts', 'slices.ts', 'telemetry'];
+const floor = [
+  'config',
+  'config.ts',
+  'errors.ts',
+  'file-changes.ts',
+  'redis.ts',
+  'redis-client.ts',
+  'slices.ts',
+  'telemetry',
+];
 const joints = [
   'admin-routes.ts',
   'analyze.ts',

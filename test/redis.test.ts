@@ -1,5 +1,8 @@
 import { openRedis, type RedisConnection } from '../src/redis';
-import { describeWithRedis, startTestRedis, type TestRedis } from './support/redis';
+import { silentLog } from '../src/telemetry/log';
+import { freePort } from '../subgraphs/shared/embedded-postgres';
+import { createAuthority } from './support/certificates';
+import { describeWithRedis, startOwnRedis, startTestRedis, type TestRedis } from './support/redis';
 import { startTcpProxy, type TcpProxy } from './support/tcp-proxy';
 
 /**
@@ -156,6 +159,43 @@ describeWithRedis('the connection to Redis', () => {
     } finally {
       await client.config('SET', 'maxmemory', '0');
       client.disconnect();
+    }
+  });
+});
+
+describeWithRedis('the connection to Redis over TLS', () => {
+  it('knows the authority that it is told, shows a certificate and a password, and talks to nobody else', async () => {
+    const authority = createAuthority();
+    const { certFile, keyFile } = authority.issue('redis');
+    const tlsPort = await freePort();
+    const server = await startOwnRedis(undefined, [
+      ...['--tls-port', String(tlsPort), '--tls-cert-file', certFile, '--tls-key-file', keyFile],
+      ...['--tls-ca-cert-file', authority.caFile, '--tls-auth-clients', 'yes', '--requirepass', 'sesame'],
+    ]);
+    const client = authority.issue('client');
+    const tls = { caFile: authority.caFile, ...client, minVersion: 'TLSv1.2' as const };
+    const url = `rediss://127.0.0.1:${tlsPort}`;
+    const reasons: string[] = [];
+    const warn = (fields: object) => void reasons.push((fields as { reason: string }).reason);
+    const open = (options: Partial<Parameters<typeof openRedis>[0]>) =>
+      openRedis({ url, timeoutMs: 5_000, log: { ...silentLog, warn }, ...options });
+    const trusted = open({ tls, password: 'sesame' });
+    const strangers = [open({ tls }), open({ password: 'sesame' }), open({ url: url.replace('rediss', 'redis') })];
+    try {
+      while (!trusted.isUp()) await new Promise((resolve) => setTimeout(resolve, 10));
+      trusted.set('known', 'value', 60_000);
+      expect(await trusted.get('known')).toBe('value');
+      while (reasons.length < strangers.length) await new Promise((resolve) => setTimeout(resolve, 10));
+      for (const stranger of strangers) {
+        expect(stranger.isUp()).toBe(false);
+        expect(await stranger.get('known')).toBeUndefined();
+      }
+      expect(reasons.join()).toMatch(/certificate/);
+      expect(reasons.join()).not.toContain('sesame');
+    } finally {
+      await Promise.all([trusted, ...strangers].map((connection) => connection.close()));
+      await server.close();
+      authority.remove();
     }
   });
 });

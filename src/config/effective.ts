@@ -66,16 +66,13 @@ function sourceOf(path: Path, origin: Origin): string {
 }
 
 const hiddenText = '(hidden)';
+/** Also where several hosts follow, which no `URL` is. */
+const credentialsOfUrl = /^([a-z][a-z\d+.-]*:\/\/)[^/?#]*@/i;
 
 /** The value as it may be shown: no secret, and no password of a URL (`redis://user:password@host`). */
 export function shownValue({ value, isSecret }: Setting): unknown {
   if (isSecret) return hiddenText;
-  if (typeof value !== 'string' || !URL.canParse(value)) return value;
-  const url = new URL(value);
-  if (url.password === '' && url.username === '') return value;
-  url.username = '';
-  url.password = '';
-  return url.href.replace('//', `//${hiddenText}@`);
+  return typeof value === 'string' ? value.replace(credentialsOfUrl, `$1${hiddenText}@`) : value;
 }
 
 export interface SettingsChange {

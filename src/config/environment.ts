@@ -16,6 +16,8 @@ const variables: Readonly<Record<string, readonly string[]>> = {
   PORT: ['server', 'port'],
   LOG_LEVEL: ['telemetry', 'logLevel'],
   REDIS_URL: ['redis', 'url'],
+  REDIS_CLUSTER: ['redis', 'cluster'],
+  REDIS_PASSWORD: ['redis', 'password'],
   SUPERGATE_TRUSTED_PROXIES: ['server', 'trustedProxies'],
   SUPERGATE_ZONE: ['subgraphs', 'zone'],
   SUPERGATE_IDENTITY_SECRET: ['subgraphIdentity', 'secret'],

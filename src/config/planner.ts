@@ -1,5 +1,5 @@
 /**
- * The `planner` and `redis` sections: query plans and where they are shared.
+ * The `planner` section: query plans.
  */
 import { z } from 'zod';
 import { count, milliseconds } from './values';
@@ -27,10 +27,3 @@ export const plannerSchema = z
     warmTimeoutMs: milliseconds().default(10_000).describe('Time for that; the others are planned when asked.'),
   })
   .prefault({});
-
-export const redisSchema = z.strictObject({
-  url: z
-    .url({ protocol: /^rediss?$/, error: 'expected a redis or rediss URL' })
-    .describe('`redis://host:port`, `rediss://` for TLS; with user, password and database where needed.'),
-  timeoutMs: milliseconds().default(100).describe('Time for one answer; without it the gateway goes on alone.'),
-});

@@ -1,5 +1,5 @@
 /**
- * The `tls` sections: certificates of subgraphs and for subgraphs, and the gateway's own. Files are read here, so that
+ * The `tls` sections: certificates of subgraphs, of Redis and for them, and the gateway's own. Files are read here, so that
  * what is wrong with one is told at the start, by its path in the configuration. Clock: per start, per generation.
  */
 import { readFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { text } from './values';
 const minVersion = () => z.enum(['TLSv1.2', 'TLSv1.3']).describe('No older version of TLS is spoken.');
 const file = () => text();
 
-/** For the connections to a subgraph. */
+/** For the connections to a subgraph, or to Redis. */
 export const subgraphTlsSchema = z
   .strictObject({
     caFile: file()
@@ -18,9 +18,7 @@ export const subgraphTlsSchema = z
       .describe("PEM of the authorities to trust instead of the system's; the path is relative to this file."),
     certFile: file().optional().describe('PEM of the certificate by which the gateway shows who it is.'),
     keyFile: file().optional().describe('PEM of its key.'),
-    serverName: text()
-      .optional()
-      .describe("Asked for, and looked for in the subgraph's certificate, instead of the host."),
+    serverName: text().optional().describe('Asked for, and looked for in the certificate, instead of the host.'),
     minVersion: minVersion().default('TLSv1.2'),
   })
   .refine(({ certFile, keyFile }) => (certFile === undefined) === (keyFile === undefined), {
@@ -107,6 +105,7 @@ function checkUsable({ servername: _name, ...settings }: TlsSettings, files: rea
 }
 
 interface TlsConfig {
+  readonly redis?: { readonly tls?: SubgraphTlsFiles | undefined } | undefined;
   readonly server: { readonly tls?: ServerTls | undefined };
   readonly subgraphs: {
     readonly defaults: { readonly tls?: SubgraphTlsFiles | undefined };
@@ -117,17 +116,19 @@ interface TlsConfig {
 /** What is wrong with the files, by the place in the configuration that names them. */
 export function tlsProblems({
   server,
+  redis,
   subgraphs,
 }: TlsConfig): readonly { readonly path: readonly string[]; readonly message: string }[] {
   const own = server.tls;
-  const ofSubgraphs = [
-    { path: ['defaults'], tls: subgraphs.defaults.tls },
-    ...Object.entries(subgraphs.overrides).map(([name, { tls }]) => ({ path: ['overrides', name], tls })),
+  const ofOthers = [
+    { path: ['redis'], tls: redis?.tls },
+    { path: ['subgraphs', 'defaults'], tls: subgraphs.defaults.tls },
+    ...Object.entries(subgraphs.overrides).map(([name, { tls }]) => ({ path: ['subgraphs', 'overrides', name], tls })),
   ];
   const checks = [
     ...(own ? [{ path: ['server', 'tls'], read: (): unknown => readServerTls(own) }] : []),
-    ...ofSubgraphs.flatMap(({ path, tls }) =>
-      tls ? [{ path: ['subgraphs', ...path, 'tls'], read: (): unknown => readSubgraphTls(tls) }] : [],
+    ...ofOthers.flatMap(({ path, tls }) =>
+      tls ? [{ path: [...path, 'tls'], read: (): unknown => readSubgraphTls(tls) }] : [],
     ),
   ];
   return checks.flatMap(({ path, read }) => {

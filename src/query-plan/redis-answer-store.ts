@@ -81,7 +81,8 @@ export class RedisAnswers implements AnswerStore {
     this.runRead = options.scripts.script(readScript);
     this.runWrite = options.scripts.script(writeScript);
     this.runInvalidate = options.scripts.script(invalidateScript);
-    this.prefix = `${options.namespace}:answers:`;
+    // In braces: scripts read what belongs to an answer, so a Redis Cluster must have all of it on one node.
+    this.prefix = `{${options.namespace}:answers}:`;
   }
 
   async read(key: string): Promise<Look | undefined> {

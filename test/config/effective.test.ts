@@ -84,6 +84,9 @@ describe('the settings of a configuration', () => {
     ])
       expect(settings.get(path)?.value).toBe('(hidden)');
     expect(settings.get('redis.url')?.value).toBe('redis://(hidden)@redis:6379');
+    const ofCluster = settingsOf('redis: { url: "rediss://me:pass@a:7000,b:7001", tls: {} }');
+    expect(ofCluster.get('redis.url')?.value).toBe('rediss://(hidden)@a:7000,b:7001');
+    expect(settingsOf('redis: { url: "redis://a", password: pass }').get('redis.password')?.value).toBe('(hidden)');
   });
 });
 

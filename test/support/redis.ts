@@ -43,8 +43,10 @@ export async function startTestRedis(): Promise<TestRedis> {
   return startOwnRedis();
 }
 
+export type OwnRedis = TestRedis & { readonly process: ChildProcess };
+
 /** One that the test may stop, kill and start again: at the port of an earlier one, if need be. */
-export async function startOwnRedis(givenPort?: number): Promise<TestRedis & { readonly process: ChildProcess }> {
+export async function startOwnRedis(givenPort?: number, moreFlags: readonly string[] = []): Promise<OwnRedis> {
   const port = givenPort ?? (await freePort());
   const flags = [
     '--port',
@@ -57,6 +59,7 @@ export async function startOwnRedis(givenPort?: number): Promise<TestRedis & { r
     'no',
     '--daemonize',
     'no',
+    ...moreFlags,
   ];
   const server = spawn('redis-server', flags, { stdio: 'ignore' });
   const ended = once(server, 'exit');
