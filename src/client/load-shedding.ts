@@ -44,16 +44,18 @@ export const retryAfterSeconds = 1;
 const sampleMs = 10;
 /** One late turn is a pause of the collector, or one large document. */
 const lateTurns = 3;
+/** Once requests are refused, there is no need to be as sure. */
+const lateTurnsShedding = 2;
 /** Hundreds of requests at once make it late too, and are done a moment later: too much is what does not end, or grows. */
 const lateForLongMs = 2_000;
-const lateMs = 500;
-const manyRequests = 1_000;
+/** More than come at once: while the event loop gets no less late, this is too much. */
+const manyRequests = 600;
 /** How late it may be once requests are refused: those that are let in shall be answered as quickly as ever. */
-const targetMs = 10;
+const targetMs = 5;
 /** So many under way are never too many: it is not they who make it late. */
 const fewRequests = 64;
 /** However late the event loop is, so many are let in: a machine that others keep busy still answers. */
-const minLimit = 16;
+const minLimit = 8;
 const shrink = 0.8;
 const growth = 0.02;
 /** Turns in time, with room to spare, after which nothing is limited any more. */
@@ -67,6 +69,9 @@ export class LoadShedder {
   #late = 0;
   #lateMs = 0;
   #came = 0;
+  /** How late the last sample was (0: in time), and when the next one is due. */
+  #delayMs = 0;
+  #dueAt = 0;
   #calm = 0;
   #stop: () => void;
 
@@ -93,6 +98,7 @@ export class LoadShedder {
 
   /** Whether there is room for another request, or for one with these headers. */
   hasRoom(rawHeaders: readonly string[]): boolean {
+    if (this.#inFlight > fewRequests && this.#isGrowing()) this.#become(fewRequests);
     if (this.#inFlight < this.limit) return true;
     const { header } = this.config.priority;
     return header !== undefined && valuesOf(rawHeaders, header.name).some((value) => header.values.includes(value));
@@ -124,9 +130,9 @@ export class LoadShedder {
   }
 
   #sample(): () => void {
-    const startedAt = this.deps.elapsed();
+    this.#dueAt = this.deps.elapsed() + sampleMs;
     return this.deps.schedule(() => {
-      this.#observe(this.deps.elapsed() - startedAt - sampleMs);
+      this.#observe(this.deps.elapsed() - this.#dueAt);
       this.#stop = this.#sample();
     }, sampleMs);
   }
@@ -137,14 +143,17 @@ export class LoadShedder {
     const isLate = delayMs > (isShedding ? Math.min(targetMs, maxEventLoopDelayMs) : maxEventLoopDelayMs);
     this.#late = isLate ? this.#late + 1 : 0;
     this.#lateMs = isLate ? this.#lateMs + delayMs + sampleMs : 0;
+    this.#delayMs = isLate ? delayMs : 0;
     if (!isLate) this.#came = 0;
     if (isShedding) this.#adjust(isLate);
-    else if (this.#isTooMuch()) this.#become(fewRequests);
+    else if (this.#late >= lateTurns && this.#lateMs >= lateForLongMs && this.#inFlight > fewRequests)
+      this.#become(fewRequests);
   }
 
-  #isTooMuch(): boolean {
-    if (this.#late < lateTurns || this.#inFlight <= fewRequests) return false;
-    return this.#lateMs >= lateForLongMs || (this.#lateMs >= lateMs && this.#came >= manyRequests);
+  /** What came during a pause is worked off in turns that get shorter; what is too much makes each longer than the last. */
+  #isGrowing(): boolean {
+    if (this.#late === 0 || this.#came < manyRequests || this.#limit !== Number.POSITIVE_INFINITY) return false;
+    return this.deps.elapsed() - this.#dueAt > this.#delayMs;
   }
 
   #adjust(isLate: boolean): void {
@@ -153,7 +162,7 @@ export class LoadShedder {
     if (this.#calm >= calmTurns) this.#become(Number.POSITIVE_INFINITY);
     else if (!isLate && isFull) this.#limit += Math.max(1, this.#limit * growth);
     // Until those that are too many have left, nothing is known of the limit that they were too many for.
-    else if (this.#late >= lateTurns && this.#inFlight <= this.#limit)
+    else if (this.#late >= lateTurnsShedding && this.#inFlight <= this.#limit)
       this.#limit = Math.max(minLimit, Math.floor(this.#limit * shrink));
   }
 

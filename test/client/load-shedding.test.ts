@@ -1,6 +1,7 @@
 /** No sockets, no timers: the event loop is as late as each test says, and requests begin and end by hand. */
 import type { RequestScope } from '../../src/client/door';
 import { LoadShedder, type LoadSheddingConfig } from '../../src/client/load-shedding';
+import { percentile, simulateLoop } from './simulated-loop';
 
 const sampleMs = 10;
 
@@ -32,6 +33,10 @@ function setUp(config: Partial<LoadSheddingConfig> = {}) {
       sample();
     }
   };
+  /** The turn that has begun takes so long until now. */
+  const pass = (ms: number) => {
+    time += ms;
+  };
   const ends: (() => void)[] = [];
   /** So many requests come; how many are let in, and stay. */
   const come = (count: number) => {
@@ -43,10 +48,17 @@ function setUp(config: Partial<LoadSheddingConfig> = {}) {
     }
     return admitted;
   };
+  /** A thousand come, and the event loop is later and later. */
+  const overwhelm = (delayMs: number) => {
+    come(1_000);
+    turns(3, delayMs);
+    pass(delayMs + sampleMs + 1);
+    expect(come(1)).toBe(0);
+  };
   const leave = (count: number) => {
     for (const end of ends.splice(0, count)) end();
   };
-  return { shedder, changes, turns, come, leave, refused: () => refused };
+  return { shedder, changes, turns, pass, come, overwhelm, leave, refused: () => refused };
 }
 
 const scope = (tier?: string) => ({ tier }) as unknown as RequestScope;
@@ -82,19 +94,33 @@ describe('load shedding', () => {
   });
 
   it('lets few in at a time when the event loop is late and more come all the time; those that were let in go first', () => {
-    const { shedder, turns, come, leave, changes, refused } = setUp();
-    for (let turn = 0; turn < 8; turn++) {
-      come(125);
+    const { shedder, turns, pass, come, leave, changes, refused } = setUp();
+    for (let turn = 0; turn < 4; turn++) {
+      come(150);
       turns(1, 50);
     }
     expect(changes).toEqual([]);
-    turns(1, 50);
-    expect(shedder.limit).toBe(64);
+    // This turn takes longer than the one before.
+    pass(61);
     expect(come(100)).toBe(0);
+    expect(shedder.limit).toBe(64);
     expect(refused()).toBe(100);
     expect(changes).toEqual([true]);
-    leave(950);
+    leave(550);
     expect(come(100)).toBe(14);
+  });
+
+  it('lets in what came during a pause, for which each turn takes less than the one before', () => {
+    const { pass, turns, come, leave, changes } = setUp();
+    turns(1, 400);
+    for (const tookMs of [300, 200, 100, 50]) {
+      expect(come(700)).toBe(700);
+      pass(tookMs);
+      expect(come(1)).toBe(1);
+      leave(600);
+      turns(1, tookMs);
+    }
+    expect(changes).toEqual([]);
   });
 
   it('does the same for few that are much work, after two seconds', () => {
@@ -107,24 +133,22 @@ describe('load shedding', () => {
   });
 
   it('is stricter about time once it refuses', () => {
-    const { shedder, turns, come, leave } = setUp({ maxEventLoopDelayMs: 50 });
-    come(1_000);
-    turns(9, 60);
+    const { shedder, turns, come, leave, overwhelm } = setUp({ maxEventLoopDelayMs: 50 });
+    overwhelm(60);
     leave(940);
     for (let round = 0; round < 20; round++) {
       come(100);
       turns(1, 5);
     }
     const limit = shedder.limit;
-    expect(limit).toBeGreaterThan(80);
-    turns(3, 15);
+    expect(limit).toBeGreaterThan(70);
+    turns(2, 8);
     expect(shedder.limit).toBe(Math.floor(limit * 0.8));
   });
 
   it('waits for those that are too many to leave, before it makes the limit any lower', () => {
-    const { shedder, turns, come, leave } = setUp();
-    come(1_000);
-    turns(9, 50);
+    const { shedder, turns, come, leave, overwhelm } = setUp();
+    overwhelm(50);
     leave(936);
     for (let round = 0; round < 20; round++) {
       come(200);
@@ -149,14 +173,13 @@ describe('load shedding', () => {
       turns(1, 500);
       leave(500);
     }
-    expect(shedder.limit).toBe(16);
-    expect(come(100)).toBe(16);
+    expect(shedder.limit).toBe(8);
+    expect(come(100)).toBe(8);
   });
 
   it('lets more in as soon as there is time, and everybody once there is time to spare', () => {
-    const { shedder, turns, come, leave, changes } = setUp();
-    come(1_000);
-    turns(9, 50);
+    const { shedder, turns, come, leave, changes, overwhelm } = setUp();
+    overwhelm(50);
     leave(900);
     for (let round = 0; round < 30; round++) {
       come(200);
@@ -209,5 +232,35 @@ describe('load shedding', () => {
     }
     expect(() => shedder.demandPriority(undefined, scope())).toThrow();
     expect(refused()).toBe(3);
+  });
+});
+
+describe('load shedding, in an event loop of its own time', () => {
+  // Milliseconds of the processor for a request: 500 to 10,000 requests a second are what it can do.
+  describe.each([0.1, 0.5, 1, 2])('where a request takes %d ms', (costMs) => {
+    const capacity = 1_000 / costMs;
+
+    it('refuses none at nine tenths of what it can do, nor of 500 at once', () => {
+      for (const share of [0.5, 0.9]) {
+        const figures = simulateLoop([{ perSecond: share * capacity, forMs: 10_000 }], costMs);
+        expect(figures[0]!.refusedMs).toEqual([]);
+      }
+      const quiet = { perSecond: 0.3 * capacity, forMs: 3_000 };
+      const bursts = simulateLoop([quiet, { ...quiet, burst: 500 }, { ...quiet, burst: 500 }], costMs);
+      expect(bursts.flatMap(({ refusedMs }) => refusedMs)).toEqual([]);
+    });
+
+    it('serves as many as it can of three times as many, soon and quickly, and everybody when that is over', () => {
+      const half = { perSecond: 0.5 * capacity, forMs: 3_000 };
+      // More than 600 have to come before it is sure, and those are worked off.
+      const overload = { perSecond: 3 * capacity, forMs: 1_500 + 600 * costMs };
+      const [, first, later, after] = simulateLoop([half, overload, { ...overload, forMs: 5_000 }, half], costMs);
+      expect(percentile(first!.refusedMs, 0.99)).toBeLessThan(900 * costMs + 100);
+      expect(percentile(later!.servedMs, 0.99)).toBeLessThan(50 + 10 * costMs);
+      expect(percentile(later!.refusedMs, 0.99)).toBeLessThan(40);
+      // Refusals cost too: a tenth of the processor and more, where there are thirty a millisecond.
+      expect(later!.servedMs.length).toBeGreaterThan(0.35 * 5 * capacity);
+      expect(after!.refusedMs.length).toBeLessThan(0.02 * after!.servedMs.length);
+    });
   });
 });
