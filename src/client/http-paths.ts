@@ -62,7 +62,7 @@ export function corsOptions({ origins, credentials }: HttpConfig['cors'], hasRes
       'retry-after',
       'ratelimit',
       'ratelimit-policy',
-      ...(hasRest ? ['link', 'idempotency-replayed'] : []),
+      ...(hasRest ? ['link', 'idempotency-replayed', 'x-partial-errors'] : []),
     ],
     maxAge: 600,
     strictPreflight: false,

@@ -547,6 +547,12 @@ describe('a bad REST request', () => {
     expect(statuses).toEqual([200, 201, 201, 404]);
   });
 
+  it('lets pages of known origins read what answers tell beside their data', async () => {
+    const { headers } = await fetch(`${gateway.url}/api/v1/things`, { headers: { origin } });
+    const exposed = headers.get('access-control-expose-headers')?.split(', ');
+    expect(exposed).toEqual(expect.arrayContaining(['link', 'etag', 'idempotency-replayed', 'x-partial-errors']));
+  });
+
   it('with the key of another one is a conflict', async () => {
     const pay = (body: string) =>
       send({ method: 'POST', path: '/things', headers: { ...json, 'idempotency-key': 'k' }, body });
