@@ -316,7 +316,7 @@ class Completion {
     const identity = JSON.stringify([failure.message, path]);
     if (this.reported.has(identity) || this.errors.length >= this.input.maxErrors) return;
     this.reported.add(identity);
-    this.errors.push(new GraphQLError(failure.message, { path, extensions: failure.extensions }));
+    this.errors.push(createError(failure.message, path, failure.extensions));
   }
 
   private fail(message: string): void {
@@ -324,7 +324,18 @@ class Completion {
     const code: ErrorCode = 'INVALID_SUBGRAPH_DATA';
     const serviceName = answererOf(this.input.asked ?? [], this.travelled);
     const extensions = { code, ...(serviceName !== undefined && { serviceName }) };
-    this.errors.push(new GraphQLError(message, { path: [...this.path], extensions }));
+    this.errors.push(createError(message, [...this.path], extensions));
+  }
+}
+
+/** Without a stack: it would tell of this place alone, and cost more than the rest of an answer full of errors. */
+function createError(message: string, path: DataPath | undefined, extensions: Failure['extensions']): GraphQLError {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return new GraphQLError(message, { path, extensions });
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 

@@ -171,3 +171,12 @@ describe('the response writer', () => {
     expect(execFileSync(process.execPath, [...flags, '-e', program], { encoding: 'utf8' })).toBe('undefined\n');
   });
 });
+
+describe('completion', () => {
+  it('captures no stack for an error of an answer, and for others as before', () => {
+    const { errors } = prepare('{ text must }').complete({ text: 1, must: null });
+    expect(errors.length).toBeGreaterThan(0);
+    for (const { stack = '' } of errors) expect(stack).not.toMatch(/\n +at /);
+    expect(new Error('of ours').stack).toMatch(/\n +at /);
+  });
+});
