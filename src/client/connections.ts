@@ -118,6 +118,34 @@ export function createConnections(
   // RFC 9110, section 10.1.1: an expectation that is not known may be ignored. Node answers 417 without a body.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
 
+  const refuse: Connections['refuse'] = (error, socket) => {
+    const { request, response, id: lastId = '' } = passing.get(socket) ?? {};
+    const incomplete = request !== undefined && !request.complete;
+    const answered = incomplete && response?.headersSent === true;
+    // Who fails at TLS cannot read what would be said.
+    const hasNoTls = certificate !== undefined && !passing.has(socket);
+    if (hasNoTls || error.code === 'ECONNRESET' || !socket.writable || answered) {
+      socket.destroy();
+      return;
+    }
+    const refusal = toRefusal(error);
+    if (incomplete && response !== undefined) refused.set(response, refusal.code);
+    onRefusal(refusal.code);
+    const id = incomplete ? lastId : randomUUID();
+    // Who sent one request before speaks the same language still.
+    const url = incomplete ? request.url : (urlIn(error.rawPacket) ?? request?.url);
+    endWith(socket, answerRefusal(refusal, url, { id, log: silentLog }), id);
+  };
+  /** A timer that is late comes before what was sent meanwhile: what has arrived since is no refusal. */
+  const refuseIfStillLate: Connections['refuse'] = async (error, socket) => {
+    const before = passing.get(socket)?.request;
+    const wasComplete = before?.complete === true;
+    await nextTurn();
+    const request = passing.get(socket)?.request;
+    const hasArrived = request !== before || (!wasComplete && request?.complete === true);
+    if (!socket.destroyed && !hasArrived) refuse(error, socket);
+  };
+
   return {
     server,
     isClosing: () => phase !== 'open',
@@ -129,24 +157,8 @@ export function createConnections(
       const last = passing.get(request.socket);
       return last?.request === request ? last.id : requestIdOf(request);
     },
-    refuse(error, socket) {
-      const { request, response, id: lastId = '' } = passing.get(socket) ?? {};
-      const incomplete = request !== undefined && !request.complete;
-      const answered = incomplete && response?.headersSent === true;
-      // Who fails at TLS cannot read what would be said.
-      const hasNoTls = certificate !== undefined && !passing.has(socket);
-      if (hasNoTls || error.code === 'ECONNRESET' || !socket.writable || answered) {
-        socket.destroy();
-        return;
-      }
-      const refusal = toRefusal(error);
-      if (incomplete && response !== undefined) refused.set(response, refusal.code);
-      onRefusal(refusal.code);
-      const id = incomplete ? lastId : randomUUID();
-      // Who sent one request before speaks the same language still.
-      const url = incomplete ? request.url : (urlIn(error.rawPacket) ?? request?.url);
-      endWith(socket, answerRefusal(refusal, url, { id, log: silentLog }), id);
-    },
+    refuse: (error, socket) =>
+      error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? refuseIfStillLate(error, socket) : refuse(error, socket),
     drain(options) {
       phase = 'draining';
       // Of several that a client has pipelined, the latest ends the connection: none is lost.

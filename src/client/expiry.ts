@@ -12,8 +12,18 @@ export const scheduleTimer: Schedule = (callback, delayMs) => {
   return () => clearTimeout(timer);
 };
 
-/** A timer's longest delay; what is farther away is looked at again then. */
-const maxDelayMs = 2 ** 31 - 1;
+/** What is farther away is waited for in steps, of powers of two. */
+const maxStepMs = 2 ** 30;
+const minStepMs = 1_024;
+
+/**
+ * Node keeps a list for each delay that there is a timer of, until that would have fired, though all were cancelled: to
+ * wait for each moment by a delay of its own would leave thousands of them behind.
+ */
+function stepTowards(leftMs: number): number {
+  if (leftMs <= minStepMs) return Math.max(leftMs, 0);
+  return Math.min(maxStepMs, 2 ** Math.floor(Math.log2(leftMs)));
+}
 
 /**
  * Calls `expired` once at `expiresAt` (milliseconds since the epoch; infinite: never), at once for a moment that is
@@ -27,10 +37,9 @@ export function onExpiry(
   if (!Number.isFinite(expiresAt)) return () => {};
   let cancel: () => void;
   const wait = () => {
-    const leftMs = expiresAt - now();
-    cancel = schedule(leftMs > maxDelayMs ? wait : check, Math.min(Math.max(leftMs, 0), maxDelayMs));
+    cancel = schedule(check, stepTowards(expiresAt - now()));
   };
-  // Timers may fire a little early.
+  // Timers may fire a little early, too.
   const check = () => {
     if (now() < expiresAt) wait();
     else expired();

@@ -157,6 +157,22 @@ describe.each([
     await client.until(() => client.closed);
   });
 
+  it('is answered when it has sent in time, though the gateway was late to read it', async () => {
+    const early = open();
+    const whole = postText(hello);
+    early.write(whole.slice(0, -5));
+    const silent = open();
+    await sleep(50);
+    early.write(whole.slice(-5));
+    silent.write(whole);
+    // Longer than headers and requests may take: nothing is read, and then timers come first.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_500);
+    for (const client of [early, silent]) {
+      const [answer] = await client.answered(1);
+      expect(answer?.body).toBe(helloText);
+    }
+  });
+
   it('that sends its body slowly is cut with 408, and logged so', async () => {
     const client = open();
     client.write(postText(hello).slice(0, -5));

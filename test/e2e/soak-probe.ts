@@ -187,12 +187,12 @@ async function soak(gateway: BuiltGateway, subgraphs: Subgraphs, touch: (number:
   await caller.close();
   const after = await settled(gateway, subgraphsPid, base);
   const metrics = await (await fetch(`${gateway.adminUrl}/metrics`)).text();
-  const left = gauge(metrics, 'supergate_subscriptions_active') + gauge(metrics, 'supergate_live_operations');
+  const left = ['supergate_subscriptions_active', 'supergate_live_operations'].map((name) => gauge(metrics, name));
   return verdict(lines, [
     [`failures: ${failed}`, failed === 0],
     [`messages said ${said}, not heard exactly once by their listener ${lost}`, lost === 0],
     [`reloads ${reloads}, served ${gateway.served}`, reloads === gateway.served],
-    [`subscriptions left: ${left}`, left === 0],
+    [`subscriptions left: ${left[0]}, operations of clients: ${left[1]}`, left.every((count) => count === 0)],
     [`descriptors of the gateway: ${base.gateway} -> ${after.gateway}`, after.gateway <= base.gateway + allowed.fds],
     [
       `descriptors of the subgraphs: ${base.subgraphs} -> ${after.subgraphs}`,
