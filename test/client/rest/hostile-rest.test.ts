@@ -56,7 +56,7 @@ beforeAll(async () => {
   writeFileSync(
     join(directory, 'gateway.yaml'),
     `
-server: { port: 0, maxBodyBytes: 100000, cors: { origins: [https://a.test] }, requestTimeoutMs: 700 }
+server: { port: 0, maxBodyBytes: 100000, cors: { origins: [https://a.test] }, headersTimeoutMs: 2000, requestTimeoutMs: 2000 }
 authentication: { issuers: [${issuer}] }
 rest:
   operations: ./operations
