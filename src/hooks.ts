@@ -54,7 +54,7 @@ export async function afterOnRequest<T extends OpenRequest>(
   const header = (name: string) => headerValues(rawHeaders, name)[0];
   const told = { ...runner.contextOf(context), clientAddress: context.clientAddress ?? '', header };
   try {
-    await runner.run('onRequest', context.log, () => onRequest(told));
+    await runner.run('onRequest', context, () => onRequest(told));
     return context;
   } catch (error) {
     context.dispose();
@@ -75,7 +75,7 @@ export async function beforeOperation(
   if (runner === undefined || onOperation === undefined) return undefined;
   const told = { ...runner.contextOf(context), operation: { type, name }, variables };
   try {
-    await runner.run('onOperation', context.log, () => onOperation(told));
+    await runner.run('onOperation', context, () => onOperation(told));
     return undefined;
   } catch (error) {
     if (error instanceof ClientError) return [error];
@@ -130,7 +130,7 @@ async function hooked(
   const told = { ...runner.contextOf(context), operation: { type, name }, variables, codes };
   try {
     const durationMs = performance.now() - startedAt;
-    const added = await runner.run('onResponse', context.log, () => onResponse({ ...told, durationMs }));
+    const added = await runner.run('onResponse', context, () => onResponse({ ...told, durationMs }));
     const headers = runner.headersOf('onResponse', context.log, added?.headers);
     context.told?.headers?.add(headers);
     return added?.extensions ? withExtensions(answered, added.extensions) : answered;

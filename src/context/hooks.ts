@@ -78,6 +78,9 @@ export const hookNames = ['onRequest', 'onOperation', 'onSubgraphRequest', 'onSu
 const headerName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 
+/** What a hook may take beyond the deadline of its request, so that the answer comes soon after that. */
+const graceMs = 200;
+
 /** Runs the hooks of one gateway. */
 export class HookRunner {
   readonly #states = new WeakMap<object, Record<string, unknown>>();
@@ -99,10 +102,15 @@ export class HookRunner {
   }
 
   /** What `call` of the hook `name` answers. Rejects with the `ClientError` of `refuse`, or with HOOK_FAILED. */
-  async run<T>(name: (typeof hookNames)[number], log: Log, call: () => T | Promise<T>): Promise<T> {
+  async run<T>(
+    name: (typeof hookNames)[number],
+    { log, deadline }: Pick<RequestContext, 'log' | 'deadline'>,
+    call: () => T | Promise<T>,
+  ): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
+    const boundMs = Math.min(this.timeoutMs, Math.max(deadline.at - Date.now(), 0) + graceMs);
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${this.timeoutMs} ms`)), this.timeoutMs);
+      timer = setTimeout(() => reject(new Error(`no answer within ${boundMs} ms`)), boundMs);
     });
     try {
       return await Promise.race([call(), late]);

@@ -18,13 +18,13 @@ export function withHooks(call: SubgraphCall, runner: HookRunner, untouchable: R
     const startedAt = performance.now();
     try {
       const asked = onSubgraphRequest
-        ? await runner.run('onSubgraphRequest', context.log, () => onSubgraphRequest(told))
+        ? await runner.run('onSubgraphRequest', context, () => onSubgraphRequest(told))
         : undefined;
       const headers = runner.headersOf('onSubgraphRequest', context.log, asked?.headers);
       const response = await call(withHeaders(request, headers, untouchable));
       if (onSubgraphResponse) {
         const ended = { ...told, ...factsOf(response), durationMs: performance.now() - startedAt };
-        await runner.run('onSubgraphResponse', context.log, () => onSubgraphResponse(ended));
+        await runner.run('onSubgraphResponse', context, () => onSubgraphResponse(ended));
       }
       return response;
     } catch (error) {
