@@ -35,7 +35,7 @@ function supergateCommand({ directory, port, supergraphFile, publicKey, issuer }
       },
       limits: { maxDepth: 50, maxTokens: 15_000 },
       ...more,
-      telemetry: { logLevel: 'info', metrics: true },
+      telemetry: { logLevel: 'info', metrics: true, ...more.telemetry },
     }),
   );
   return { file: node, args: [...flags, cli, 'serve', supergraphFile, '--config', config, '--port', String(port)] };
@@ -155,6 +155,12 @@ const resilient = ({ subgraphs }) => ({
   },
 });
 
+/** One trace of a hundred is recorded and sent. */
+const traced = ({ subgraphs: [{ url }] }) => ({
+  ...plain(),
+  telemetry: { tracing: { otlpUrl: new URL('/v1/traces', url).href, sampleRatio: 0.01 } },
+});
+
 const cost = { mode: 'enforce', budget: { max: 1_000_000, window: '1s', algorithm: 'token-bucket' } };
 
 const redis = { url: process.env.REDIS_URL ?? 'redis://127.0.0.1:6379' };
@@ -168,6 +174,7 @@ const variants = [
   })),
   supergate('plain', 'Supergate without what helps subgraphs that fail', thisBuild, plain),
   supergate('resilient', 'Supergate with all of it, three instances each', thisBuild, resilient),
+  supergate('traced', 'Supergate without it, one request of a hundred traced', thisBuild, traced),
   {
     ...supergate('policies', 'Supergate with all policies', thisBuild),
     note: 'the same with `@authenticated`, `@requiresScopes`, three rate limits, and a budget of cost',

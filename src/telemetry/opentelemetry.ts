@@ -21,11 +21,11 @@ import { ExportResultCode, W3CTraceContextPropagator } from '@opentelemetry/core
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
+  AlwaysOnSampler,
   BasicTracerProvider,
   BatchSpanProcessor,
   ParentBasedSampler,
   type SpanExporter,
-  TraceIdRatioBasedSampler,
 } from '@opentelemetry/sdk-trace-base';
 import { type B3, readB3, writeB3 } from './b3';
 import type { Log } from './log';
@@ -56,7 +56,8 @@ export function createTracer({ otlpUrl, headers, sampleRatio, serviceName, b3 }:
       'host.name': hostname(),
       'process.pid': process.pid,
     }),
-    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(sampleRatio) }),
+    // Of traces that begin here, only those come so far that are recorded.
+    sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }),
     spanProcessors: [new BatchSpanProcessor(new ToldExporter(exporter, log), batches)],
   });
   const maker = provider.getTracer('supergate');
@@ -64,6 +65,8 @@ export function createTracer({ otlpUrl, headers, sampleRatio, serviceName, b3 }:
   return {
     start({ headers: incoming, method = '' }) {
       const parent = propagation.read(incoming);
+      const begins = trace.getSpanContext(parent) === undefined;
+      if (begins && Math.random() >= sampleRatio) return propagation.beginUnrecorded();
       const attributes = { 'http.request.method': method };
       const span = maker.startSpan('graphql', { kind: SpanKind.SERVER, attributes }, parent);
       const context = trace.setSpan(ROOT_CONTEXT, span);
@@ -113,8 +116,17 @@ class Propagation {
 
   constructor(private readonly b3: B3) {}
 
+  /** A trace that nobody records: most are, so nothing is asked of the library. */
+  beginUnrecorded(): RequestTrace {
+    const [traceId, spanId] = [randomHex(16), randomHex(8)];
+    const headers = ['traceparent', `00-${traceId}-${spanId}-00`];
+    if (this.b3 !== 'off') headers.push(...writeB3({ traceId, spanId, isSampled: false }, this.b3));
+    return new UnrecordedTrace(traceId, headers);
+  }
+
   /** With the span that the headers name, if they name one. */
   read(headers: IncomingHttpHeaders): Context {
+    if (this.b3 === 'off' && headers.traceparent === undefined) return ROOT_CONTEXT;
     const context = this.w3c.extract(ROOT_CONTEXT, headers, defaultTextMapGetter);
     if (this.b3 === 'off' || trace.getSpanContext(context)) return context;
     const span = readB3(headers);
@@ -131,6 +143,15 @@ class Propagation {
     if (this.b3 === 'off' || !span) return headers;
     return [...headers, ...writeB3({ ...span, isSampled: (span.traceFlags & TraceFlags.SAMPLED) !== 0 }, this.b3)];
   }
+}
+
+const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+/** So many bytes as hexadecimal digits, as random as the library's own. */
+function randomHex(bytes: number): string {
+  let text = '';
+  for (let index = 0; index < bytes; index++) text += hexOfByte[Math.floor(Math.random() * 256)];
+  return text;
 }
 
 class RecordedTrace implements RequestTrace {
