@@ -152,11 +152,15 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
     const documents = new DocumentCache(apiSchema, documentOptions, documentCacheMaxBytes, slices);
     const id = createHash('sha256').update(sdl).digest('hex').slice(0, 12);
     const subject = { supergraph, apiSchema, facts: new OperationFacts(apiSchema), slices };
+    await yieldToOthers();
     const policies = options.createPolicies(subject);
+    await yieldToOthers();
     const isProtected = policies?.isProtected ?? (() => false);
     const caching = options.createCaching({ ...subject, isProtected });
     await yieldToOthers();
     const overrides = OverrideLabels.read(supergraph, options.overrides);
+    await yieldToOthers();
+    const personal = readTagged(supergraph, 'pii');
     const transport = options.createTransport(subgraphs);
     return new Generation(
       id,
@@ -169,7 +173,7 @@ export class Generation<Transport extends GenerationTransport = GenerationTransp
       caching,
       overrides,
       documents,
-      readTagged(supergraph, 'pii'),
+      personal,
       options,
     );
   }

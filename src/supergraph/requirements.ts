@@ -4,6 +4,7 @@
  */
 import { type ConstDirectiveNode, type DocumentNode, Kind, type SelectionSetNode } from 'graphql';
 import type { FieldRequirements, RequirementWay, SupergraphTypes } from '../query-plan/supergraph-types';
+import type { SlicedWork } from '../slices';
 import {
   type CompositeDefinition,
   directivesOf,
@@ -17,17 +18,22 @@ import {
 } from './join-directives';
 
 /** `subgraphNames`: by the value of `join__Graph`. */
-export function readRequirements(
+export function* readRequirements(
   document: DocumentNode,
   subgraphNames: ReadonlyMap<string, string>,
-): Pick<SupergraphTypes, 'requirementsOf' | 'requiringFields' | 'entriesOf'> {
+): SlicedWork<Pick<SupergraphTypes, 'requirementsOf' | 'requiringFields' | 'entriesOf'>> {
   const composites = document.definitions.filter(isComposite);
-  const reader = new RequirementReader(document, composites, subgraphNames);
+  const provided = yield* readProvided(composites);
+  const reader = new RequirementReader(document, provided, subgraphNames);
   const table = new Map<string, FieldRequirements>();
   // Interfaces first: what an `@interfaceObject` resolves is resolved so for every object of the interface.
   const interfaces = composites.filter(({ kind }) => kind === Kind.INTERFACE_TYPE_DEFINITION);
-  for (const type of interfaces) reader.read(type, table);
-  for (const type of composites) if (type.kind === Kind.OBJECT_TYPE_DEFINITION) reader.read(type, table);
+  const objects = composites.filter(({ kind }) => kind === Kind.OBJECT_TYPE_DEFINITION);
+  for (const type of [...interfaces, ...objects]) {
+    yield;
+    reader.read(type, table);
+  }
+  yield;
   const plainEntries = plainEntriesOf(document);
   // Few operations ask for them.
   const entriesOf = (typeName: string, fieldName: string) => {
@@ -42,23 +48,28 @@ export function readRequirements(
   };
 }
 
+/** Names of fields that some subgraph answers on some path though they are another's. */
+function* readProvided(composites: readonly CompositeDefinition[]): SlicedWork<ReadonlySet<string>> {
+  const provided = new Set<string>();
+  for (const { fields = [] } of composites) {
+    yield;
+    for (const directive of fields.flatMap((field) => directivesOf(field, 'join__field'))) {
+      const provides = readArgument(directive, 'provides');
+      if (typeof provides === 'string') addFieldNames(parseFieldSet(provides), provided);
+    }
+  }
+  return provided;
+}
+
 class RequirementReader {
   private readonly entryName: (graph: string, typeName: string) => string;
-  /** Names of fields that some subgraph answers on some path though they are another's. */
-  private readonly provided = new Set<string>();
 
   constructor(
     document: DocumentNode,
-    composites: readonly CompositeDefinition[],
+    private readonly provided: ReadonlySet<string>,
     private readonly subgraphNames: ReadonlyMap<string, string>,
   ) {
     this.entryName = entryNames(document);
-    for (const field of composites.flatMap(({ fields = [] }) => fields)) {
-      for (const directive of directivesOf(field, 'join__field')) {
-        const provides = readArgument(directive, 'provides');
-        if (typeof provides === 'string') addFieldNames(parseFieldSet(provides), this.provided);
-      }
-    }
   }
 
   read(type: CompositeDefinition, table: Map<string, FieldRequirements>): void {

@@ -48,7 +48,7 @@ export function* readSupergraphTypes(document: DocumentNode): SlicedWork<Supergr
     }
   }
 
-  const requirements = readRequirements(document, subgraphNames);
+  const requirements = yield* readRequirements(document, subgraphNames);
   const schema = yield* buildWholeSchema(document);
   return {
     schema,

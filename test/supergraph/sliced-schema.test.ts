@@ -1,5 +1,6 @@
 import { buildSchema, lexicographicSortSchema, parse, printSchema } from 'graphql';
 import { finish } from '../../src/slices';
+import { readRequirements } from '../../src/supergraph/requirements';
 import { buildValidSchema, parseSdl } from '../../src/supergraph/sliced-schema';
 
 const everything = `
@@ -30,6 +31,14 @@ describe('a schema that is built in slices', () => {
       expect(String(ours.getType(type.name))).toBe(String(type));
     }
     expect(ours.getRootType('query' as never)?.name).toBe(theirs.getQueryType()?.name);
+  });
+
+  it('can stop at each type while what is required of others is read', () => {
+    const types = Array.from({ length: 50 }, (_, index) => `type T${index} { a: Int }`).join(' ');
+    const work = readRequirements(parse(`type Query { a: Int } ${types}`), new Map());
+    let steps = 0;
+    while (!work.next().done) steps += 1;
+    expect(steps).toBeGreaterThan(2 * 50);
   });
 
   it('comes from the same document, or the same syntax error', () => {
