@@ -13,7 +13,7 @@ import { composeServices } from '@apollo/composition';
 import { ApolloServer, type ApolloServerPlugin, type GraphQLResponse, HeaderMap } from '@apollo/server';
 import { startStandaloneServer } from '@apollo/server/standalone';
 import type { GatewayInterface } from '@apollo/server-gateway-interface';
-import { GraphQLError, getIntrospectionQuery, parse } from 'graphql';
+import { GraphQLError, getIntrospectionQuery, type IntrospectionQuery, parse } from 'graphql';
 import { createConfig } from '../../src/config';
 import { createGateway } from '../../src/gateway';
 import { PlannerThread } from '../../src/supergraph/planner-client';
@@ -284,7 +284,6 @@ const requests: Readonly<Record<string, AppRequest>> = {
   },
   'a cycle through both subgraphs': { query: '{ latest { product { name reviews { product { weight } } } } }' },
   'a mutation': { query: 'mutation { rename(id: 2, name: "new") { id name postage } }' },
-  introspection: { query: getIntrospectionQuery() },
   'introspection beside data': {
     query: '{ __typename __type(name: "Item") { kind possibleTypes { name } } latest { id } }',
   },
@@ -316,6 +315,15 @@ describe('an Apollo Server app with our gateway', () => {
     const expected = await send(stock, request);
     const answer = await send(ours, request);
     expect(answer).toEqual(expected);
+  });
+
+  it('answers introspection as with @apollo/gateway, and that @defer is known', async () => {
+    const request = { query: getIntrospectionQuery() };
+    const expected = (await send(stock, request)).body as { data: IntrospectionQuery };
+    const { data } = (await send(ours, request)).body as { data: IntrospectionQuery };
+    const directives = data.__schema.directives.filter(({ name }) => name !== 'defer');
+    expect({ data: { __schema: { ...data.__schema, directives } } }).toEqual(expected);
+    expect(directives).toHaveLength(data.__schema.directives.length - 1);
   });
 
   it('reads the field that was asked for where an alias has the name of a key, unlike @apollo/gateway', async () => {
