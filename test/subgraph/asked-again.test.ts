@@ -45,9 +45,9 @@ describe('a subgraph that wants to be asked again later', () => {
   });
   afterEach(() => proxy.close());
 
-  async function askTwice(headers: Record<string, string>, http2 = false) {
+  async function askTwice(headers: Record<string, string>) {
     const { clock, next } = heldClock();
-    const transport = testTransport(proxy.url, { timeoutMs, deadlineHeader: 'x-deadline-ms', http2 }, { clock });
+    const transport = testTransport(proxy.url, { timeoutMs, deadlineHeader: 'x-deadline-ms' }, { clock });
     const { deadline } = openDeadline(Date.now() + 60_000, Date.now, () => () => {});
     try {
       await proxy.inject('status 503', headers);

@@ -186,6 +186,25 @@ describe('the instances of a subgraph', () => {
     expect(tries).toBeGreaterThan(10);
   });
 
+  it.each([1, 3, 10])('answer again within five seconds, however long all %d of them were away', (count) => {
+    for (let awayMs = 20_000; awayMs < 140_000; awayMs += 7_300) {
+      const { instances, fail } = setUp(Array.from({ length: count }, () => 1));
+      for (const { target } of instances.all) fail(target, 0, 30);
+      const triedUntil = (end: number, verdict: 'good' | 'bad', from: number) => {
+        let now = from;
+        for (; now < end; now += 20) {
+          const picked = instances.pick(now, []);
+          if (picked === undefined) continue;
+          instances.end(picked, verdict, instances.begin(picked, now), 5, now);
+          if (verdict === 'good') break;
+        }
+        return now;
+      };
+      const backAt = triedUntil(awayMs, 'bad', 0);
+      expect(triedUntil(backAt + 20_000, 'good', backAt) - backAt).toBeLessThan(5_000);
+    }
+  });
+
   it('are tried again when a try stays without an answer, or nobody waited for it', () => {
     const { instances, fail } = setUp([1, 1]);
     fail(0, 0);
