@@ -67,6 +67,8 @@ interface Causes {
   readonly placed: readonly PlacedFailure[];
   readonly depth: number;
   readonly selection: SelectionShape | undefined;
+  /** Whether all of them were told where they happened: then nothing that is missing here adds to it. */
+  isTold: boolean;
 }
 
 type Value = NonNullable<unknown> | null;
@@ -79,9 +81,9 @@ class Completion {
   /** The same in travelling names, without indexes. */
   private readonly travelled: string[];
   private readonly reported = new Set<string>();
-  /** Failures of which it is told where they happened, and those of which it may not be. */
+  /** Failures of which it is told where they happened, and what is missing because of those of which it may not be. */
   private readonly told = new Set<Failure>();
-  private readonly consequences: PlacedFailure[] = [];
+  private readonly consequences = new Map<Failure, DataPath[]>();
   /** Why something may be missing below the values that are being completed, the innermost last. */
   private readonly causes: Causes[] = [];
 
@@ -93,7 +95,9 @@ class Completion {
   completeRoot(): ResponseObject | undefined {
     const { shape, data, failures } = this.input;
     const completed = this.completeObject(shape, data);
-    for (const { failure, path } of this.consequences) if (!this.told.has(failure)) this.report(failure, path);
+    for (const [failure, paths] of this.consequences) {
+      if (!this.told.has(failure)) for (const path of paths) this.report(failure, path);
+    }
     for (const failure of failures.unplaced) this.report(failure, undefined);
     return completed;
   }
@@ -194,7 +198,7 @@ class Completion {
     failures.moveBelow(container, key, value);
     const placed = failures.causesIn(value);
     if (placed.length === 0) return this.completeBelow(field, shape, value, owner);
-    this.causes.push({ placed, depth: this.path.length, selection: field.selection });
+    this.causes.push({ placed, depth: this.path.length, selection: field.selection, isTold: false });
     const completed = this.completeBelow(field, shape, value, owner);
     this.causes.pop();
     return completed;
@@ -271,7 +275,7 @@ class Completion {
     const parentPath = this.path.slice(0, -1);
     for (const { failure, path, isConsequence } of placed) {
       if (isConsequence) {
-        this.consequences.push({ failure, path: [...this.path] });
+        this.addConsequence(failure);
         continue;
       }
       this.told.add(failure);
@@ -291,15 +295,20 @@ class Completion {
   private reportCauses(): boolean {
     const causes = this.causes.at(-1);
     if (!causes) return false;
+    // Of many values that are missing for one reason, each would tell the same.
+    if (causes.isTold) return true;
+    causes.isTold = true;
     for (const { failure, path, isConsequence } of causes.placed) {
       if (isConsequence) {
-        this.consequences.push({ failure, path: [...this.path] });
+        causes.isTold = false;
+        this.addConsequence(failure);
         continue;
       }
       this.told.add(failure);
       // Where it happened, or here if the client did not ask for that.
       const below = clientPath(causes.selection, path);
       const isAsked = below.some((key) => typeof key === 'string');
+      if (!isAsked) causes.isTold = false;
       this.report(failure, isAsked ? [...this.path.slice(0, causes.depth), ...below] : [...this.path]);
     }
     return true;
@@ -312,9 +321,16 @@ class Completion {
     }
   }
 
+  private addConsequence(failure: Failure): void {
+    const paths = this.consequences.get(failure) ?? [];
+    this.consequences.set(failure, paths);
+    if (paths.length < this.input.maxErrors) paths.push([...this.path]);
+  }
+
   private report(failure: Failure, path: DataPath | undefined): void {
+    if (this.errors.length >= this.input.maxErrors) return;
     const identity = JSON.stringify([failure.message, path]);
-    if (this.reported.has(identity) || this.errors.length >= this.input.maxErrors) return;
+    if (this.reported.has(identity)) return;
     this.reported.add(identity);
     this.errors.push(createError(failure.message, path, failure.extensions));
   }
