@@ -114,12 +114,15 @@ function openCluster(seeds: readonly Node[], redisOptions: Connection, events: N
 
   const isConnected = (node: string) => connected.get(node)?.status === 'ready';
   const owners = () => new Set(client.slots.flatMap(([owner]) => owner ?? []));
-  /** Where no node tells, it is begun anew with the first ones. */
+  /** Where no node tells; not while that goes on already, which would end it for good. */
+  const beginAnew = () => {
+    if (client.status === 'ready') client.disconnect(true);
+  };
   const seek = () => {
     if (isClosed) return;
     seeking ??= setTimeout(() => {
       seeking = undefined;
-      if (client.status === 'ready') client.refreshSlotsCache((error) => void (error && client.disconnect(true)));
+      if (client.status === 'ready') client.refreshSlotsCache((error) => error && beginAnew());
     }, seekMs).unref();
   };
   client.on('+node', (node: Redis) => {
