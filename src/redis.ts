@@ -30,6 +30,9 @@ export interface RedisOptions extends RedisAddressConfig {
 /** After an answer that came too late, nobody waits in vain: Redis is asked so often whether it answers again. */
 const probeMs = 100;
 
+/** What failed for one kind of command, and was not asked since, may well work again after so long. */
+const forgottenMs = 5_000;
+
 /** Begins to connect, and goes on trying until it is closed. Throws an `Error` for files of `tls` that cannot be used. */
 export function openRedis(options: RedisOptions): RedisConnection {
   return new GuardedRedis(options);
@@ -40,8 +43,8 @@ type Duty = 'connection' | 'answers' | 'reads' | 'writes' | 'scripts';
 
 class GuardedRedis implements RedisConnection {
   private readonly client: RedisClient;
-  /** By node. */
-  private readonly troubles = new Map<string, Set<Duty>>();
+  /** When each duty of a node failed last. */
+  private readonly troubles = new Map<string, Map<Duty, number>>();
   private readonly probed = new Set<string>();
   private readonly patience: Patience;
   private isClosed = false;
@@ -56,14 +59,17 @@ class GuardedRedis implements RedisConnection {
       },
       nodes: (names) => {
         for (const [node, duties] of this.troubles) {
-          if (!names.has(node)) for (const duty of duties) this.succeeded(node, duty);
+          if (!names.has(node)) for (const duty of duties.keys()) this.succeeded(node, duty);
         }
       },
     });
   }
 
   isUp(): boolean {
-    return this.troubles.size === 0 && this.client.isReady();
+    const since = performance.now() - forgottenMs;
+    const isInTrouble = (duties: ReadonlyMap<Duty, number>) =>
+      duties.has('connection') || duties.has('answers') || [...duties.values()].some((failedAt) => failedAt > since);
+    return this.client.isReady() && ![...this.troubles.values()].some(isInTrouble);
   }
 
   async get(key: string): Promise<string | undefined> {
@@ -123,8 +129,9 @@ class GuardedRedis implements RedisConnection {
   }
 
   private failed(node: string, duty: Duty, reason: string): void {
-    if (this.hasFailed(node, duty) || this.isClosed) return;
-    this.troubles.set(node, (this.troubles.get(node) ?? new Set()).add(duty));
+    const wasKnown = this.hasFailed(node, duty);
+    this.troubles.set(node, (this.troubles.get(node) ?? new Map()).set(duty, performance.now()));
+    if (wasKnown || this.isClosed) return;
     this.options.log.warn({ node, duty, reason }, 'Redis fails: the gateway goes on without it');
   }
 
