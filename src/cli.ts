@@ -10,6 +10,7 @@ import {
   type Arguments,
   type Command,
   commandHelp,
+  defaultConfig,
   defaultSupergraph,
   generalHelp,
   messageOf,
@@ -38,8 +39,6 @@ import { createOpenApiCommand } from './supergraph/openapi-command';
 import { createPlanCommands } from './supergraph/plan-commands';
 import { PlannerThread } from './supergraph/planner-client';
 import { readSupergraphSource } from './supergraph/sources';
-
-const defaultConfig = './gateway.yaml';
 
 /** Every command by its name. */
 export const commands: Readonly<Record<string, Command>> = {

@@ -136,7 +136,7 @@ const onlyId = '';
 class OperationStream implements RunningStream {
   private readonly framing: Framing;
   private readonly outbox: Outbox;
-  private readonly heartbeat: NodeJS.Timeout;
+  private readonly heartbeat: NodeJS.Timeout | undefined;
   private live: LiveSubscription | undefined;
   private watched: Watched | undefined;
   /** Told with the first event. */
@@ -157,11 +157,13 @@ class OperationStream implements RunningStream {
     });
     this.outbox.sendControl(this.framing.opening);
     const { heartbeat } = this.framing;
-    // Where events wait, nobody needs a sign of life.
-    const beat = () => {
-      if (heartbeat !== undefined && this.outbox.depth === 0) this.outbox.sendControl(heartbeat);
-    };
-    this.heartbeat = setInterval(beat, deps.heartbeatMs).unref();
+    if (heartbeat !== undefined) {
+      // Where events wait, nobody needs a sign of life.
+      const beat = () => {
+        if (this.outbox.depth === 0) this.outbox.sendControl(heartbeat);
+      };
+      this.heartbeat = setInterval(beat, deps.heartbeatMs).unref();
+    }
     deps.metrics.operationStarted(transport, request.prepared.operation);
     void this.run().then((code) => deps.metrics.operationEnded(transport, request.prepared.operation, code));
   }

@@ -129,6 +129,9 @@ export function messageOf(error: unknown): string {
 /** Where the supergraph is when a command is not told. */
 export const defaultSupergraph = './supergraph.yaml';
 
+/** And where the configuration is, if there is one. */
+export const defaultConfig = './gateway.yaml';
+
 /** Prints a result, and answers the exit status that a result has. */
 export function print(text: string): number {
   process.stdout.write(`${text}\n`);

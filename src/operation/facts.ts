@@ -50,11 +50,9 @@ export interface FieldOccurrence {
 /** What `@skip` and `@include` on the way to a field demand of variables. */
 export type Conditions = readonly { readonly variable: string; readonly is: boolean }[];
 
-type WalkedOperation = Pick<Operation, 'type' | 'node' | 'fragments'>;
-
 /** The occurrences of every field of an operation but `__typename`; what is below `__schema` is left out. */
 export function* readFieldOccurrences(
-  operation: WalkedOperation,
+  operation: Operation,
   schema: GraphQLSchema,
 ): SlicedWork<readonly FieldOccurrence[]> {
   const rootType = schema.getRootType(operation.type);
@@ -114,7 +112,7 @@ class Walk {
   readonly found: FieldOccurrence[] = [];
 
   constructor(
-    private readonly operation: WalkedOperation,
+    private readonly operation: Operation,
     private readonly schema: GraphQLSchema,
   ) {}
 

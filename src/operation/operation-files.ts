@@ -17,6 +17,7 @@ import {
   visit,
 } from 'graphql';
 import { type PathPart, type RestBinding, type RestMethod, restMethods, routeKey } from '../client/rest/routes';
+import { fragmentsOf } from './document';
 
 export interface FileOperation {
   readonly name: string;
@@ -104,10 +105,8 @@ function withoutRest(node: OperationDefinitionNode): OperationDefinitionNode {
   return { ...node, directives: (node.directives ?? []).filter(({ name }) => name.value !== 'rest') };
 }
 
-function withFragments(operation: OperationDefinitionNode, { definitions }: DocumentNode): DocumentNode {
-  const fragments = new Map(
-    definitions.flatMap((node) => (node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node] as const] : [])),
-  );
+function withFragments(operation: OperationDefinitionNode, document: DocumentNode): DocumentNode {
+  const fragments = fragmentsOf(document);
   const used = new Set<FragmentDefinitionNode>();
   const collect = (node: OperationDefinitionNode | FragmentDefinitionNode) => {
     visit(node, {

@@ -40,7 +40,7 @@ export interface RateLimitPlan {
 
 /** Undefined for an operation that no rule is for. */
 export function planRateLimits(
-  operation: Pick<Operation, 'type' | 'name'>,
+  operation: Operation,
   occurrences: readonly FieldOccurrence[],
   rules: RateLimitRules,
   schema: GraphQLSchema,

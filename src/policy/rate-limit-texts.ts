@@ -2,9 +2,10 @@
  * The rate limits of REST routes in words, for their documents: what `rate-limits.ts` would charge a request to them.
  * In: a supergraph, the configuration, a route. Out: `"login" allows 5 in 900 s`. Clock: per supergraph.
  */
-import { type DocumentNode, type GraphQLSchema, Kind } from 'graphql';
+import type { DocumentNode, GraphQLSchema } from 'graphql';
 import type { AnyRoute, RestRoute } from '../client/rest/routes';
 import type { Config } from '../config';
+import { findOperations } from '../operation/document';
 import { readFieldOccurrences } from '../operation/facts';
 import { finish } from '../slices';
 import { readRateLimits } from './rate-limit-declarations';
@@ -29,15 +30,10 @@ function rulesOf(route: AnyRoute, rules: RateLimitRules, schema: GraphQLSchema):
 }
 
 function planOf({ document, operationName, name }: RestRoute, rules: RateLimitRules, schema: GraphQLSchema) {
-  const node = document.definitions.find((definition) => definition.kind === Kind.OPERATION_DEFINITION);
-  if (!node) return undefined;
-  const fragments = new Map(
-    document.definitions.flatMap((definition) =>
-      definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition] as const] : [],
-    ),
-  );
-  const occurrences = finish(readFieldOccurrences({ type: node.operation, node, fragments }, schema));
-  return planRateLimits({ type: node.operation, name: operationName }, occurrences, rules, schema, name);
+  const [operation] = findOperations(document);
+  if (!operation) return undefined;
+  const occurrences = finish(readFieldOccurrences(operation, schema));
+  return planRateLimits({ ...operation, name: operationName }, occurrences, rules, schema, name);
 }
 
 function toText({ name, counts, allowance: { quota } }: RateLimitRule): string {

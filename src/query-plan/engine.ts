@@ -21,7 +21,7 @@ import type { SlicedWork, Slices } from '../slices';
 import type { CacheState } from '../telemetry/metrics';
 import { type Completed, complete } from './complete';
 import type { GatheredData } from './data';
-import { AnswerParts, type Deferral, divideAnswer, type LaterParts } from './deferral';
+import { AnswerParts, type Deferral, divideAnswer } from './deferral';
 import { Failures } from './failures';
 import { type CompiledFetch, mergeRootAnswer } from './fetch';
 import type { PlannedFetch } from './fetch-list';
@@ -70,13 +70,7 @@ export interface EngineOptions {
 export type Answer =
   | { readonly kind: 'text'; readonly body: string }
   /** `later`: what comes after it, where it was asked for in parts. */
-  | { readonly kind: 'result'; readonly result: ExecutionResult; readonly later?: LaterAnswer | undefined };
-
-/** The rest of an answer. `next` is asked as long as there is more, once at a time; rejects only for defects. */
-export interface LaterAnswer {
-  readonly hasNext: boolean;
-  next(): Promise<LaterParts>;
-}
+  | { readonly kind: 'result'; readonly result: ExecutionResult; readonly later?: AnswerParts | undefined };
 
 /** An operation, with its conditions decided, ready to run. */
 export interface ExecutableOperation {
@@ -283,9 +277,7 @@ export class Engine {
     return text ?? this.complete(executable, gathered, introspected, reasons, context);
   }
 
-  /**
-   * Begins an answer whose parts come one after the other, of an operation with a `deferral`.
-   */
+  /** Begins an answer whose parts come one after the other, of an operation with a `deferral`. */
   executeInParts(
     { shape, steps, deferral }: ExecutableOperation,
     variables: CheckedVariables,

@@ -8,7 +8,14 @@ import { parse } from 'graphql';
 import { createOpenApi, openApiSettings } from '../client/rest/openapi';
 import { toProxyRoute } from '../client/rest/routes';
 import { type Config, ConfigError, loadConfig, processEnvironment } from '../config';
-import { type Arguments, type Command, defaultSupergraph, print, UsageError } from '../config/command-line';
+import {
+  type Arguments,
+  type Command,
+  defaultConfig,
+  defaultSupergraph,
+  print,
+  UsageError,
+} from '../config/command-line';
 import { readDocument } from '../operation/document';
 import { OperationLibrary, problemsError } from '../operation/operation-library';
 import { describeRateLimits } from '../policy/rate-limit-texts';
@@ -19,8 +26,6 @@ import { PlannerThread } from './planner-client';
 import { buildRestRoutes } from './rest-routes';
 import { buildValidSchema } from './sliced-schema';
 import { readSupergraphSource } from './sources';
-
-const defaultConfig = './gateway.yaml';
 
 /** The command by its name. */
 export function createOpenApiCommand(): Readonly<Record<string, Command>> {

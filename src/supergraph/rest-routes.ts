@@ -4,7 +4,6 @@
  */
 import {
   coerceInputValue,
-  type DocumentNode,
   type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLInputType,
@@ -25,6 +24,7 @@ import {
   valueFromASTUntyped,
 } from 'graphql';
 import { type ProxyRoute, type RestRoute, RestRoutes, type RestVariable, writePath } from '../client/rest/routes';
+import { fragmentsOf } from '../operation/document';
 import type { FileOperation, FileProblem } from '../operation/operation-files';
 import type { Generation } from './generation';
 
@@ -110,10 +110,11 @@ export async function buildRestRoutes(
 /** What `@rest` says of an operation that the schema does not bear out. */
 function findMisfits({ document, operation, unwrap, variables, example }: RestRoute, schema: GraphQLSchema): string[] {
   const problems: string[] = [];
+  const fragments = fragmentsOf(document);
   const nodes = document.definitions.filter((node) => node.kind === Kind.OPERATION_DEFINITION);
   let place: Place | undefined = { type: schema.getRootType(operation as OperationTypeNode), nodes };
   for (const name of unwrap) {
-    place = place && placeAt(place, name, document, schema);
+    place = place && placeAt(place, name, fragments, schema);
     if (!place)
       problems.push(
         `@rest(unwrap: "${unwrap.join('.')}") must name what is selected, along objects; "${name}" is not.`,
@@ -138,7 +139,7 @@ interface Place {
 function placeAt(
   { type, nodes }: Place,
   name: string,
-  document: DocumentNode,
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
   schema: GraphQLSchema,
 ): Place | undefined {
   const whole = getNullableType(type);
@@ -152,7 +153,7 @@ function placeAt(
         found.push({ type: fields[node.name.value]?.type, node });
         continue;
       }
-      const fragment = node.kind === Kind.INLINE_FRAGMENT ? node : fragmentOf(document, node.name.value);
+      const fragment = node.kind === Kind.INLINE_FRAGMENT ? node : fragments.get(node.name.value);
       const condition = fragment?.typeCondition;
       if (fragment) look(condition ? schema.getType(condition.name.value) : parent, [fragment.selectionSet]);
     }
@@ -163,12 +164,6 @@ function placeAt(
   );
   const [first] = found;
   return first && { type: first.type, nodes: found.map(({ node }) => node) };
-}
-
-function fragmentOf({ definitions }: DocumentNode, name: string): FragmentDefinitionNode | undefined {
-  return definitions.find(
-    (node): node is FragmentDefinitionNode => node.kind === Kind.FRAGMENT_DEFINITION && node.name.value === name,
-  );
 }
 
 function toRoute(

@@ -12,15 +12,13 @@ import {
   print,
   visit,
 } from 'graphql';
-import { textsOf } from '../../src/client/event-text';
 import { createConfig } from '../../src/config';
 import { openDeadline } from '../../src/context/deadline';
 import { anonymous } from '../../src/context/request-context';
 import { createGateway, type Gateway, type GatewayRequest } from '../../src/gateway';
-import { inParts } from '../../src/pipeline';
 import { PlannerThread } from '../../src/supergraph/planner-client';
 import { silentLog } from '../../src/telemetry/log';
-import { joinParts, type Payload } from '../support/parts';
+import { askInParts, joinParts, type Payload } from '../support/parts';
 import type { Answer } from './compare';
 import { StockProcess } from './stock-process';
 
@@ -74,7 +72,9 @@ export function ourGateway(planTimeoutMs = 10_000, execute = executeAsText): Gat
 async function executeAsText(gateway: Gateway, request: GatewayRequest): Promise<Answer> {
   const prepared = gateway.prepare(request.query, request.operationName);
   if (prepared.kind === 'refused') return plainAnswer({ errors: prepared.errors });
-  const { context, dispose } = openContext();
+  const { deadline, dispose } = openDeadline(Date.now() + 50_000, Date.now);
+  const calls = { count: 0, failed: 0 };
+  const context = { id: 'fuzz', identity: anonymous, deadline, log: silentLog, subgraphHeaders: {}, calls };
   const answer = await gateway.answer(prepared, request.variables ?? {}, context).finally(dispose);
   if (answer.kind === 'result') return plainAnswer(answer.result);
   const asText = JSON.parse(answer.body) as Answer;
@@ -97,14 +97,11 @@ async function executeInParts(gateway: Gateway, request: GatewayRequest): Promis
   const whole = plainAnswer(await gateway.query(request));
   // What a null takes with it depends on what is deferred.
   if (!whole.data || whole.errors) return whole;
-  const prepared = gateway.prepare(deferFragments(request.query), request.operationName);
-  if (prepared.kind === 'refused') return plainAnswer({ errors: prepared.errors });
-  if (prepared.operation !== 'query') return whole;
-  const { context, dispose } = openContext();
+  const prepared = gateway.prepare(request.query, request.operationName);
+  if (prepared.kind === 'refused' || prepared.operation !== 'query') return whole;
   const payloads: Payload[] = [];
-  const answer = await gateway.answer(inParts(prepared, context), request.variables ?? {}, context);
-  for await (const text of textsOf(answer, context)) payloads.push(JSON.parse(text) as Payload);
-  dispose();
+  const deferring = { ...request, query: deferFragments(request.query) };
+  for await (const payload of askInParts(gateway, deferring)) payloads.push(payload);
   if (isDeepStrictEqual(joinParts(payloads), JSON.parse(JSON.stringify(whole.data)))) return whole;
   return { ...whole, errors: [{ message: `The parts are not the whole: ${JSON.stringify(payloads)}` }] };
 }
@@ -115,13 +112,6 @@ function deferFragments(query: string): string {
     return { ...node, directives: [...(node.directives ?? []), deferred] };
   };
   return print(visit(parse(query), { InlineFragment: { leave: withDefer }, FragmentSpread: withDefer }));
-}
-
-function openContext() {
-  const { deadline, dispose } = openDeadline(Date.now() + 50_000, Date.now);
-  const calls = { count: 0, failed: 0 };
-  const common = { id: 'fuzz', identity: anonymous, deadline, log: silentLog, subgraphHeaders: {}, calls };
-  return { context: { ...common, clientLeft: dispose, dispose }, dispose };
 }
 
 /** `@apollo/gateway`, with the errors it makes for nulls counted as errors. */

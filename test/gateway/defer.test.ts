@@ -1,10 +1,5 @@
-import { textsOf } from '../../src/client/event-text';
-import { openDeadline } from '../../src/context/deadline';
-import { anonymous, type RequestContext } from '../../src/context/request-context';
-import { inParts } from '../../src/pipeline';
-import { silentLog } from '../../src/telemetry/log';
 import { type Graph, startGraph } from '../support/graph';
-import { joinParts, type Payload } from '../support/parts';
+import { askInParts, joinParts, type Payload } from '../support/parts';
 
 /**
  * Real: subgraphs over HTTP, composition, planner thread, engine. Fake: how long `reviews` takes, which the test decides.
@@ -66,14 +61,6 @@ const subgraphs = [
   },
 ];
 
-function openContext(): RequestContext & { dispose(): void; clientLeft(): void } {
-  const { deadline, dispose, leave } = { leave() {}, ...openDeadline(Date.now() + 20_000, Date.now) };
-  const calls = { count: 0, failed: 0 };
-  const told = {};
-  const common = { id: 'test', identity: anonymous, deadline, log: silentLog, subgraphHeaders: {}, calls, told };
-  return { ...common, dispose, clientLeft: leave } as never;
-}
-
 describe('@defer', () => {
   let graph: Graph;
   beforeAll(async () => {
@@ -87,20 +74,11 @@ describe('@defer', () => {
     graph.requests.length = 0;
   });
 
-  async function ask(query: string, variables = {}): Promise<AsyncGenerator<string, void>> {
-    const prepared = graph.gateway.prepare(query, undefined);
-    if (prepared.kind === 'refused') throw prepared.errors[0];
-    const context = openContext();
-    const answer = await graph.gateway.answer(inParts(prepared, context), variables, context);
-    context.dispose();
-    return textsOf(answer, context);
-  }
-
   /** All payloads; the gate is opened once the first is there. */
   async function payloadsOf(query: string, variables = {}): Promise<Payload[]> {
     const payloads: Payload[] = [];
-    for await (const text of await ask(query, variables)) {
-      payloads.push(JSON.parse(text) as Payload);
+    for await (const payload of askInParts(graph.gateway, { query, variables })) {
+      payloads.push(payload);
       openGate();
     }
     return payloads;

@@ -1,6 +1,13 @@
 /**
- * Test support: the parts of an answer, as a client puts them together.
+ * Test support: an answer in parts, as a client asks for it and puts it together.
  */
+import { textsOf } from '../../src/client/event-text';
+import { openDeadline } from '../../src/context/deadline';
+import { anonymous } from '../../src/context/request-context';
+import type { Gateway, GatewayRequest } from '../../src/gateway';
+import { inParts } from '../../src/pipeline';
+import { silentLog } from '../../src/telemetry/log';
+
 export interface Payload {
   readonly data?: unknown;
   readonly errors?: readonly object[];
@@ -11,6 +18,20 @@ export interface Payload {
     readonly errors?: readonly object[];
   }[];
   readonly hasNext?: boolean;
+}
+
+/** What a client that takes parts is told, one payload after the other. Rejects with the first error of a refusal. */
+export async function* askInParts(gateway: Gateway, request: GatewayRequest): AsyncGenerator<Payload, void> {
+  const { query, variables = {}, operationName } = request;
+  const prepared = gateway.prepare(query, operationName);
+  if (prepared.kind === 'refused') throw prepared.errors[0];
+  const { deadline, dispose } = openDeadline(Date.now() + 50_000, Date.now);
+  const calls = { count: 0, failed: 0 };
+  const context = { id: 'test', identity: anonymous, deadline, log: silentLog, subgraphHeaders: {}, calls };
+  const answer = await gateway.answer(inParts(prepared, context), variables, context);
+  const scope = { ...context, dispose, clientLeft: dispose };
+  for await (const text of textsOf(answer, scope)) yield JSON.parse(text) as Payload;
+  dispose();
 }
 
 /** The data that payloads make together. */
