@@ -2,13 +2,10 @@
  * Protected fields in parts of answers. Real: subgraphs over HTTP, composition, planner thread, engine, policies.
  * Observed: every payload as text, and what subgraphs were asked.
  */
-import { textsOf } from '../../src/client/event-text';
-import { openDeadline } from '../../src/context/deadline';
 import type { Identity } from '../../src/context/request-context';
-import { inParts } from '../../src/pipeline';
-import { silentLog } from '../../src/telemetry/log';
 import { type Graph, startGraph } from '../support/graph';
 import { nobody, someone } from '../support/identities';
+import { askInParts } from '../support/parts';
 
 jest.setTimeout(30_000);
 const itself = (reference: object) => reference;
@@ -42,16 +39,8 @@ describe('a protected field that is deferred', () => {
   });
 
   async function payloadsOf(identity: Identity, query: string): Promise<string> {
-    const prepared = graph.gateway.prepare(query, undefined);
-    if (prepared.kind === 'refused') throw prepared.errors[0];
-    const { deadline, dispose } = openDeadline(Date.now() + 20_000, Date.now);
-    const calls = { count: 0, failed: 0 };
-    const common = { id: 'test', identity, deadline, log: silentLog, subgraphHeaders: {}, calls, told: {} };
-    const context = { ...common, dispose, clientLeft() {} };
-    const answer = await graph.gateway.answer(inParts(prepared, context), {}, context);
     const payloads: string[] = [];
-    for await (const text of textsOf(answer, context)) payloads.push(text);
-    dispose();
+    for await (const payload of askInParts(graph.gateway, { query }, identity)) payloads.push(JSON.stringify(payload));
     return payloads.join('\n');
   }
 

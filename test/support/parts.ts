@@ -3,7 +3,7 @@
  */
 import { textsOf } from '../../src/client/event-text';
 import { openDeadline } from '../../src/context/deadline';
-import { anonymous } from '../../src/context/request-context';
+import { anonymous, type Identity } from '../../src/context/request-context';
 import type { Gateway, GatewayRequest } from '../../src/gateway';
 import { inParts } from '../../src/pipeline';
 import { silentLog } from '../../src/telemetry/log';
@@ -21,17 +21,23 @@ export interface Payload {
 }
 
 /** What a client that takes parts is told, one payload after the other. Rejects with the first error of a refusal. */
-export async function* askInParts(gateway: Gateway, request: GatewayRequest): AsyncGenerator<Payload, void> {
-  const { query, variables = {}, operationName } = request;
+export async function* askInParts(
+  gateway: Gateway,
+  { query, variables = {}, operationName }: GatewayRequest,
+  identity: Identity = anonymous,
+): AsyncGenerator<Payload, void> {
   const prepared = gateway.prepare(query, operationName);
   if (prepared.kind === 'refused') throw prepared.errors[0];
   const { deadline, dispose } = openDeadline(Date.now() + 50_000, Date.now);
   const calls = { count: 0, failed: 0 };
-  const context = { id: 'test', identity: anonymous, deadline, log: silentLog, subgraphHeaders: {}, calls };
-  const answer = await gateway.answer(inParts(prepared, context), variables, context);
-  const scope = { ...context, dispose, clientLeft: dispose };
-  for await (const text of textsOf(answer, scope)) yield JSON.parse(text) as Payload;
-  dispose();
+  const common = { id: 'test', identity, deadline, log: silentLog, subgraphHeaders: {}, calls };
+  const context = { ...common, dispose, clientLeft: dispose };
+  try {
+    const answer = await gateway.answer(inParts(prepared, context), variables, context);
+    for await (const text of textsOf(answer, context)) yield JSON.parse(text) as Payload;
+  } finally {
+    dispose();
+  }
 }
 
 /** The data that payloads make together. */
